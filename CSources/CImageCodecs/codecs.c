@@ -1,0 +1,2 @@
+#include "CImageCodecs.h"
+typedef int codecs_translation_unit;

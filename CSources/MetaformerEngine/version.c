@@ -1,0 +1,2 @@
+#include "metaformer.h"
+typedef int mf_translation_unit;

@@ -1,0 +1,58 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// The engine is written for optimised builds: at -O0 its kernels are far too slow to test with.
+let engineSettings: [CSetting] = [
+    .unsafeFlags(["-std=c17", "-fopenmp", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-fvisibility=hidden"]),
+    .unsafeFlags(["-O2"], .when(configuration: .debug)),
+    .unsafeFlags(["-O3"], .when(configuration: .release)),
+    .headerSearchPath("."),
+]
+
+let package = Package(
+    name: "Metaformer",
+    products: [
+        .executable(name: "metaformer", targets: ["metaformer"]),
+        .library(name: "MetaformerGraph", targets: ["MetaformerGraph"]),
+        .library(name: "MetaformerModels", targets: ["MetaformerModels"]),
+        .library(name: "MetaformerData", targets: ["MetaformerData"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+    ],
+    targets: [
+        // C
+        .target(
+            name: "MetaformerEngine",
+            path: "CSources/MetaformerEngine",
+            publicHeadersPath: "include",
+            cSettings: engineSettings,
+            linkerSettings: [.linkedLibrary("omp5"), .linkedLibrary("m")]
+        ),
+        .target(
+            name: "CImageCodecs",
+            path: "CSources/CImageCodecs",
+            cSettings: [.unsafeFlags(["-std=c17", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion"])],
+            linkerSettings: [.linkedLibrary("png"), .linkedLibrary("jpeg"), .linkedLibrary("tiff")]
+        ),
+        // Swift
+        .target(name: "MetaformerGraph", dependencies: ["MetaformerEngine"]),
+        .target(name: "MetaformerModels", dependencies: ["MetaformerGraph"]),
+        .target(name: "MetaformerData", dependencies: ["CImageCodecs"]),
+        .executableTarget(
+            name: "metaformer",
+            dependencies: [
+                "MetaformerModels", "MetaformerData",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]
+        ),
+        // Tests
+        .testTarget(name: "MetaformerGraphTests", dependencies: ["MetaformerGraph"]),
+        .testTarget(name: "MetaformerEngineTests", dependencies: ["MetaformerEngine", "MetaformerGraph"]),
+        .testTarget(name: "MetaformerModelsTests", dependencies: ["MetaformerModels"]),
+        .testTarget(name: "MetaformerDataTests", dependencies: ["MetaformerData"]),
+        .testTarget(name: "CommandLineTests", dependencies: ["metaformer", "MetaformerData"]),
+    ],
+    swiftLanguageModes: [.v6],
+    cLanguageStandard: .c17
+)

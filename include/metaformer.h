@@ -1,0 +1,3 @@
+#ifndef METAFORMER_H
+#define METAFORMER_H
+#endif
