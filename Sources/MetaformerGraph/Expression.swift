@@ -156,6 +156,11 @@ struct ExpressionBuilder<Input: Hashable> {
         return .step(steps.count - 1)
     }
 
+    /// Whether a value may be the result: the step made last, or without steps the first input.
+    func isLast(_ value: Value) -> Bool {
+        value == (steps.isEmpty ? .input(0) : .step(steps.count - 1))
+    }
+
     /// The expression so far; its result must be the value made last, or the only input.
     func expression() -> Expression {
         let number = { (value: Value) -> Int in

@@ -22,8 +22,19 @@ public final class Graph {
     public private(set) var nodes: [Node] = []
     private var inputIDs: [String: Int] = [:]
     private var variableIDs: [String: Int] = [:]
+    /// Where equal operations and constants are to be one node: the node of each. Nil in graphs that people build.
+    private var interned: [Key: Int]?
+
+    /// What a node computes.
+    private struct Key: Hashable {
+        var operation: AnyHashable
+        var inputs: [Int]
+    }
 
     public init() {}
+
+    /// A graph in which equal operations on equal operands, and equal constants, are one node.
+    init(interning: Bool) { interned = interning ? [:] : nil }
 
     // MARK: Sources
 
@@ -44,12 +55,16 @@ public final class Graph {
         guard shape.isValid, shape.count == values.count else {
             throw GraphError("constant", [shape], "\(values.count) values do not fill the shape")
         }
-        return append(Node(source: .constant(values), shape: shape))
+        let bits = values.map(\.bitPattern)
+        return append(
+            Node(source: .constant(values), shape: shape), Key(operation: AnyHashable(bits), inputs: shape.dims))
     }
 
     /// A scalar constant.
     public func constant(_ value: Float) -> Tensor {
-        append(Node(source: .constant([value]), shape: .scalar))
+        append(
+            Node(source: .constant([value]), shape: .scalar),
+            Key(operation: AnyHashable([value.bitPattern]), inputs: []))
     }
 
     /// `value` in every place.
@@ -75,7 +90,10 @@ public final class Graph {
         }
         let shape = try operation.outputShape(of: shapes)
         try Graph.check(shape, operation.name, shapes)
-        return append(Node(source: .operation(operation, inputs: inputs.map(\.id)), shape: shape))
+        let ids = inputs.map(\.id)
+        return append(
+            Node(source: .operation(operation, inputs: ids), shape: shape),
+            Key(operation: AnyHashable(operation), inputs: ids))
     }
 
     /// Additions and multiplications of everything that `outputs` need.
@@ -100,7 +118,11 @@ public final class Graph {
         return nodes.indices.filter { isLive[$0] }
     }
 
-    private func append(_ node: Node) -> Tensor {
+    private func append(_ node: Node, _ key: @autoclosure () -> Key? = nil) -> Tensor {
+        if interned != nil, let key = key() {
+            if let id = interned?[key] { return tensor(id) }
+            interned?[key] = nodes.count
+        }
         nodes.append(node)
         return Tensor(graph: self, id: nodes.count - 1)
     }

@@ -48,6 +48,15 @@ public enum Opcode: UInt32, CaseIterable, Sendable {
         }
     }
 
+    /// Attribute words of an instruction that carries an expression, which come before it.
+    var attributeCount: Int {
+        switch self {
+        case .convolution, .convolutionInputGradient, .convolutionWeightGradient: 7
+        case .matmul, .reduce, .standardize: 2
+        default: 0
+        }
+    }
+
     /// Whether the output may be the very buffer of operand `index`, which has the output's own dimensions.
     func allowsInPlace(operand index: Int) -> Bool {
         switch self {

@@ -4,8 +4,8 @@ public struct Shape: Hashable, Sendable, Codable, ExpressibleByArrayLiteral, Cus
 
     /// The highest rank that a program can hold.
     public static let maximumRank = 6
-    /// The most elements that a tensor may have: 16 GiB of floats.
-    public static let maximumCount = 1 << 32
+    /// The most elements that a tensor may have: 8 GiB of floats.
+    public static let maximumCount = 1 << 31
 
     public static let scalar = Shape([])
 
@@ -71,6 +71,40 @@ public struct Shape: Hashable, Sendable, Codable, ExpressibleByArrayLiteral, Cus
     /// The shape with the given axes set to 1.
     func reduced(over axes: [Int]) -> Shape {
         Shape(dims.indices.map { axes.contains($0) ? 1 : dims[$0] })
+    }
+
+    /// The shape of an operand that broadcasts to `shape`, after `shape` is seen with the dimensions of `view`; nil
+    /// where the operand repeats along a part of a dimension only.
+    func seen(through shape: Shape, as view: Shape) -> Shape? {
+        if view == shape { return self }
+        if count == shape.count { return view }
+        if count == 1 { return .scalar }
+        let operand = padded(toRank: shape.rank)
+        var result: [Int] = []
+        var (i, j) = (0, 0)
+        while i < shape.rank || j < view.rank {
+            // The shortest runs of dimensions from here on with the same product.
+            let (firstI, firstJ) = (i, j)
+            var (product, viewProduct) = (1, 1)
+            repeat {
+                if product <= viewProduct, i < shape.rank {
+                    product *= shape[i]
+                    i += 1
+                } else {
+                    viewProduct *= view[j]
+                    j += 1
+                }
+            } while product != viewProduct
+            let part = operand[firstI..<i]
+            if part.count == product {
+                result += view.dims[firstJ..<j]
+            } else if part.count == 1 {
+                result += [Int](repeating: 1, count: j - firstJ)
+            } else {
+                return nil
+            }
+        }
+        return Shape(result)
     }
 
     // MARK: Element offsets, for reference implementations

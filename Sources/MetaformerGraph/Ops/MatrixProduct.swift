@@ -32,7 +32,7 @@ struct MatrixProduct: Operation {
         let (a, b) = (inputs[0], inputs[1])
         if b.rank == 2, a.rank > 2, !transposeA {
             // One tall product instead of many small ones that are summed.
-            let flat = try { (x: Tensor) in
+            let flat = { (x: Tensor) in
                 try x.reshape(to: [x.shape.count / x.shape[x.rank - 1], x.shape[x.rank - 1]])
             }
             let gradients = try vjp(inputs: [flat(a), b], output: output, gradient: flat(g), needed: needed)
