@@ -1,3 +1,5 @@
+import Testing
+
 @testable import MetaformerGraph
 
 /// An operation at one set of shapes and attributes, as a function of variables.

@@ -24,12 +24,13 @@ struct ProgramInterpreter {
 
     private func read(_ buffer: Program.Inspection.Buffer) throws -> [Double] {
         let count = buffer.shape.count
+        let name = buffer.name ?? ""
         switch buffer.kind {
         case .arena: return Array(arena[buffer.offset / 4..<buffer.offset / 4 + count])
         case .constant: return program.constants[buffer.offset / 4..<buffer.offset / 4 + count].map(Double.init)
-        case .input: return try #require(inputs[#require(buffer.name)])
-        case .output: return try #require(outputs[#require(buffer.name)])
-        case .variable: return try #require(variables[#require(buffer.name)])
+        case .input: return try #require(inputs[name])
+        case .output: return try #require(outputs[name])
+        case .variable: return try #require(variables[name])
         }
     }
 
@@ -72,7 +73,8 @@ struct ProgramInterpreter {
             for shape in shapes.dropFirst(fixed) {
                 #expect(EpilogueFusion.covers(shape, instruction.opcode, instruction.attributes, output))
             }
-            return evaluate(expression, [own] + values.dropFirst(fixed), [output] + shapes.dropFirst(fixed), over: output)
+            return evaluate(
+                expression, [own] + values.dropFirst(fixed), [output] + shapes.dropFirst(fixed), over: output)
         }
     }
 

@@ -43,7 +43,9 @@ struct AveragePoolAdjoint: Operation {
 
     func outputShape(of inputs: [Shape]) throws -> Shape {
         try expectOperands(1, of: name, inputs)
-        guard inputs[0].rank == 4, height >= 1, width >= 1 else { throw GraphError(name, inputs, "images are [N, C, H, W]") }
+        guard inputs[0].rank == 4, height >= 1, width >= 1 else {
+            throw GraphError(name, inputs, "images are [N, C, H, W]")
+        }
         let result: Shape = [inputs[0][0], inputs[0][1], height, width]
         guard try window.outputShape(result, name, inputs) == inputs[0] else {
             throw GraphError(name, inputs, "pooling \(result) does not give this shape")

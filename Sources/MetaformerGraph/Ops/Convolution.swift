@@ -30,7 +30,9 @@ struct ConvolutionGeometry: Hashable, Sendable {
     /// The shape of y, or an error in the name of `operation`.
     func outputShape(x: Shape, w: Shape, _ operation: String, _ operands: [Shape]) throws -> Shape {
         func fail(_ problem: String) -> GraphError { GraphError(operation, operands, problem) }
-        guard x.rank == 4, w.rank == 4 else { throw fail("images are [N, C, H, W] and kernels [O, C / groups, kh, kw]") }
+        guard x.rank == 4, w.rank == 4 else {
+            throw fail("images are [N, C, H, W] and kernels [O, C / groups, kh, kw]")
+        }
         guard stride.count == 2, stride.allSatisfy({ $0 >= 1 }) else { throw fail("strides must be at least 1") }
         guard padding.sides.allSatisfy({ $0 >= 0 }) else { throw fail("padding must not be negative") }
         guard groups >= 1, x[1] % groups == 0, w[0] % groups == 0 else {
@@ -119,7 +121,8 @@ struct ConvolutionInputGradient: Operation {
         try expectOperands(2, of: name, inputs)
         let (dy, w) = (inputs[0], inputs[1])
         guard dy.rank == 4, w.rank == 4, height >= 1, width >= 1 else {
-            throw GraphError(name, inputs, "images are [N, C, H, W], kernels [C, O / groups, kh, kw], results not empty")
+            throw GraphError(
+                name, inputs, "images are [N, C, H, W], kernels [C, O / groups, kh, kw], results not empty")
         }
         let dx: Shape = [dy[0], w[1] * geometry.groups, height, width]
         guard try geometry.outputShape(x: dx, w: w, name, inputs) == dy else {

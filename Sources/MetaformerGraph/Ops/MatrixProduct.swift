@@ -40,13 +40,15 @@ struct MatrixProduct: Operation {
         }
         var result: [Tensor?] = [nil, nil]
         if needed[0] {
-            let da = try transposeA
+            let da =
+                try transposeA
                 ? matmul(b, g, transposeA: transposeB, transposeB: true)
                 : matmul(g, b, transposeB: !transposeB)
             result[0] = try da.sumLeading(to: a.shape)
         }
         if needed[1] {
-            let db = try transposeB
+            let db =
+                try transposeB
                 ? matmul(g, a, transposeA: true, transposeB: transposeA)
                 : matmul(a, g, transposeA: !transposeA)
             result[1] = try db.sumLeading(to: b.shape)
@@ -106,7 +108,9 @@ public func matmul(
 
 /// x weightᵀ + bias: x [..., in], weight [out, in], bias [out] → [..., out]. Throws when the shapes do not fit.
 public func linear(_ x: Tensor, _ weight: Tensor, bias: Tensor? = nil) throws -> Tensor {
-    guard x.rank >= 2 else { throw GraphError("linear", [x.shape, weight.shape], "x must be [..., in], rank 2 or more") }
+    guard x.rank >= 2 else {
+        throw GraphError("linear", [x.shape, weight.shape], "x must be [..., in], rank 2 or more")
+    }
     let y = try matmul(x, weight, transposeB: true)
     guard let bias else { return y }
     guard bias.shape == [weight.shape[0]] else {

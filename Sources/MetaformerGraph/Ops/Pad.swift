@@ -19,7 +19,8 @@ struct Pad: Operation {
         }
         if mode == .reflect {
             guard dims.indices.allSatisfy({ max(before[$0], after[$0]) < dims[$0] }) else {
-                throw GraphError(name, inputs, "reflects at most a dimension less 1, not \(before) before, \(after) after")
+                throw GraphError(
+                    name, inputs, "reflects at most a dimension less 1, not \(before) before, \(after) after")
             }
         }
         return Shape(dims.indices.map { before[$0] + dims[$0] + after[$0] })

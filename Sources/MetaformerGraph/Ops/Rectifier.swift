@@ -11,8 +11,9 @@ struct LeakyReLU: Operation {
     }
 
     func vjp(inputs: [Tensor], output y: Tensor, gradient g: Tensor, needed: [Bool]) throws -> [Tensor?] {
-        // A positive slope keeps the sign.
-        [try select(greater(y, y.graph.constant(0)), g, slope * g)]
+        // A positive slope keeps the sign. The factor is a constant to further derivatives.
+        let graph = y.graph
+        return [try g * select(greater(y, graph.constant(0)), graph.constant(1), graph.constant(slope))]
     }
 
     func reference(_ inputs: [[Double]], shapes: [Shape], output: Shape) -> [Double] {

@@ -14,7 +14,8 @@ struct WindowFilter: Operation {
         try expectOperands(1, of: name, inputs)
         let x = inputs[0]
         guard x.rank >= 2, (1...WindowFilter.maximumTaps).contains(taps.count) else {
-            throw GraphError(name, inputs, "takes an image and 1 to \(WindowFilter.maximumTaps) taps, not \(taps.count)")
+            throw GraphError(
+                name, inputs, "takes an image and 1 to \(WindowFilter.maximumTaps) taps, not \(taps.count)")
         }
         let change = isAdjoint ? taps.count - 1 : 1 - taps.count
         let size = x.dims.suffix(2).map { $0 + change }

@@ -27,6 +27,7 @@ struct Simplification: RewriteRule {
         case .add:
             if values[0] == 0 { return x[1] }
             if values[1] == 0 { return x[0] }
+            if x[0].id == x[1].id { return try x[0] * 2 }
             if let inner = x[1].made(by: .negate) { return try x[0] - inner[0] }
             if let inner = x[0].made(by: .negate) { return try x[1] - inner[0] }
         case .subtract:
@@ -54,7 +55,9 @@ struct Simplification: RewriteRule {
     private func scale(_ x: Tensor, _ value: Float) throws -> Tensor? {
         if value == 1 { return x }
         if value == -1 { return try -x }
-        if let inner = x.made(by: .multiply), let factor = inner[1].uniformValue { return try inner[0] * (factor * value) }
+        if let inner = x.made(by: .multiply), let factor = inner[1].uniformValue {
+            return try inner[0] * (factor * value)
+        }
         return nil
     }
 

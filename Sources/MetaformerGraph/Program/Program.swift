@@ -93,7 +93,9 @@ public struct Program: CustomStringConvertible, Sendable {
     private static func check(
         _ graph: Graph, _ outputs: [(name: String, tensor: Tensor)], _ updates: [(name: String, tensor: Tensor)]
     ) throws {
-        guard !outputs.isEmpty || !updates.isEmpty else { throw GraphError("program", [], "there is nothing to compute") }
+        guard !outputs.isEmpty || !updates.isEmpty else {
+            throw GraphError("program", [], "there is nothing to compute")
+        }
         let variables = Dictionary(graph.variables.map { ($0.name, $0.shape) }, uniquingKeysWith: { first, _ in first })
         for (kind, results) in [("output", outputs), ("update", updates)] {
             var names: Set<String> = []
