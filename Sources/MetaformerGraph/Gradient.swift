@@ -2,6 +2,11 @@ extension Graph {
     /// Vector-Jacobian products: the gradients of Σ ⟨output, cotangent⟩ with respect to `sources`, nil where they do
     /// not depend on a source.
     public func vjp(of outputs: [Tensor], cotangents: [Tensor], withRespectTo sources: [Tensor]) throws -> [Tensor?] {
+        guard (outputs + cotangents + sources).allSatisfy({ $0.graph === self }), outputs.count == cotangents.count
+        else {
+            throw GraphError(
+                "vjp", outputs.map(\.shape), "takes a cotangent for each output, and all tensors of one graph")
+        }
         var depends = [Bool](repeating: false, count: nodes.count)
         for source in sources { depends[source.id] = true }
         guard let first = sources.map(\.id).min(), let last = outputs.map(\.id).max() else {

@@ -5,6 +5,9 @@ extension Graph {
     public func evaluate(
         _ outputs: [Tensor], inputs: [String: [Double]] = [:], variables: [String: [Double]] = [:]
     ) throws -> [[Double]] {
+        guard outputs.allSatisfy({ $0.graph === self }) else {
+            throw GraphError("evaluate", outputs.map(\.shape), "a tensor belongs to another graph")
+        }
         var values: [Int: [Double]] = [:]
         for id in live(outputs.map(\.id)) {
             let node = nodes[id]

@@ -7,6 +7,9 @@ public struct Shape: Hashable, Sendable, Codable, ExpressibleByArrayLiteral, Cus
     /// The most elements that a tensor may have: 8 GiB of floats.
     public static let maximumCount = 1 << 31
 
+    /// The most that a stride, a kernel or padding may be: far beyond use, and far from overflow.
+    static let maximumStep = 1 << 20
+
     public static let scalar = Shape([])
 
     public init(_ dims: [Int]) { self.dims = dims }

@@ -33,8 +33,12 @@ struct ConvolutionGeometry: Hashable, Sendable {
         guard x.rank == 4, w.rank == 4 else {
             throw fail("images are [N, C, H, W] and kernels [O, C / groups, kh, kw]")
         }
-        guard stride.count == 2, stride.allSatisfy({ $0 >= 1 }) else { throw fail("strides must be at least 1") }
-        guard padding.sides.allSatisfy({ $0 >= 0 }) else { throw fail("padding must not be negative") }
+        guard stride.count == 2, stride.allSatisfy((1...Shape.maximumStep).contains) else {
+            throw fail("strides must be at least 1")
+        }
+        guard padding.sides.allSatisfy((0...Shape.maximumStep).contains) else {
+            throw fail("padding must not be negative")
+        }
         guard groups >= 1, x[1] % groups == 0, w[0] % groups == 0 else {
             throw fail("\(groups) groups do not divide \(x[1]) input and \(w[0]) output channels")
         }
@@ -227,10 +231,12 @@ public func convTranspose2d(
     _ x: Tensor, _ weight: Tensor, bias: Tensor? = nil, stride: Int = 1, padding: Padding = .none,
     outputPadding: Int = 0, groups: Int = 1
 ) throws -> Tensor {
-    guard x.rank == 4, weight.rank == 4 else {
+    guard x.rank == 4, weight.rank == 4,
+        (padding.sides + [stride, outputPadding]).allSatisfy((0...Shape.maximumStep).contains)
+    else {
         throw GraphError(
             "transposed convolution", [x.shape, weight.shape],
-            "images are [N, C, H, W] and kernels [C, O / groups, kh, kw]")
+            "images are [N, C, H, W], kernels [C, O / groups, kh, kw], stride and padding not negative")
     }
     let operation = ConvolutionInputGradient(
         geometry: ConvolutionGeometry(stride: [stride, stride], padding: padding, groups: groups),

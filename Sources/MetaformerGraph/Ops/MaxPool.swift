@@ -10,7 +10,8 @@ struct Window: Hashable, Sendable {
     func outputShape(_ x: Shape, _ operation: String, _ operands: [Shape]) throws -> Shape {
         func fail(_ problem: String) -> GraphError { GraphError(operation, operands, problem) }
         guard x.rank == 4 else { throw fail("images are [N, C, H, W]") }
-        guard kernel.count == 2, stride.count == 2, (kernel + stride).allSatisfy({ $0 >= 1 }) else {
+        guard kernel.count == 2, stride.count == 2, (kernel + stride).allSatisfy((1...Shape.maximumStep).contains)
+        else {
             throw fail("kernel and stride must be at least 1")
         }
         guard padding.sides.allSatisfy({ $0 >= 0 }), max(padding.top, padding.bottom) < kernel[0],

@@ -14,8 +14,12 @@ struct Pad: Operation {
     func outputShape(of inputs: [Shape]) throws -> Shape {
         try expectOperands(1, of: name, inputs)
         let dims = inputs[0].dims
-        guard before.count == dims.count, after.count == dims.count, (before + after).allSatisfy({ $0 >= 0 }) else {
-            throw GraphError(name, inputs, "takes \(dims.count) counts before and after, none negative")
+        guard before.count == dims.count, after.count == dims.count,
+            (before + after).allSatisfy((0...Shape.maximumCount).contains)
+        else {
+            throw GraphError(
+                name, inputs,
+                "takes \(dims.count) count\(dims.count == 1 ? "" : "s") each before and after, none negative")
         }
         if mode == .reflect {
             guard dims.indices.allSatisfy({ max(before[$0], after[$0]) < dims[$0] }) else {

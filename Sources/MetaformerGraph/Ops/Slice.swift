@@ -9,7 +9,7 @@ struct Slice: Operation {
         try expectOperands(1, of: name, inputs)
         let dims = inputs[0].dims
         guard start.count == dims.count, shape.rank == dims.count,
-            zip(start, zip(shape.dims, dims)).allSatisfy({ $0 >= 0 && $1.0 >= 1 && $0 + $1.0 <= $1.1 })
+            zip(start, zip(shape.dims, dims)).allSatisfy({ $0 >= 0 && $1.0 >= 1 && $1.0 <= $1.1 && $0 <= $1.1 - $1.0 })
         else {
             throw GraphError(name, inputs, "\(shape) from \(start) does not lie within the operand")
         }

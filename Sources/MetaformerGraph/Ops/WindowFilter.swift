@@ -74,6 +74,11 @@ public func gaussianTaps(count: Int, sigma: Float) -> [Float] {
 /// A Gaussian filter of the last two axes without padding: [..., H, W] → [..., H − taps + 1, W − taps + 1].
 /// Throws when the image is smaller than the taps or there are more than 63 of them.
 public func gaussianFilter(_ x: Tensor, taps: Int, sigma: Float) throws -> Tensor {
-    let filter = WindowFilter(taps: gaussianTaps(count: max(taps, 0), sigma: sigma), isAdjoint: false)
+    guard (1...WindowFilter.maximumTaps).contains(taps), sigma > 0 else {
+        throw GraphError(
+            "Gaussian filter", [x.shape],
+            "takes 1 to \(WindowFilter.maximumTaps) taps and a positive sigma, not \(taps) and \(sigma)")
+    }
+    let filter = WindowFilter(taps: gaussianTaps(count: taps, sigma: sigma), isAdjoint: false)
     return try x.graph.apply(filter, to: [x])
 }

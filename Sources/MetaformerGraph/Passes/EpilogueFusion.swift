@@ -21,7 +21,7 @@ enum EpilogueFusion {
                 // In the place of the pointwise instruction, where all that its expression reads has been computed.
                 block.instructions[index] = fused
                 removed.insert(producer)
-                for operand in fused.fixed { readers[operand.value, default: []].insert(index) }
+                for operand in fused.operands { readers[operand.value, default: []].insert(index) }
                 for operand in fused.operands { readers[operand.value]?.remove(producer) }
                 break
             }

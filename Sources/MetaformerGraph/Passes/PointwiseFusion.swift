@@ -77,10 +77,10 @@ struct PointwiseFusion {
         !block.values[value].isComputed || results.contains(value) || (consumers[value]?.count ?? 0) > 1
     }
 
-    /// The shape over which an instruction evaluates its expression.
+    /// The shape over which an instruction evaluates its expression: a reduction has only its operands to tell.
     private func fullShape(_ instruction: Block.Instruction) -> Shape {
         guard instruction.opcode == .reduce else { return instruction.output.shape }
-        return instruction.extras.reduce(instruction.output.shape) { $0.broadcast(with: $1.shape) ?? $0 }
+        return instruction.extras.reduce(Shape.scalar) { $0.broadcast(with: $1.shape) ?? $0 }
     }
 
     private func fuse(_ producer: Block.Instruction, into consumer: Block.Instruction) -> Block.Instruction? {
@@ -109,9 +109,7 @@ struct PointwiseFusion {
         var fused = consumer
         fused.extras = builder.inputs
         fused.expression = expression
-        guard fullShape(fused) == fullShape(consumer),
-            fused.opcode != .reduce || fused.extras.allSatisfy({ $0.shape.rank <= fused.output.shape.rank })
-        else { return nil }
+        guard fullShape(fused) == fullShape(consumer) else { return nil }
         return fused
     }
 

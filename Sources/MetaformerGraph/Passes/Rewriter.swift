@@ -16,23 +16,27 @@ struct Rewriter {
     /// The copy of each node of the source.
     private(set) var copies: [Int: Tensor] = [:]
 
-    /// Returns the results in the rewritten graph.
-    static func run(_ results: [Tensor], in graph: Graph, rules: [any RewriteRule]) throws -> [Tensor] {
+    /// Returns the results in the rewritten graph, and how many operations were rewritten.
+    static func run(
+        _ results: [Tensor], in graph: Graph, rules: [any RewriteRule]
+    ) throws -> (results: [Tensor], rewrites: Int) {
         let live = graph.live(results.map(\.id))
         var useCounts = [Int](repeating: 0, count: graph.nodes.count)
         for id in live { for input in graph.nodes[id].inputs { useCounts[input] += 1 } }
         for result in results { useCounts[result.id] += 1 }
         var rewriter = Rewriter(source: graph, useCounts: useCounts)
         for id in live { rewriter.copies[id] = try rewriter.copy(id, rules) }
-        return results.compactMap { rewriter.copies[$0.id] }
+        return (results.compactMap { rewriter.copies[$0.id] }, rewriter.rewrites)
     }
+
+    private var rewrites = 0
 
     private init(source: Graph, useCounts: [Int]) {
         self.source = source
         self.useCounts = useCounts
     }
 
-    private func copy(_ id: Int, _ rules: [any RewriteRule]) throws -> Tensor {
+    private mutating func copy(_ id: Int, _ rules: [any RewriteRule]) throws -> Tensor {
         let node = source.nodes[id]
         switch node.source {
         case .input(let name): return try target.input(name, node.shape)
@@ -42,6 +46,7 @@ struct Rewriter {
             let inputs = ids.compactMap { copies[$0] }
             for rule in rules {
                 if let tensor = try rule.rewrite(operation, inputs, at: id, in: self) {
+                    rewrites += 1
                     return try tensor.broadcast(to: node.shape)
                 }
             }

@@ -28,6 +28,11 @@ struct Simplification: RewriteRule {
             if values[0] == 0 { return x[1] }
             if values[1] == 0 { return x[0] }
             if x[0].id == x[1].id { return try x[0] * 2 }
+            // Constants stand on the right, one of them.
+            if x[0].constantValues != nil, x[1].constantValues == nil { return try x[1] + x[0] }
+            if x[1].constantValues != nil, let inner = x[0].made(by: .add), inner[1].constantValues != nil {
+                return try inner[0] + (inner[1] + x[1])
+            }
             if let inner = x[1].made(by: .negate) { return try x[0] - inner[0] }
             if let inner = x[0].made(by: .negate) { return try x[1] - inner[0] }
         case .subtract:

@@ -48,13 +48,13 @@ extension Program {
             let namesStart = ArenaLayout.aligned(
                 ProgramFormat.headerBytes + bufferCount * ProgramFormat.bufferBytes + wordCount * 4, to: 8)
             let constantsStart = ArenaLayout.aligned(namesStart + nameBytes)
-            guard constantsStart + constantBytes == data.count else {
+            guard constantsStart + constantBytes == data.count, instructionCount <= wordCount else {
                 throw GraphError(
                     "program", [], "there are \(data.count) bytes instead of \(constantsStart + constantBytes)")
             }
             let names = Reader(data: Array(data[namesStart..<namesStart + nameBytes]))
             buffers = try (0..<bufferCount).map { _ in try reader.buffer(names) }
-            instructions = try (0..<instructionCount).map { _ in try reader.instruction() }
+            instructions = try (0..<instructionCount).map { _ in try reader.instruction(bufferCount: bufferCount) }
             var constantReader = Reader(data: data, position: constantsStart)
             constants = try (0..<constantBytes / 4).map { _ in Float(bitPattern: try constantReader.word()) }
         }
@@ -103,7 +103,7 @@ private struct Reader {
             name: name == ProgramFormat.noName ? nil : try names.text(at: Int(name)))
     }
 
-    mutating func instruction() throws -> Program.Inspection.Instruction {
+    mutating func instruction(bufferCount: Int) throws -> Program.Inspection.Instruction {
         let start = position
         guard let opcode = Opcode(rawValue: try word()) else {
             throw GraphError("program", [], "an instruction has no known opcode")
@@ -115,6 +115,9 @@ private struct Reader {
             throw GraphError("program", [], "an instruction is cut off")
         }
         let inputs = try (0..<inputCount).map { _ in Int(try word()) }
+        guard (inputs + [output]).allSatisfy({ $0 < bufferCount }) else {
+            throw GraphError("program", [], "an instruction names a buffer that is not there")
+        }
         var attributes: [UInt32] = []
         var expression: Expression?
         if opcode.hasExpression {
@@ -129,12 +132,20 @@ private struct Reader {
     }
 
     private mutating func expression(inputCount: Int) throws -> Expression {
-        let steps = try (0..<Int(try word())).map { _ in
+        guard inputCount >= 1 else { throw GraphError("program", [], "an expression has no inputs") }
+        let stepCount = Int(try word())
+        guard stepCount <= Expression.maximumValues else {
+            throw GraphError("program", [], "an expression has \(stepCount) steps")
+        }
+        let steps = try (0..<stepCount).map { index in
             let word = try self.word()
             guard let function = Function(rawValue: word & 0xff) else {
                 throw GraphError("program", [], "an expression has a step of no known kind")
             }
             let operands = (0..<function.arity).map { Int(word >> UInt32(8 * ($0 + 1)) & 0xff) }
+            guard operands.allSatisfy({ $0 < inputCount + index }) else {
+                throw GraphError("program", [], "a step reads a value that is not there yet")
+            }
             let constant = function == .constant ? Float(bitPattern: try self.word()) : 0
             return Expression.Step(function: function, operands: operands, constant: constant)
         }

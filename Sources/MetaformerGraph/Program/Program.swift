@@ -68,17 +68,15 @@ public struct Program: CustomStringConvertible, Sendable {
 
     private static func rewrite(_ tensors: [Tensor], in graph: Graph, _ options: Options) throws -> [Tensor] {
         var tensors = tensors
-        func run(_ rules: [any RewriteRule]) throws {
-            guard let graph = tensors.first?.graph else { return }
-            tensors = try Rewriter.run(tensors, in: graph, rules: rules)
+        @discardableResult func run(_ rules: [any RewriteRule]) throws -> Int {
+            guard let graph = tensors.first?.graph else { return 0 }
+            let (results, rewrites) = try Rewriter.run(tensors, in: graph, rules: rules)
+            tensors = results
+            return rewrites
         }
         func simplify() throws {
             // An identity may uncover another one; each round shortens chains, so few are needed.
-            for _ in 0..<8 {
-                let before = tensors.first?.graph.nodes.count
-                try run([ConstantFolding(), Simplification()])
-                if tensors.first?.graph.nodes.count == before { break }
-            }
+            for _ in 0..<8 where try run([ConstantFolding(), Simplification()]) == 0 { break }
         }
         if options.contains(.simplification) {
             try simplify()
