@@ -106,6 +106,18 @@ struct MemoryTests {
         }
     }
 
+    @Test("an operand of the op itself is not overwritten, even where its epilogue could") func operandTwice() throws {
+        let graph = Graph()
+        let x = try graph.input("x", [4, 4])
+        let e = try exp(x)
+        let product = try matmul(e, graph.variable("m", [4, 4]))
+        let program = try Program(graph: graph, outputs: [("y", softmax(product + e))])
+        #expect(try program.opcodes == [.pointwise, .matmul, .softmax])
+        let values = (0..<16).map { Double($0) / 16 }
+        _ = try ProgramInterpreter.run(program, inputs: ["x": values], variables: ["m": values])
+        #expect(program.plan.arenaBytes == 128)
+    }
+
     // MARK: Updates
 
     @Test("Adam in place: three instructions, no arena") func adam() throws {
