@@ -7,6 +7,7 @@ let engineSettings: [CSetting] = [
     .unsafeFlags(["-O2"], .when(configuration: .debug)),
     .unsafeFlags(["-O3"], .when(configuration: .release)),
     .headerSearchPath("."),
+    .define("_POSIX_C_SOURCE", to: "200809L"),
 ]
 
 let package = Package(
