@@ -248,6 +248,7 @@ typedef struct mf_adapt_options {
  * Teaches a product: tunes the model on good frames by gradient descent (Eq. 6 and the 30 epochs of the paper), then sets
  * the threshold from good frames that were held out: a fifth of 20 or more, by cross-validation where there are fewer; from
  * shifted copies of a single one.
+ * @param frames   count structs, all with the struct_size of the first
  * @param options  NULL for the model's own
  * @return MF_OK and a new model, which has nothing to do with the old one any more; MF_E_INVALID, MF_E_UNSUPPORTED,
  *         MF_E_LIMIT (see mf_inspect, or count over 1,000,000), MF_E_STATE (the model cannot be trained), MF_E_NOMEM,

@@ -165,6 +165,11 @@ static mf_status report(lesson *l, const char *stage, size_t done, size_t total,
     return MF_OK;
 }
 
+/* A frame of the host's array, whose elements are as large as its own mf_image is. */
+static const mf_image *frame_at(const mf_image *frames, size_t index) {
+    return (const mf_image *)(const void *)((const char *)frames + index * frames->struct_size);
+}
+
 /* Frames to the model's size, and their responses, which the frozen prior gives once. */
 static mf_status read_frames(lesson *l, const mf_image *frames) {
     int failed = 0;
@@ -173,7 +178,7 @@ static mf_status read_frames(lesson *l, const mf_image *frames) {
     mf_status status = MF_OK;
     for (size_t i = 0; status == MF_OK && i < l->count; i++) {
         float *image = l->images + i * l->image;
-        mf_frame_resample(&frames[i], l->model->channels, l->model->height, l->model->width, image, &l->team, scratch);
+        mf_frame_resample(frame_at(frames, i), l->model->channels, l->model->height, l->model->width, image, &l->team, scratch);
         if (l->responses) {
             status = bind(l, MF_PART_PRIOR, "image", image, l->image);
             if (status == MF_OK) status = bind(l, MF_PART_PRIOR, "response", l->responses + i * l->plane, l->plane);
@@ -395,7 +400,7 @@ mf_status mf_adapt(const mf_model *model, const mf_image *frames, size_t count, 
         if (!model->parts[part] && part != MF_PART_PRIOR) return mf_fail(error, MF_E_STATE, "this model has not the programs to be adapted");
     for (size_t i = 0; i < count; i++) {
         mf_error cause = {.struct_size = sizeof cause};
-        mf_status status = mf_frame_check(&frames[i], &cause);
+        mf_status status = mf_frame_check(frame_at(frames, i), &cause);
         if (status != MF_OK) return mf_fail(error, status, "frame %zu: %s", i, cause.text);
     }
     lesson l = {.model = model, .allocator = &model->allocator, .error = error, .count = count};
