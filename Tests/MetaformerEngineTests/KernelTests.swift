@@ -113,7 +113,7 @@ struct KernelTests {
 
     @Test("pointwise functions are accurate", arguments: Step.allCases.filter { $0 != .constant })
     func functionsAreAccurate(step: Step) throws {
-        let special: [Float] = [0, -0.0, 1, -1, .infinity, -.infinity, .nan, 1e-40, 88.5, 89.5, -87, -100, -104, .greatestFiniteMagnitude, .leastNormalMagnitude]
+        let special: [Float] = [0, -0.0, 1, -1, .infinity, -.infinity, .nan, 0x1p-130, 88.5, 89.5, -87, -100, -104, .greatestFiniteMagnitude, .leastNormalMagnitude]
         let dense = (0..<20_000).map { Float($0 - 10_000) * 0.00931 }
         let values = special + dense
         let instruction = SingleInstruction(opcode: .pointwise, inputs: [[values.count], [values.count], [values.count]], output: [values.count],

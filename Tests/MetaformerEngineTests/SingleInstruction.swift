@@ -58,7 +58,7 @@ struct SingleInstruction {
         words.forEach(put32)
         while data.count % 8 != 0 { data.append(0) }
         data += names
-        while data.count % 8 != 0 { data.append(0) }
+        while data.count % 64 != 0 { data.append(0) }
         return data
     }
 

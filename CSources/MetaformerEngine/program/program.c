@@ -31,7 +31,7 @@ static mf_status find_sections(const unsigned char *data, size_t size, sections 
     s->words = data + (at < size ? at : 0);
     at += mf_round_up((uint64_t)h->word_count * 4, 8);
     s->names = data + (at < size ? at : 0);
-    at = mf_round_up(at + h->name_bytes, h->constant_bytes ? 64 : 8);
+    at = mf_round_up(at + h->name_bytes, 64);
     s->constants = data + (at < size ? at : 0);
     at += h->constant_bytes;
     if (at != size) return mf_fail(error, MF_E_FORMAT, "program declares %llu bytes and has %zu", (unsigned long long)at, size);
