@@ -38,7 +38,12 @@ let package = Package(
         // Swift
         .target(name: "MetaformerGraph", dependencies: ["MetaformerEngine"]),
         .target(name: "MetaformerModels", dependencies: ["MetaformerGraph"]),
-        .target(name: "MetaformerData", dependencies: ["CImageCodecs"]),
+        .target(
+            name: "MetaformerData",
+            dependencies: ["CImageCodecs"],
+            // Pixels are worked on in loops: without the optimiser the tests would wait for minutes.
+            swiftSettings: [.unsafeFlags(["-O"], .when(configuration: .debug))]
+        ),
         .executableTarget(
             name: "metaformer",
             dependencies: [
