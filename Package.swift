@@ -56,7 +56,13 @@ let package = Package(
         .testTarget(name: "MetaformerEngineTests", dependencies: ["MetaformerEngine", "MetaformerGraph"]),
         .testTarget(name: "MetaformerModelsTests", dependencies: ["MetaformerModels"]),
         .testTarget(name: "MetaformerDataTests", dependencies: ["MetaformerData"]),
-        .testTarget(name: "CommandLineTests", dependencies: ["metaformer", "MetaformerData"]),
+        .testTarget(
+            name: "CommandLineTests",
+            dependencies: [
+                "metaformer", "MetaformerData",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]
+        ),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c17

@@ -16,8 +16,8 @@ struct DataCommand: ParsableCommand {
             discussion: """
                 Recognised are MVTec AD (train/good, test/<defect>, ground_truth/<defect>; one category or a folder of them), \
                 Magnetic Tile Defects (MT_<class>/Imgs), MSRA10K (Imgs), and any folder of PNG, JPEG or TIFF files, in \
-                which a folder named good or ok marks good pictures. Every file is read. Ends with 1 when something must \
-                be repaired.
+                which a folder named good or ok marks good pictures. Every file is read. The exit status is 1 when \
+                something must be repaired.
                 """
         )
 

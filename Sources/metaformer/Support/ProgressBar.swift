@@ -52,7 +52,7 @@ final class ProgressBar: Sendable {
         let filled = Int(fraction * Double(width))
         let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: width - filled)
         let seconds = Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) * 1e-18
-        let left = fraction > 0 ? Int((seconds * (1 / fraction - 1)).rounded(.up)) : 0
+        let left = done > 0 ? Int((seconds * Double(max(0, total - done)) / Double(done)).rounded(.up)) : 0
         return "\(label) [\(bar)] \(done)/\(total)  \(clock(left)) left"
     }
 
