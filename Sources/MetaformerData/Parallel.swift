@@ -14,7 +14,7 @@ enum Parallel {
     static func map<Result: Sendable, Failure: Error>(
         count: Int, threads: Int, _ body: @Sendable (Int) throws(Failure) -> Result
     ) throws(Failure) -> [Result] {
-        let state = Mutex(Progress<Result, Failure>(results: Array(repeating: nil, count: count)))
+        let state = Mutex(MapState<Result, Failure>(results: Array(repeating: nil, count: count)))
         let workers = min(threadCount(threads), count)
         DispatchQueue.concurrentPerform(iterations: workers) { _ in
             while true {
@@ -40,7 +40,7 @@ enum Parallel {
     }
 }
 
-private struct Progress<Result: Sendable, Failure: Error>: Sendable {
+private struct MapState<Result: Sendable, Failure: Error>: Sendable {
     var next = 0
     var results: [Result?]
     var failure: (index: Int, error: Failure)?

@@ -31,6 +31,8 @@ struct DataCommand: ParsableCommand {
 
         @OptionGroup var common: CommonOptions
 
+        func validate() throws { try CommonOptions.requirePath(directory, named: "<dir>") }
+
         func run() throws {
             var dataset = try Dataset(directory: URL(fileURLWithPath: directory))
             if let trainingList { try dataset.applyTrainingList(names(in: trainingList)) }

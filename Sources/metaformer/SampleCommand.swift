@@ -25,6 +25,8 @@ struct SampleCommand: ParsableCommand {
         let testDefective: [String: Int]
     }
 
+    func validate() throws { try CommonOptions.requirePath(directory, named: "<dir>") }
+
     func run() throws {
         let product = SampleProduct(seed: common.seed)
         let progress = ProgressBar(total: product.items.count, label: "drawing", quiet: common.quiet)

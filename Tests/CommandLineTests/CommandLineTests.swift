@@ -95,6 +95,7 @@ import Testing
         arguments: [
             ["sample"], ["sample", "x", "--seed", "minus"], ["sample", "x", "y"], ["data", "check"], ["nonsense"],
             ["sample", "x", "--threads", "-1"], ["sample", "x", "--threads", "5000"], ["data", "check", "x", "--nope"],
+            ["sample", ""], ["data", "check", ""],
         ])
     func usage(arguments: [String]) throws {
         let outcome = try Program.run(arguments, in: folder.url)

@@ -52,10 +52,9 @@ struct EncodedImage {
     func decode() throws(ImageFileError) -> [UInt8] {
         var info = info
         let size = mfc_image_size(&info)
-        // An array that cannot be allocated ends the process; asking first makes it an error.
-        guard let trial = malloc(size) else { throw ImageFileError(url, .tooLarge("\(size) bytes of memory needed")) }
-        free(trial)
-
+        guard isAvailable(size) else {
+            throw ImageFileError(url, .tooLarge("\(size >> 20) MiB of memory needed, more than there is"))
+        }
         var status = MFC_OK
         var message = ""
         let pixels = [UInt8](unsafeUninitializedCapacity: size) { pixels, count in
@@ -70,6 +69,16 @@ struct EncodedImage {
         guard status == MFC_OK else { throw ImageFileError(url, status: status, message: message) }
         return pixels
     }
+}
+
+/// Whether the system would give this many bytes: an array that cannot be allocated ends the process, where asking first
+/// makes an error of it.
+private func isAvailable(_ size: Int) -> Bool {
+    guard size > 64 << 20 else { return true }
+    let trial = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+    guard let trial, trial != MAP_FAILED else { return false }
+    munmap(trial, size)
+    return true
 }
 
 /// Runs an encoder for the file `url` and takes over what it made.

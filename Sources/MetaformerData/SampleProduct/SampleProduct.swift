@@ -106,6 +106,7 @@ extension SampleProduct {
         let unique = UUID().uuidString.prefix(8)
         let name = folder.standardizedFileURL.lastPathComponent
         let parent = folder.standardizedFileURL.deletingLastPathComponent()
+        try checkWritable(parent, for: folder)
         let draft = parent.appendingPathComponent(".\(name).\(unique)")
         defer { try? FileManager.default.removeItem(at: draft) }
         do {
@@ -122,6 +123,14 @@ extension SampleProduct {
             throw error
         } catch {
             throw .notWritable(path: folder.relativePath, reason: error.localizedDescription)
+        }
+    }
+
+    /// Tells early, and in the words of the system, that the drawing would be for nothing.
+    private func checkWritable(_ parent: URL, for folder: URL) throws(SampleProductError) {
+        guard access(parent.path, W_OK) == 0 else {
+            let reason = errno == ENOENT ? "the folder above it does not exist" : String(cString: strerror(errno))
+            throw .notWritable(path: folder.relativePath, reason: reason)
         }
     }
 
@@ -158,13 +167,7 @@ extension SampleProduct {
     private func checkReplaceable(_ folder: URL) throws(SampleProductError) -> Bool {
         let path = folder.relativePath
         var isDirectory: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: folder.path, isDirectory: &isDirectory) else {
-            guard FileManager.default.fileExists(atPath: folder.standardizedFileURL.deletingLastPathComponent().path)
-            else {
-                throw .notWritable(path: path, reason: "the folder above it does not exist")
-            }
-            return false
-        }
+        guard FileManager.default.fileExists(atPath: folder.path, isDirectory: &isDirectory) else { return false }
         guard isDirectory.boolValue else { throw .notAFolder(path: path) }
         let found = FileManager.default.enumerator(atPath: folder.path)?.compactMap { $0 as? String } ?? []
         guard !found.isEmpty else { return false }

@@ -21,6 +21,11 @@ struct CommonOptions: ParsableArguments {
         }
     }
 
+    /// Refuses an empty path, which the system would take for the current folder; scripts with an unset variable give one.
+    static func requirePath(_ path: String, named name: String) throws {
+        guard !path.isEmpty else { throw ValidationError("\(name) is empty; name a path.") }
+    }
+
     /// Prints a result as JSON with sorted keys, so that equal results are equal texts.
     func printJSON(_ value: some Encodable) throws {
         let encoder = JSONEncoder()
