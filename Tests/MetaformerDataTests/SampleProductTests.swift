@@ -109,16 +109,37 @@ import Testing
             try FileManager.default.contentsOfDirectory(atPath: folder.url.path).sorted() == ["file", "like", "mine"])
     }
 
+    /// What tells a folder from another that has taken its name.
+    private func number(of folder: URL) throws -> Int? {
+        try FileManager.default.attributesOfItem(atPath: folder.path)[.systemFileNumber] as? Int
+    }
+
+    @Test("What an interrupted run left is cleared away")
+    func interrupted() throws {
+        let folder = try TemporaryFolder()
+        try folder.write([1], to: "sample/.metaformer-sample-1234/train/good/000.png")
+        let sample = folder.url.appendingPathComponent("sample")
+        try small(seed: 1).write(to: sample)
+        #expect(
+            try FileManager.default.contentsOfDirectory(atPath: sample.path).sorted()
+                == ["ground_truth", "sample.json", "test", "train"])
+    }
+
     @Test("An earlier sample is replaced, unless something was added to it")
     func replacing() throws {
         let folder = try TemporaryFolder()
         let sample = folder.url.appendingPathComponent("sample")
         try folder.makeFolder("sample")
+        let folderNumber = try number(of: sample)
         try small(seed: 1).write(to: sample)
         let picture = sample.appendingPathComponent("train/good/000.png")
         let first = try Data(contentsOf: picture)
         try small(seed: 2).write(to: sample)
         #expect(try Data(contentsOf: picture) != first)
+        #expect(try number(of: sample) == folderNumber)
+        #expect(
+            try FileManager.default.contentsOfDirectory(atPath: sample.path).sorted()
+                == ["ground_truth", "sample.json", "test", "train"])
         try folder.write([1], to: "sample/train/good/mine.png")
         #expect(throws: SampleProductError.self) { try small(seed: 3).write(to: sample) }
         #expect(try FileManager.default.contentsOfDirectory(atPath: folder.url.path) == ["sample"])

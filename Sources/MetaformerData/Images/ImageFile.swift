@@ -4,8 +4,8 @@ import Foundation
 extension Image {
     /// Reads a PNG, JPEG or TIFF file, whatever its name ends in.
     ///
-    /// Palettes are expanded and transparency is dropped; the orientation that EXIF or TIFF tags tell is applied, so the
-    /// picture stands upright. Of a TIFF file with several pages the first is read.
+    /// Palettes are expanded and transparency is dropped; the orientation that a JPEG (in its EXIF part) or a TIFF file
+    /// tells is applied, so the picture stands upright. Of a TIFF file with several pages the first is read.
     public init(contentsOf url: URL) throws(ImageFileError) {
         let file = try EncodedImage(contentsOf: url)
         guard file.info.sample != MFC_SAMPLE_F32 else {

@@ -112,7 +112,7 @@ struct SampleDefect: Sendable {
             let noise = ValueNoise(seed: UInt32(truncatingIfNeeded: generator.next()))
             return SampleDefect(shape: .faded(noise: noise), centre: centre, radius: generator.uniform(0.11...0.16))
         }
-        let shift = polar(generator.uniform(0.035...0.055), angle + .pi / 2 + generator.uniform(-0.5...0.5))
+        let shift = polar(generator.uniform(0.05...0.075), angle + .pi / 2 + generator.uniform(-0.5...0.5))
         return SampleDefect(shape: .smeared(shift: shift), centre: centre, radius: generator.uniform(0.11...0.15))
     }
 
