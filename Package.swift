@@ -7,6 +7,7 @@ let engineSettings: [CSetting] = [
     .unsafeFlags(["-O2"], .when(configuration: .debug)),
     .unsafeFlags(["-O3"], .when(configuration: .release)),
     .headerSearchPath("."),
+    .define("_POSIX_C_SOURCE", to: "200809L"),
 ]
 
 let package = Package(
@@ -38,7 +39,12 @@ let package = Package(
         // Swift
         .target(name: "MetaformerGraph", dependencies: ["MetaformerEngine"]),
         .target(name: "MetaformerModels", dependencies: ["MetaformerGraph"]),
-        .target(name: "MetaformerData", dependencies: ["CImageCodecs"]),
+        .target(
+            name: "MetaformerData",
+            dependencies: ["CImageCodecs"],
+            // Pixels are worked on in loops: without the optimiser the tests would wait for minutes.
+            swiftSettings: [.unsafeFlags(["-O"], .when(configuration: .debug))]
+        ),
         .executableTarget(
             name: "metaformer",
             dependencies: [
@@ -51,7 +57,13 @@ let package = Package(
         .testTarget(name: "MetaformerEngineTests", dependencies: ["MetaformerEngine", "MetaformerGraph"]),
         .testTarget(name: "MetaformerModelsTests", dependencies: ["MetaformerModels"]),
         .testTarget(name: "MetaformerDataTests", dependencies: ["MetaformerData"]),
-        .testTarget(name: "CommandLineTests", dependencies: ["metaformer", "MetaformerData"]),
+        .testTarget(
+            name: "CommandLineTests",
+            dependencies: [
+                "metaformer", "MetaformerData",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]
+        ),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c17

@@ -1,3 +1,264 @@
+/*
+ * Metaformer: inspects images for defects, taught from a handful of good pictures.
+ *
+ * The contract of libmetaformer for host programs. A host opens a model (mf_model), creates a context of it for each of
+ * its threads (mf_context), and hands over camera frames:
+ *
+ *     mf_model *model;
+ *     mf_context *context;
+ *     mf_error error = {sizeof error};
+ *     if (mf_model_open_file("washer.safetensors", NULL, &model, &error)) fail(error.text);
+ *     if (mf_context_create(model, NULL, &context, &error)) fail(error.text);
+ *     mf_image frame = {sizeof frame, MF_PIXEL_MONO8, width, height, stride, pixels};
+ *     mf_result result = {sizeof result};
+ *     if (mf_inspect(context, &frame, NULL, NULL, &result)) fail(mf_context_error(context));
+ *     if (result.is_anomalous) reject();
+ *
+ * Rules that hold everywhere:
+ * - Every function that can fail returns an mf_status. On failure its out-parameters are untouched, there is nothing to
+ *   free, and a text says what was wrong: in the mf_error given, or, once there is a context, from mf_context_error.
+ * - A struct passed by pointer starts with struct_size: set it to sizeof the struct. Fields are only ever added at the end.
+ * - Release functions take NULL.
+ * - The library keeps no global mutable state, never exits or aborts, and writes nothing to the standard streams. The one
+ *   environment variable that it reads is MF_FORCE_ISA (reference, avx2 or avx512), for testing.
+ * - Results are the same, bit for bit, for any number of threads.
+ */
 #ifndef METAFORMER_H
 #define METAFORMER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__GNUC__)
+#define MF_API __attribute__((visibility("default")))
+#define MF_MUST_USE __attribute__((warn_unused_result))
+#else
+#define MF_API
+#define MF_MUST_USE
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Version ------------------------------------------------------------------------------------------------------ */
+
+#define MF_VERSION_MAJOR 0
+#define MF_VERSION_MINOR 1
+#define MF_VERSION_PATCH 0
+
+/** The version of the library in use, as "major.minor.patch". */
+MF_API const char *mf_version(void);
+
+/* ---- Status ------------------------------------------------------------------------------------------------------- */
+
+/** What went wrong. The high nibble is the group: 1 a mistake of the caller, 2 a resource or a file, 3 an interruption. */
+typedef enum mf_status {
+    MF_OK = 0,
+    MF_E_INVALID = 0x11,     /**< an argument is NULL, out of range, or does not fit another                     */
+    MF_E_UNSUPPORTED = 0x12, /**< well-formed, but not something that this library does (say, a pixel format)    */
+    MF_E_STATE = 0x13,       /**< called in the wrong order, or on a model that lacks the program needed         */
+    MF_E_NOMEM = 0x21,       /**< the allocator returned NULL                                                    */
+    MF_E_IO = 0x22,          /**< a file could not be read or written                                            */
+    MF_E_FORMAT = 0x23,      /**< not a model file, or a malformed one                                           */
+    MF_E_CHECKSUM = 0x24,    /**< the file's contents do not match their checksum                                */
+    MF_E_VERSION = 0x25,     /**< the file was written by a newer version                                        */
+    MF_E_LIMIT = 0x26,       /**< a size is over a stated limit                                                  */
+    MF_E_CANCELLED = 0x32    /**< a progress callback asked to stop                                              */
+} mf_status;
+
+/** Where a function that has no context puts its text. May be NULL wherever it is taken. */
+typedef struct mf_error {
+    size_t struct_size;
+    mf_status status;
+    char text[248]; /**< zero-terminated UTF-8, one line */
+} mf_error;
+
+/** The name of a status, such as "MF_E_FORMAT"; "unknown status" for other numbers. */
+MF_API const char *mf_status_name(mf_status status);
+
+/* ---- Memory ------------------------------------------------------------------------------------------------------- */
+
+/** The host's allocator. Both functions may be called from the thread that calls the library, never from its workers. */
+typedef struct mf_allocator {
+    size_t struct_size;
+    void *opaque;
+    /** Returns size bytes at a multiple of alignment (a power of two, at most 4096), or NULL. */
+    void *(*allocate)(void *opaque, size_t size, size_t alignment);
+    /** Takes back what allocate gave; pointer may be NULL. */
+    void (*release)(void *opaque, void *pointer);
+} mf_allocator;
+
+/* ---- Model -------------------------------------------------------------------------------------------------------- */
+
+/** Parameters, programs and configuration of one product or of a universal model: immutable, shared between threads. */
+typedef struct mf_model mf_model;
+
+/** The largest model file that is opened, bytes. */
+#define MF_MAX_FILE_BYTES ((uint64_t)1 << 32)
+
+/**
+ * Opens a model file. Everything is checked before memory is allocated for it: structure, sizes, checksum, and every
+ * instruction of every program.
+ * @param allocator  NULL for malloc; otherwise copied, and used by everything made from this model
+ * @return MF_OK, MF_E_IO, MF_E_FORMAT, MF_E_CHECKSUM, MF_E_VERSION, MF_E_LIMIT, MF_E_NOMEM, MF_E_INVALID
+ */
+MF_API MF_MUST_USE mf_status mf_model_open_file(const char *path, const mf_allocator *allocator, mf_model **out_model,
+                                                mf_error *error);
+
+/** As mf_model_open_file, from memory, which is copied and need not outlive the call. */
+MF_API MF_MUST_USE mf_status mf_model_open_memory(const void *data, size_t size, const mf_allocator *allocator,
+                                                  mf_model **out_model, mf_error *error);
+
+/** Writes a model file: to a temporary file beside path, synced, then renamed over it. A model reads back bit for bit. */
+MF_API MF_MUST_USE mf_status mf_model_save(const mf_model *model, const char *path, mf_error *error);
+
+/**
+ * A value of the model's configuration, such as "input.width" or "threshold", or NULL where the model has no such key.
+ * The text lives as long as the model.
+ */
+MF_API const char *mf_model_setting(const mf_model *model, const char *key);
+
+/** Releases a model. Contexts keep what they need: a model may be released before them. */
+MF_API void mf_model_release(mf_model *model);
+
+/* ---- Images ------------------------------------------------------------------------------------------------------- */
+
+/** Pixel formats by their GenICam PFNC number. Values of 10 to 14 bits lie in the low bits of 16. */
+typedef enum mf_pixel_format {
+    MF_PIXEL_MONO8 = 0x01080001,
+    MF_PIXEL_MONO10 = 0x01100003,
+    MF_PIXEL_MONO12 = 0x01100005,
+    MF_PIXEL_MONO14 = 0x01100025,
+    MF_PIXEL_MONO16 = 0x01100007,
+    MF_PIXEL_RGB8 = 0x02180014,
+    MF_PIXEL_BGR8 = 0x02180015,
+    MF_PIXEL_RGBA8 = 0x02200016,
+    MF_PIXEL_BGRA8 = 0x02200017,
+    MF_PIXEL_RGB16 = 0x02300033
+} mf_pixel_format;
+
+/** The smallest and largest width and height of a frame, pixels. */
+#define MF_MIN_SIDE 32
+#define MF_MAX_SIDE 65535
+
+/** A frame of the host's. The library reads it during the call and never writes it, nor reads between the rows. */
+typedef struct mf_image {
+    size_t struct_size;
+    uint32_t pixel_format; /**< an mf_pixel_format */
+    int32_t width, height; /**< pixels */
+    ptrdiff_t row_stride;  /**< bytes from a row to the next; negative for a frame stored bottom-up, data then being its top row */
+    const void *data;      /**< the first pixel of the top row */
+} mf_image;
+
+/** A region of interest as one byte a pixel of the frame: 0 is ignored, all else is inspected. */
+typedef struct mf_mask {
+    size_t struct_size;
+    int32_t width, height; /**< the frame's own */
+    ptrdiff_t row_stride;
+    const uint8_t *data;
+} mf_mask;
+
+/** A float image of the host's, which receives the anomaly map. */
+typedef struct mf_map {
+    size_t struct_size;
+    int32_t width, height; /**< the frame's own */
+    ptrdiff_t row_stride;  /**< bytes */
+    float *data;
+} mf_map;
+
+/* ---- Context ------------------------------------------------------------------------------------------------------ */
+
+/** What one thread needs to use a model. Never share one between threads; any number may share a model. */
+typedef struct mf_context mf_context;
+
+typedef struct mf_context_options {
+    size_t struct_size;
+    int32_t threads; /**< worker threads, 1 to 256; 0 for one a processor */
+} mf_context_options;
+
+/** Creates a context, and allocates all that mf_inspect will ever need: nothing is allocated after this. */
+MF_API MF_MUST_USE mf_status mf_context_create(const mf_model *model, const mf_context_options *options,
+                                               mf_context **out_context, mf_error *error);
+
+/** The text of the context's last failure; "" if there was none. Valid until the context's next call. */
+MF_API const char *mf_context_error(const mf_context *context);
+
+/** Sets the threshold that the context compares scores with; it starts as the model's. Not for NaN. */
+MF_API MF_MUST_USE mf_status mf_context_set_threshold(mf_context *context, float threshold);
+
+MF_API void mf_context_release(mf_context *context);
+
+/* ---- Inspection --------------------------------------------------------------------------------------------------- */
+
+/** A connected region (8-connectivity) of the frame where the map is above the threshold. */
+typedef struct mf_region {
+    int32_t x, y, width, height; /**< bounding box, pixels of the frame */
+    int32_t area;                /**< pixels */
+    float peak;                  /**< the map's highest value in it */
+} mf_region;
+
+/** The most regions that a result holds. */
+#define MF_MAX_REGIONS 64
+
+typedef struct mf_result {
+    size_t struct_size;
+    float score;          /**< the map's highest value inside the mask; the higher, the less like the good images */
+    float threshold;      /**< what it was compared with */
+    int32_t is_anomalous; /**< 1 where score > threshold */
+    int32_t region_count; /**< how many of regions are filled in, highest peak first */
+    mf_region regions[MF_MAX_REGIONS];
+    uint64_t elapsed_ns; /**< from call to return */
+} mf_result;
+
+/**
+ * Inspects a frame.
+ * @param mask    NULL to inspect all of it
+ * @param map     NULL, or an image of the frame's size that receives the anomaly map
+ * @return MF_OK, MF_E_INVALID, MF_E_UNSUPPORTED (pixel format), MF_E_LIMIT (frame too small or too large), MF_E_STATE (the
+ *         model has no inspect program)
+ */
+MF_API MF_MUST_USE mf_status mf_inspect(mf_context *context, const mf_image *frame, const mf_mask *mask, mf_map *map,
+                                        mf_result *out_result);
+
+/** Copies one of the planes that the last mf_inspect computed at the model's own size, channels first: "image" as the model
+ *  saw it, "reconstruction", "response" (where the model has a prior), "map". size is in floats; NULL data asks for it. */
+MF_API MF_MUST_USE mf_status mf_context_plane(mf_context *context, const char *name, float *data, size_t *size);
+
+/* ---- Adaptation --------------------------------------------------------------------------------------------------- */
+
+/** What mf_adapt tells its host: a stage, what is done of it and how much there is. Returns non-zero to stop. */
+typedef int (*mf_progress)(void *opaque, const char *stage, size_t done, size_t total, float loss);
+
+typedef struct mf_adapt_options {
+    size_t struct_size;
+    int32_t threads;          /**< as in mf_context_options */
+    int32_t epochs;           /**< passes over the frames; 0 for the model's own (30 in the paper) */
+    int32_t batch;            /**< frames a step; 0 for the model's own (64 in the paper) */
+    float learning_rate;      /**< 0 for the model's own (1e-4 in the paper) */
+    uint64_t seed;            /**< of shuffling, shifts and flips */
+    int32_t flips;            /**< 1 where a mirrored product is still a good one */
+    int32_t shift;            /**< random shifts of up to so many pixels of the model's input */
+    float false_alarm_rate;   /**< for the threshold, in (0, 0.5]; 0 for 0.01 */
+    mf_progress progress;     /**< NULL, or called from the calling thread between steps */
+    void *opaque;             /**< handed to progress */
+} mf_adapt_options;
+
+/**
+ * Teaches a product: tunes the model on good frames by gradient descent (Eq. 6 and the 30 epochs of the paper), then sets
+ * the threshold from good frames that were held out: a fifth of 20 or more, by cross-validation where there are fewer; from
+ * shifted copies of a single one.
+ * @param frames   count structs, all with the struct_size of the first
+ * @param options  NULL for the model's own
+ * @return MF_OK and a new model, which has nothing to do with the old one any more; MF_E_INVALID, MF_E_UNSUPPORTED,
+ *         MF_E_LIMIT (see mf_inspect, or count over 1,000,000), MF_E_STATE (the model cannot be trained), MF_E_NOMEM,
+ *         MF_E_CANCELLED
+ */
+MF_API MF_MUST_USE mf_status mf_adapt(const mf_model *model, const mf_image *frames, size_t count,
+                                      const mf_adapt_options *options, mf_model **out_model, mf_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
 #endif

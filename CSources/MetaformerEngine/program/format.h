@@ -5,7 +5,7 @@
  *   mf_buffer_record   [buffer_count]
  *   uint32_t words     [word_count]         instructions back to back
  *   char names         [name_bytes]         zero-terminated UTF-8
- *   constants          [constant_bytes]     at a multiple of 64 from the start of the program
+ *   constants          [constant_bytes]     at a multiple of 64 from the start of the program, though there be none
  *
  * An instruction is: opcode, word count (this header included), input count, output buffer, input buffers…,
  * attributes…, and for ops that carry an expression: step count, steps….

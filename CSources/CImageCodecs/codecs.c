@@ -1,2 +1,0 @@
-#include "CImageCodecs.h"
-typedef int codecs_translation_unit;

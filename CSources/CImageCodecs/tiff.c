@@ -1,0 +1,300 @@
+#include "codec.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <tiffio.h>
+
+/// Tiles larger than this are no cutting of an image but an attack on memory.
+enum { max_tile_size = 256 << 20, max_allocation = 1 << 30 };
+
+/// A file in memory as libtiff sees it: either read-only bytes or a sink.
+typedef struct tiff_file {
+    const uint8_t *data;
+    size_t size, position;
+    mfc_sink *sink;
+    mfc_report *report;
+} tiff_file;
+
+/// How the samples lie in the file.
+typedef struct tiff_layout {
+    uint32_t width, height;
+    uint16_t samples, bits, format, photometric, planar, orientation;
+    uint32_t channels;
+    mfc_sample sample;
+} tiff_layout;
+
+static tmsize_t on_read(thandle_t handle, void *target, tmsize_t size) {
+    tiff_file *file = handle;
+    const uint8_t *data = file->sink ? file->sink->bytes : file->data;
+    const size_t end = file->sink ? file->sink->size : file->size;
+    size_t *position = file->sink ? &file->sink->position : &file->position;
+    if (size <= 0 || *position >= end) return 0;
+    const size_t left = end - *position;
+    const size_t count = (size_t)size < left ? (size_t)size : left;
+    memcpy(target, data + *position, count);
+    *position += count;
+    return (tmsize_t)count;
+}
+
+static tmsize_t on_write(thandle_t handle, void *bytes, tmsize_t size) {
+    tiff_file *file = handle;
+    return size >= 0 && file->sink && mfc_sink_write(file->sink, bytes, (size_t)size) ? size : 0;
+}
+
+static toff_t on_size(thandle_t handle) {
+    const tiff_file *file = handle;
+    return file->sink ? file->sink->size : file->size;
+}
+
+static toff_t on_seek(thandle_t handle, toff_t offset, int whence) {
+    tiff_file *file = handle;
+    size_t *position = file->sink ? &file->sink->position : &file->position;
+    if (whence == SEEK_CUR) offset += *position;
+    if (whence == SEEK_END) offset += on_size(handle);
+    *position = (size_t)offset;
+    return offset;
+}
+
+static int on_close(thandle_t handle) {
+    (void)handle;
+    return 0;
+}
+
+static int on_error(TIFF *tiff, void *user, const char *module, const char *format, va_list arguments) {
+    (void)tiff;
+    (void)module;
+    char text[MFC_MESSAGE_SIZE - 16];
+    vsnprintf(text, sizeof text, format, arguments);
+    mfc_fail(user, MFC_CORRUPT, "libtiff: %s", text);
+    return 1; // told: nothing goes to the global handler, which prints
+}
+
+static int on_warning(TIFF *tiff, void *user, const char *module, const char *format, va_list arguments) {
+    (void)tiff, (void)user, (void)module, (void)format, (void)arguments;
+    return 1;
+}
+
+static TIFF *open_tiff(tiff_file *file, const char *mode) {
+    TIFFOpenOptions *options = TIFFOpenOptionsAlloc();
+    if (!options) {
+        mfc_fail(file->report, MFC_NO_MEMORY, "out of memory");
+        return NULL;
+    }
+    TIFFOpenOptionsSetMaxSingleMemAlloc(options, max_allocation);
+    TIFFOpenOptionsSetErrorHandlerExtR(options, on_error, file->report);
+    TIFFOpenOptionsSetWarningHandlerExtR(options, on_warning, NULL);
+    TIFF *tiff =
+        TIFFClientOpenExt("image", mode, file, on_read, on_write, on_seek, on_close, on_size, NULL, NULL, options);
+    TIFFOpenOptionsFree(options);
+    if (!tiff) mfc_fail(file->report, MFC_CORRUPT, "libtiff cannot open it");
+    return tiff;
+}
+
+static uint16_t field(TIFF *tiff, uint32_t tag, uint16_t otherwise) {
+    uint16_t value = otherwise;
+    return TIFFGetFieldDefaulted(tiff, tag, &value) ? value : otherwise;
+}
+
+/// Colours: grey or RGB, and what libjpeg turns into RGB inside a TIFF; extra samples (alpha) are dropped later.
+static bool find_channels(TIFF *tiff, tiff_layout *layout, mfc_report *report) {
+    switch (layout->photometric) {
+    case PHOTOMETRIC_MINISBLACK:
+    case PHOTOMETRIC_MINISWHITE:
+        layout->channels = 1;
+        break;
+    case PHOTOMETRIC_RGB:
+        layout->channels = 3;
+        break;
+    case PHOTOMETRIC_YCBCR:
+        if (field(tiff, TIFFTAG_COMPRESSION, COMPRESSION_NONE) == COMPRESSION_JPEG) {
+            TIFFSetField(tiff, TIFFTAG_JPEGCOLORMODE, JPEGCOLORMODE_RGB);
+            layout->channels = 3;
+            break;
+        } // fall through
+    default:
+        mfc_fail(report, MFC_UNSUPPORTED, "a TIFF of colour kind %u; save it as grey or RGB", layout->photometric);
+        return false;
+    }
+    if (layout->samples >= layout->channels) return true;
+    mfc_fail(report, MFC_CORRUPT, "%u samples a pixel, where its colour kind needs %u", layout->samples,
+             layout->channels);
+    return false;
+}
+
+static bool find_sample(tiff_layout *layout, mfc_report *report) {
+    const bool whole = layout->format == SAMPLEFORMAT_UINT || layout->format == SAMPLEFORMAT_VOID;
+    if (whole && (layout->bits == 8 || layout->bits == 16)) {
+        layout->sample = layout->bits == 8 ? MFC_SAMPLE_U8 : MFC_SAMPLE_U16;
+        return true;
+    }
+    if (layout->format == SAMPLEFORMAT_IEEEFP && layout->bits == 32 && layout->samples == 1 &&
+        layout->photometric == PHOTOMETRIC_MINISBLACK) {
+        layout->sample = MFC_SAMPLE_F32;
+        return true;
+    }
+    static const char *const names[] = {"", "unsigned", "signed", "floating-point", "untyped", "complex", "complex"};
+    mfc_fail(
+        report, MFC_UNSUPPORTED,
+        "a TIFF of %u channels of %u-bit %s samples; read are 8 and 16 bits unsigned, grey or RGB, and one channel "
+        "of 32-bit floats",
+        layout->channels, layout->bits, layout->format < 7 ? names[layout->format] : "unknown");
+    return false;
+}
+
+static bool read_layout(TIFF *tiff, tiff_layout *layout, mfc_read_job *job) {
+    if (!TIFFGetField(tiff, TIFFTAG_IMAGEWIDTH, &layout->width) ||
+        !TIFFGetField(tiff, TIFFTAG_IMAGELENGTH, &layout->height)) {
+        mfc_fail(&job->report, MFC_CORRUPT, "the header tells no size");
+        return false;
+    }
+    layout->samples = field(tiff, TIFFTAG_SAMPLESPERPIXEL, 1);
+    layout->bits = field(tiff, TIFFTAG_BITSPERSAMPLE, 1);
+    layout->format = field(tiff, TIFFTAG_SAMPLEFORMAT, SAMPLEFORMAT_UINT);
+    layout->planar = field(tiff, TIFFTAG_PLANARCONFIG, PLANARCONFIG_CONTIG);
+    layout->orientation = field(tiff, TIFFTAG_ORIENTATION, 1);
+    if (layout->orientation < 1 || layout->orientation > 8) layout->orientation = 1;
+    if (!TIFFGetField(tiff, TIFFTAG_PHOTOMETRIC, &layout->photometric)) {
+        layout->photometric = layout->samples >= 3 ? PHOTOMETRIC_RGB : PHOTOMETRIC_MINISBLACK;
+    }
+    return find_channels(tiff, layout, &job->report) && find_sample(layout, &job->report) &&
+           mfc_accept_header(job, layout->width, layout->height, layout->channels, layout->sample, layout->orientation);
+}
+
+/// Puts a row of stored samples: all channels of it when they are interleaved, or the one of its plane.
+static void put_row(const tiff_layout *layout, const mfc_canvas *canvas, uint32_t x, uint32_t y, uint32_t count,
+                    const uint8_t *row, uint32_t plane) {
+    const size_t sample = mfc_sample_size(layout->sample);
+    if (layout->planar == PLANARCONFIG_SEPARATE) {
+        mfc_canvas_put(canvas, x, y, count, row, sample, plane * sample, sample);
+    } else {
+        mfc_canvas_put(canvas, x, y, count, row, layout->samples * sample, 0, layout->channels * sample);
+    }
+}
+
+static size_t expected_row_size(const tiff_layout *layout, uint32_t columns) {
+    const size_t samples = layout->planar == PLANARCONFIG_SEPARATE ? 1 : layout->samples;
+    return columns * samples * mfc_sample_size(layout->sample);
+}
+
+static void read_strips(TIFF *tiff, const tiff_layout *layout, const mfc_canvas *canvas, uint32_t planes,
+                        mfc_report *report) {
+    const tmsize_t size = TIFFScanlineSize(tiff);
+    uint8_t *row = size > 0 && (size_t)size >= expected_row_size(layout, layout->width) ? malloc((size_t)size) : NULL;
+    if (!row) mfc_fail(report, MFC_CORRUPT, "rows of %lld bytes", (long long)size);
+    for (uint32_t plane = 0; plane < planes && report->status == MFC_OK; plane++) {
+        for (uint32_t y = 0; y < layout->height && report->status == MFC_OK; y++) {
+            if (TIFFReadScanline(tiff, row, y, (uint16_t)plane) < 0) {
+                mfc_fail(report, MFC_CORRUPT, "row %u cannot be read", y);
+            } else {
+                put_row(layout, canvas, 0, y, layout->width, row, plane);
+            }
+        }
+    }
+    free(row);
+}
+
+static void put_tile(const tiff_layout *layout, const mfc_canvas *canvas, uint32_t x, uint32_t y, uint32_t tile_width,
+                     uint32_t tile_height, const uint8_t *tile, uint32_t plane) {
+    const uint32_t columns = layout->width - x < tile_width ? layout->width - x : tile_width;
+    const uint32_t rows = layout->height - y < tile_height ? layout->height - y : tile_height;
+    const size_t row_size = expected_row_size(layout, tile_width);
+    for (uint32_t r = 0; r < rows; r++) put_row(layout, canvas, x, y + r, columns, tile + r * row_size, plane);
+}
+
+static void read_tiles(TIFF *tiff, const tiff_layout *layout, const mfc_canvas *canvas, uint32_t planes,
+                       mfc_report *report) {
+    uint32_t width = 0, height = 0;
+    TIFFGetField(tiff, TIFFTAG_TILEWIDTH, &width);
+    TIFFGetField(tiff, TIFFTAG_TILELENGTH, &height);
+    const tmsize_t size = TIFFTileSize(tiff);
+    if (width == 0 || height == 0 || size <= 0 || size > max_tile_size ||
+        (size_t)size < expected_row_size(layout, width) * height) {
+        mfc_fail(report, MFC_CORRUPT, "tiles of %u x %u pixels", width, height);
+        return;
+    }
+    uint8_t *tile = malloc((size_t)size);
+    if (!tile) mfc_fail(report, MFC_NO_MEMORY, "out of memory");
+    for (uint32_t plane = 0; plane < planes; plane++) {
+        for (uint32_t y = 0; y < layout->height; y += height) {
+            for (uint32_t x = 0; x < layout->width && report->status == MFC_OK; x += width) {
+                if (TIFFReadTile(tiff, tile, x, y, 0, (uint16_t)plane) < 0) {
+                    mfc_fail(report, MFC_CORRUPT, "the tile at (%u, %u) cannot be read", x, y);
+                } else {
+                    put_tile(layout, canvas, x, y, width, height, tile, plane);
+                }
+            }
+        }
+    }
+    free(tile);
+}
+
+/// White is zero in some scanned images; here black is.
+static void invert(mfc_read_job *job) {
+    for (size_t i = 0; i < job->pixels_size; i++) job->pixels[i] = (uint8_t)~job->pixels[i];
+}
+
+void mfc_read_tiff(mfc_read_job *job) {
+    tiff_file file = {.data = job->data, .size = job->size, .report = &job->report};
+    TIFF *tiff = open_tiff(&file, "rm");
+    if (!tiff) return;
+    tiff_layout layout = {0};
+    if (job->report.status == MFC_OK && read_layout(tiff, &layout, job) && !mfc_header_only(job)) {
+        const mfc_canvas canvas = mfc_canvas_make(job, layout.orientation);
+        const uint32_t planes = layout.planar == PLANARCONFIG_SEPARATE ? layout.channels : 1;
+        if (TIFFIsTiled(tiff)) {
+            read_tiles(tiff, &layout, &canvas, planes, &job->report);
+        } else {
+            read_strips(tiff, &layout, &canvas, planes, &job->report);
+        }
+        if (layout.photometric == PHOTOMETRIC_MINISWHITE) invert(job);
+    }
+    TIFFClose(tiff);
+}
+
+static void write_body(TIFF *tiff, const mfc_image_info *info, const float *values, bool deflate, mfc_report *report) {
+    const uint32_t rows_per_strip = 1 + (256u << 10) / (info->width * (uint32_t)sizeof(float));
+    TIFFSetField(tiff, TIFFTAG_IMAGEWIDTH, info->width);
+    TIFFSetField(tiff, TIFFTAG_IMAGELENGTH, info->height);
+    TIFFSetField(tiff, TIFFTAG_BITSPERSAMPLE, 32);
+    TIFFSetField(tiff, TIFFTAG_SAMPLEFORMAT, SAMPLEFORMAT_IEEEFP);
+    TIFFSetField(tiff, TIFFTAG_SAMPLESPERPIXEL, 1);
+    TIFFSetField(tiff, TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_MINISBLACK);
+    TIFFSetField(tiff, TIFFTAG_PLANARCONFIG, PLANARCONFIG_CONTIG);
+    TIFFSetField(tiff, TIFFTAG_ORIENTATION, ORIENTATION_TOPLEFT);
+    TIFFSetField(tiff, TIFFTAG_COMPRESSION, deflate ? COMPRESSION_ADOBE_DEFLATE : COMPRESSION_NONE);
+    TIFFSetField(tiff, TIFFTAG_ROWSPERSTRIP, rows_per_strip < info->height ? rows_per_strip : info->height);
+    // libtiff may work in the buffer that it is given, so it gets a copy of each row.
+    float *row = malloc(info->width * sizeof(float));
+    if (!row) mfc_fail(report, MFC_NO_MEMORY, "out of memory");
+    for (uint32_t y = 0; y < info->height && report->status == MFC_OK; y++) {
+        memcpy(row, values + (size_t)y * info->width, info->width * sizeof(float));
+        if (TIFFWriteScanline(tiff, row, y, 0) < 0) mfc_fail(report, MFC_NO_MEMORY, "row %u cannot be written", y);
+    }
+    free(row);
+    if (report->status == MFC_OK && !TIFFFlush(tiff)) mfc_fail(report, MFC_NO_MEMORY, "out of memory");
+}
+
+mfc_status mfc_encode_tiff(const mfc_image_info *info, const float *values, mfc_tiff_compression compression,
+                           mfc_buffer *out, char *message, size_t message_size) {
+    mfc_read_job limits = {.report = {MFC_OK, message, message_size}};
+    if (info->sample != MFC_SAMPLE_F32 || info->channels != 1) {
+        mfc_fail(&limits.report, MFC_INVALID_ARGUMENT, "a map has one channel of 32-bit floats");
+        return limits.report.status;
+    }
+    if (!mfc_accept_header(&limits, info->width, info->height, 1, MFC_SAMPLE_F32, 1)) return limits.report.status;
+    mfc_sink sink = {0};
+    tiff_file file = {.sink = &sink, .report = &limits.report};
+    TIFF *tiff = open_tiff(&file, "w");
+    if (tiff) {
+        write_body(tiff, info, values, compression == MFC_TIFF_DEFLATE, &limits.report);
+        TIFFClose(tiff);
+    }
+    if (limits.report.status == MFC_OK) {
+        *out = (mfc_buffer){sink.bytes, sink.size};
+    } else {
+        mfc_sink_free(&sink);
+    }
+    return limits.report.status;
+}

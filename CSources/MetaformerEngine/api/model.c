@@ -1,0 +1,274 @@
+#include "api/model.h"
+
+#include "support/error.h"
+#include "support/memory.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const part_names[MF_PART_COUNT] = {"program/inspect", "program/prior", "program/gradient", "program/update"};
+
+/* ---- Settings ----------------------------------------------------------------------------------------------------- */
+
+const char *mf_model_setting(const mf_model *model, const char *key) {
+    if (!model || !key) return NULL;
+    for (size_t i = 0; i < model->setting_count; i++)
+        if (strcmp(model->settings[i].key, key) == 0) return model->settings[i].value;
+    return NULL;
+}
+
+mf_status mf_model_set(mf_model *model, const char *key, const char *value, mf_error *error) {
+    const mf_allocator *a = &model->allocator;
+    char *copy = mf_copy_text(a, value);
+    if (!copy) return mf_fail(error, MF_E_NOMEM, "no memory for a setting");
+    for (size_t i = 0; i < model->setting_count; i++)
+        if (strcmp(model->settings[i].key, key) == 0) {
+            mf_free(a, model->settings[i].value);
+            model->settings[i].value = copy;
+            return MF_OK;
+        }
+    mf_setting *grown = mf_allocate(a, (model->setting_count + 1) * sizeof *grown);
+    char *key_copy = mf_copy_text(a, key);
+    if (!grown || !key_copy) {
+        mf_free(a, grown), mf_free(a, key_copy), mf_free(a, copy);
+        return mf_fail(error, MF_E_NOMEM, "no memory for a setting");
+    }
+    if (model->setting_count) memcpy(grown, model->settings, model->setting_count * sizeof *grown);
+    mf_free(a, model->settings);
+    model->settings = grown;
+    grown[model->setting_count++] = (mf_setting){key_copy, copy};
+    return MF_OK;
+}
+
+/* A decimal number whatever the host's locale: its comma or point would change what strtod reads. */
+static int parse_number(const char *text, double *out_value) {
+    double value = 0, scale = 1;
+    int exponent = 0, digits = 0, negative = *text == '-';
+    const char *c = text + negative;
+    for (; *c >= '0' && *c <= '9'; c++, digits++) value = value * 10 + (*c - '0');
+    if (*c == '.')
+        for (c++; *c >= '0' && *c <= '9'; c++, digits++) value = value * 10 + (*c - '0'), scale *= 10;
+    if (digits && (*c == 'e' || *c == 'E')) {
+        int down = *++c == '-', any = 0;
+        if (*c == '-' || *c == '+') c++;
+        for (; *c >= '0' && *c <= '9' && exponent < 1000; c++, any = 1) exponent = exponent * 10 + (*c - '0');
+        if (!any) return 0;
+        if (down) exponent = -exponent;
+    }
+    if (!digits || *c) return 0;
+    *out_value = (negative ? -value : value) / scale * pow(10, exponent);
+    return 1;
+}
+
+mf_status mf_model_number(const mf_model *model, const char *key, double fallback, double low, double high, double *out_value, mf_error *error) {
+    const char *text = mf_model_setting(model, key);
+    double value = fallback;
+    if (text && !parse_number(text, &value)) return mf_fail(error, MF_E_FORMAT, "setting '%s' is '%.40s', not a number", key, text);
+    if (!(value >= low && value <= high)) return mf_fail(error, MF_E_LIMIT, "setting '%s' is %g; %g to %g are possible", key, value, low, high);
+    *out_value = value;
+    return MF_OK;
+}
+
+/* ---- Parts -------------------------------------------------------------------------------------------------------- */
+
+const float *mf_model_values(const mf_model *model, const char *name, uint64_t count) {
+    for (size_t i = 0; i < mf_file_tensor_count(model->file); i++) {
+        const mf_tensor *tensor = mf_file_tensor(model->file, i);
+        if (strcmp(tensor->name, name)) continue;
+        if (tensor->dtype != MF_F32 || tensor->bytes != count * sizeof(float)) return NULL;
+        return model->parameters[i] ? model->parameters[i] : tensor->data;
+    }
+    return NULL;
+}
+
+static mf_status open_parts(mf_model *model, mf_error *error) {
+    for (int part = 0; part < MF_PART_COUNT; part++) {
+        const mf_tensor *tensor = mf_file_find(model->file, part_names[part]);
+        if (!tensor) continue;
+        mf_error cause = {.struct_size = sizeof cause};
+        mf_status status = mf_program_open_with(tensor->data, tensor->bytes, &model->allocator, &model->parts[part], &cause);
+        if (status != MF_OK) return mf_fail(error, status, "%s: %s", part_names[part], cause.text);
+    }
+    return MF_OK;
+}
+
+/* What a program reads must be in the file, but for what it writes itself: that is state, which starts at zero. */
+static mf_status check_variables(const mf_model *model, int part, mf_error *error) {
+    const mf_program *p = model->parts[part];
+    for (size_t i = 0; p && i < mf_program_slot_count(p); i++) {
+        const mf_slot *slot = mf_program_slot(p, i);
+        if (slot->kind != MF_SLOT_VARIABLE) continue;
+        if (slot->written && (part == MF_PART_INSPECT || part == MF_PART_PRIOR)) return mf_fail(error, MF_E_FORMAT, "%s writes '%.60s'", part_names[part], slot->name);
+        if (mf_model_values(model, slot->name, slot->count)) continue;
+        const mf_program *update = model->parts[MF_PART_UPDATE];
+        const mf_slot *state = update ? mf_program_find(update, slot->name) : NULL;
+        if (!slot->written && !(state && state->written)) return mf_fail(error, MF_E_FORMAT, "%s needs '%.60s', which the file has not in this shape", part_names[part], slot->name);
+        if (mf_file_find(model->file, slot->name)) return mf_fail(error, MF_E_FORMAT, "'%.60s' has not the shape that %s needs", slot->name, part_names[part]);
+    }
+    return MF_OK;
+}
+
+static mf_status check_slot(const mf_model *model, int part, const char *name, mf_slot_kind kind, uint32_t channels, int batch_of_one, mf_error *error) {
+    const mf_slot *slot = mf_program_find(model->parts[part], name);
+    if (!slot || slot->kind != kind || slot->rank != 4 || slot->dims[1] != channels || slot->dims[2] != (uint32_t)model->height || slot->dims[3] != (uint32_t)model->width ||
+        (batch_of_one && slot->dims[0] != 1))
+        return mf_fail(error, MF_E_FORMAT, "%s has no %s '%s' of %u x %d x %d", part_names[part], kind == MF_SLOT_INPUT ? "input" : "output", name, channels, model->height, model->width);
+    return MF_OK;
+}
+
+static mf_status check_parts(mf_model *model, mf_error *error) {
+    double channels, height, width, threshold;
+    MF_TRY(mf_model_number(model, "input.channels", 0, 1, 3, &channels, error));
+    MF_TRY(mf_model_number(model, "input.height", 0, MF_MIN_SIDE, 4096, &height, error));
+    MF_TRY(mf_model_number(model, "input.width", 0, MF_MIN_SIDE, 4096, &width, error));
+    MF_TRY(mf_model_number(model, "threshold", (double)INFINITY, -(double)INFINITY, (double)INFINITY, &threshold, error));
+    if (channels != 1 && channels != 3) return mf_fail(error, MF_E_FORMAT, "setting 'input.channels' is %g; 1 and 3 are possible", channels);
+    model->channels = (int32_t)channels, model->height = (int32_t)height, model->width = (int32_t)width, model->threshold = (float)threshold;
+    for (int part = 0; part < MF_PART_COUNT; part++) MF_TRY(check_variables(model, part, error));
+    uint32_t c = (uint32_t)model->channels;
+    if (model->parts[MF_PART_INSPECT]) {
+        MF_TRY(check_slot(model, MF_PART_INSPECT, "image", MF_SLOT_INPUT, c, 1, error));
+        MF_TRY(check_slot(model, MF_PART_INSPECT, "reconstruction", MF_SLOT_OUTPUT, c, 1, error));
+        MF_TRY(check_slot(model, MF_PART_INSPECT, "map", MF_SLOT_OUTPUT, 1, 1, error));
+    }
+    if (model->parts[MF_PART_PRIOR]) {
+        MF_TRY(check_slot(model, MF_PART_PRIOR, "image", MF_SLOT_INPUT, c, 1, error));
+        MF_TRY(check_slot(model, MF_PART_PRIOR, "response", MF_SLOT_OUTPUT, 1, 1, error));
+    }
+    if (model->parts[MF_PART_GRADIENT]) {
+        MF_TRY(check_slot(model, MF_PART_GRADIENT, "image", MF_SLOT_INPUT, c, 0, error));
+        if (mf_program_find(model->parts[MF_PART_GRADIENT], "response")) {
+            MF_TRY(check_slot(model, MF_PART_GRADIENT, "response", MF_SLOT_INPUT, 1, 0, error));
+            if (!model->parts[MF_PART_PRIOR]) return mf_fail(error, MF_E_FORMAT, "a gradient program that takes a response, but no prior to make it");
+        }
+    }
+    return MF_OK;
+}
+
+/* ---- Life --------------------------------------------------------------------------------------------------------- */
+
+static mf_status make_model(mf_file *file, const mf_allocator *allocator, mf_model **out_model, mf_error *error) {
+    mf_model *model = mf_allocate(allocator, sizeof *model);
+    if (!model) return mf_fail(error, MF_E_NOMEM, "no memory for a model");
+    model->allocator = *allocator;
+    model->references = 1;
+    model->file_references = mf_allocate(allocator, sizeof *model->file_references);
+    model->parameters = mf_allocate(allocator, mf_file_tensor_count(file) * sizeof *model->parameters);
+    mf_status status = model->file_references && model->parameters ? MF_OK : mf_fail(error, MF_E_NOMEM, "no memory for a model");
+    if (status == MF_OK) {
+        model->file = file; /* the model's from here on */
+        *model->file_references = 1;
+    }
+    for (size_t i = 0; status == MF_OK && i < mf_file_entry_count(file); i++) {
+        const mf_entry *entry = mf_file_entry(file, i);
+        status = mf_model_set(model, entry->key, entry->value, error);
+    }
+    if (status == MF_OK) status = open_parts(model, error);
+    if (status == MF_OK) status = check_parts(model, error);
+    if (status != MF_OK) {
+        if (!model->file) mf_file_release(file);
+        mf_model_release(model);
+        return status;
+    }
+    *out_model = model;
+    return MF_OK;
+}
+
+mf_status mf_model_open_file(const char *path, const mf_allocator *allocator, mf_model **out_model, mf_error *error) {
+    if (!path || !out_model) return mf_fail(error, MF_E_INVALID, "mf_model_open_file: NULL argument");
+    mf_allocator resolved;
+    MF_TRY(mf_allocator_resolve(allocator, &resolved, error));
+    mf_file *file;
+    MF_TRY(mf_file_open_with(path, &resolved, 1, &file, error));
+    mf_error cause = {.struct_size = sizeof cause};
+    mf_status status = make_model(file, &resolved, out_model, &cause);
+    return status == MF_OK ? MF_OK : mf_fail(error, status, "%.100s: %s", path, cause.text);
+}
+
+mf_status mf_model_open_memory(const void *data, size_t size, const mf_allocator *allocator, mf_model **out_model, mf_error *error) {
+    if (!data || !out_model) return mf_fail(error, MF_E_INVALID, "mf_model_open_memory: NULL argument");
+    mf_allocator resolved;
+    MF_TRY(mf_allocator_resolve(allocator, &resolved, error));
+    mf_file *file;
+    MF_TRY(mf_file_open_memory_with(data, size, &resolved, 1, &file, error));
+    return make_model(file, &resolved, out_model, error);
+}
+
+mf_model *mf_model_retain(const mf_model *model) {
+    /* The count of shares is the one thing of a model that changes. */
+    union {
+        const mf_model *shared;
+        mf_model *counted;
+    } m = {model};
+    __atomic_add_fetch(&m.counted->references, 1, __ATOMIC_RELAXED);
+    return m.counted;
+}
+
+mf_status mf_model_derive(const mf_model *model, mf_model **out_model, mf_error *error) {
+    const mf_allocator *a = &model->allocator;
+    mf_model *derived = mf_allocate(a, sizeof *derived);
+    if (!derived) return mf_fail(error, MF_E_NOMEM, "no memory for a model");
+    size_t tensors = mf_file_tensor_count(model->file);
+    *derived = (mf_model){.allocator = *a, .references = 1, .channels = model->channels, .height = model->height, .width = model->width, .threshold = model->threshold};
+    derived->parameters = mf_allocate(a, tensors * sizeof *derived->parameters);
+    mf_status status = derived->parameters ? MF_OK : mf_fail(error, MF_E_NOMEM, "no memory for a model");
+    if (status == MF_OK) {
+        derived->file = model->file;
+        derived->file_references = model->file_references;
+        __atomic_add_fetch(derived->file_references, 1, __ATOMIC_RELAXED);
+        for (int part = 0; part < MF_PART_COUNT; part++)
+            if (model->parts[part]) derived->parts[part] = mf_program_retain(model->parts[part]);
+    }
+    for (size_t i = 0; status == MF_OK && i < tensors; i++) {
+        if (!model->parameters[i]) continue;
+        size_t bytes = mf_file_tensor(model->file, i)->bytes;
+        derived->parameters[i] = mf_allocate(a, bytes);
+        if (derived->parameters[i]) memcpy(derived->parameters[i], model->parameters[i], bytes);
+        else status = mf_fail(error, MF_E_NOMEM, "no memory for a model");
+    }
+    for (size_t i = 0; status == MF_OK && i < model->setting_count; i++) status = mf_model_set(derived, model->settings[i].key, model->settings[i].value, error);
+    if (status != MF_OK) {
+        mf_model_release(derived);
+        return status;
+    }
+    *out_model = derived;
+    return MF_OK;
+}
+
+void mf_model_release(mf_model *model) {
+    if (!model || __atomic_sub_fetch(&model->references, 1, __ATOMIC_ACQ_REL)) return;
+    mf_allocator allocator = model->allocator;
+    for (size_t i = 0; i < model->setting_count; i++) mf_free(&allocator, model->settings[i].key), mf_free(&allocator, model->settings[i].value);
+    for (int part = 0; part < MF_PART_COUNT; part++) mf_program_release(model->parts[part]);
+    for (size_t i = 0; model->file && model->parameters && i < mf_file_tensor_count(model->file); i++) mf_free(&allocator, model->parameters[i]);
+    if (model->file && __atomic_sub_fetch(model->file_references, 1, __ATOMIC_ACQ_REL) == 0) {
+        mf_file_release(model->file);
+        mf_free(&allocator, model->file_references);
+    } else if (!model->file) {
+        mf_free(&allocator, model->file_references);
+    }
+    mf_free(&allocator, model->parameters);
+    mf_free(&allocator, model->settings);
+    mf_free(&allocator, model);
+}
+
+mf_status mf_model_save(const mf_model *model, const char *path, mf_error *error) {
+    if (!model || !path) return mf_fail(error, MF_E_INVALID, "mf_model_save: NULL argument");
+    size_t count = mf_file_tensor_count(model->file);
+    mf_tensor *tensors = mf_allocate(&model->allocator, count * sizeof *tensors);
+    mf_entry *entries = mf_allocate(&model->allocator, model->setting_count * sizeof *entries);
+    mf_status status = tensors && entries ? MF_OK : mf_fail(error, MF_E_NOMEM, "no memory to save a model");
+    if (status == MF_OK) {
+        for (size_t i = 0; i < count; i++) {
+            tensors[i] = *mf_file_tensor(model->file, i);
+            if (model->parameters[i]) tensors[i].data = model->parameters[i];
+        }
+        for (size_t i = 0; i < model->setting_count; i++) entries[i] = (mf_entry){model->settings[i].key, model->settings[i].value};
+        status = mf_file_write(path, tensors, count, entries, model->setting_count, error);
+    }
+    mf_free(&model->allocator, tensors);
+    mf_free(&model->allocator, entries);
+    return status;
+}

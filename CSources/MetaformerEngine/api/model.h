@@ -1,0 +1,41 @@
+/* A model as its contexts and adaptation use it. */
+#ifndef MF_API_MODEL_H
+#define MF_API_MODEL_H
+
+#include "file/file.h"
+#include "program/program.h"
+
+/* The programs that a model may hold, as tensors "program/<name>". */
+typedef enum mf_part { MF_PART_INSPECT, MF_PART_PRIOR, MF_PART_GRADIENT, MF_PART_UPDATE, MF_PART_COUNT } mf_part;
+
+typedef struct mf_setting {
+    char *key, *value;
+} mf_setting;
+
+struct mf_model {
+    mf_allocator allocator;
+    long references;
+    mf_file *file;
+    long *file_references;  /* shared by the models that adaptation made from this one */
+    float **parameters;     /* by tensor: its own values where adaptation changed them, NULL where the file's stand */
+    mf_setting *settings;
+    size_t setting_count;
+    mf_program *parts[MF_PART_COUNT];
+    int32_t channels, height, width; /* of the input */
+    float threshold;
+};
+
+/* Shares a model; mf_model_release drops one share. */
+mf_model *mf_model_retain(const mf_model *model);
+
+/* A new model over the same file, with room for settings of its own; nothing of it is changed yet. */
+mf_status mf_model_derive(const mf_model *model, mf_model **out_model, mf_error *error);
+mf_status mf_model_set(mf_model *model, const char *key, const char *value, mf_error *error);
+
+/* The values of a tensor, or NULL where the model has none of that name and count. */
+const float *mf_model_values(const mf_model *model, const char *name, uint64_t count);
+
+/* A setting as a number within limits; fallback where there is none. */
+mf_status mf_model_number(const mf_model *model, const char *key, double fallback, double low, double high, double *out_value, mf_error *error);
+
+#endif

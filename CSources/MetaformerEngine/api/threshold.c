@@ -1,0 +1,41 @@
+#include "api/threshold.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static int ascending(const void *a, const void *b) {
+    float x = *(const float *)a, y = *(const float *)b;
+    return (x > y) - (x < y);
+}
+
+/* The standard normal quantile for p in (0.5, 1): Abramowitz and Stegun, 26.2.23, to 4.5e-4. */
+static double normal_quantile(double p) {
+    double t = sqrt(-2 * log(1 - p));
+    return t - (2.515517 + t * (0.802853 + t * 0.010328)) / (1 + t * (1.432788 + t * (0.189269 + t * 0.001308)));
+}
+
+/* Student's t quantile from the normal's: Abramowitz and Stegun, 26.7.5. */
+static double student_quantile(double p, double freedom) {
+    double z = normal_quantile(p), z2 = z * z;
+    return z + z * (z2 + 1) / (4 * freedom) + z * (5 * z2 * z2 + 16 * z2 + 3) / (96 * freedom * freedom) +
+           z * (3 * z2 * z2 * z2 + 19 * z2 * z2 + 17 * z2 - 15) / (384 * freedom * freedom * freedom);
+}
+
+float mf_threshold_of(float *scores, size_t count, double rate, mf_threshold_rule *out_rule) {
+    qsort(scores, count, sizeof *scores, ascending);
+    size_t k = (size_t)ceil((1 - rate) * (double)(count + 1));
+    if (k >= 1 && k <= count) {
+        *out_rule = MF_THRESHOLD_CONFORMAL;
+        return scores[k - 1];
+    }
+    *out_rule = MF_THRESHOLD_EXTRAPOLATED;
+    /* Scores are errors: positive, with a spread in proportion to their size, hence the logarithm. */
+    double sum = 0, squares = 0, n = (double)count;
+    for (size_t i = 0; i < count; i++) sum += log(fmax((double)scores[i], 1e-12));
+    double mean = sum / n;
+    for (size_t i = 0; i < count; i++) squares += pow(log(fmax((double)scores[i], 1e-12)) - mean, 2);
+    /* Two or three scores say little of their spread: no less than a tenth, and a t quantile of three degrees at the widest. */
+    double deviation = fmax(count > 1 ? sqrt(squares / (n - 1)) : 0, 0.1), freedom = fmax(n - 1, 3);
+    double bound = exp(mean + student_quantile(1 - rate, freedom) * deviation * sqrt(1 + 1 / n));
+    return (float)fmax(bound, (double)scores[count - 1]);
+}

@@ -1,0 +1,333 @@
+/* Tensor files: read whole into memory and checked; written beside their place and renamed into it. */
+#include "file/file.h"
+
+#include "file/header.h"
+#include "support/error.h"
+#include "support/memory.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define CHECKSUM_DIGITS 32
+
+struct mf_file {
+    mf_allocator allocator;
+    unsigned char *bytes; /* the file; its header is unescaped in place */
+    size_t size;
+    mf_tensor *tensors;
+    mf_declaration *declarations;
+    mf_header header;
+};
+
+/* ---- Checking ----------------------------------------------------------------------------------------------------- */
+
+static void checksum_text(const unsigned char *bytes, size_t size, size_t digits_at, char *out) {
+    static const char zeros[CHECKSUM_DIGITS + 1] = "00000000000000000000000000000000";
+    XXH3_state_t state;
+    XXH3_INITSTATE(&state);
+    XXH3_128bits_reset(&state);
+    XXH3_128bits_update(&state, bytes, digits_at);
+    XXH3_128bits_update(&state, zeros, CHECKSUM_DIGITS);
+    XXH3_128bits_update(&state, bytes + digits_at + CHECKSUM_DIGITS, size - digits_at - CHECKSUM_DIGITS);
+    XXH128_hash_t hash = XXH3_128bits_digest(&state);
+    snprintf(out, CHECKSUM_DIGITS + 1, "%016llx%016llx", (unsigned long long)hash.high64, (unsigned long long)hash.low64);
+}
+
+static int order_by_offset(const void *a, const void *b) {
+    const mf_declaration *x = a, *y = b;
+    if (x->begin != y->begin) return x->begin < y->begin ? -1 : 1;
+    return x->end < y->end ? -1 : x->end > y->end;
+}
+
+/* Every tensor fills just its bytes, and together they fill the data, with no gap and no overlap. */
+static mf_status check_layout(mf_file *file, const unsigned char *data, size_t data_size, mf_error *error) {
+    mf_header *h = &file->header;
+    qsort(h->tensors, h->tensor_count, sizeof *h->tensors, order_by_offset);
+    uint64_t at = 0;
+    for (size_t i = 0; i < h->tensor_count; i++) {
+        const mf_declaration *d = &h->tensors[i];
+        uint64_t count = 1, width = d->dtype == MF_F32 ? 4 : 1;
+        for (uint32_t k = 0; k < d->rank; k++) {
+            if (d->dims[k] && count > MF_MAX_FILE_BYTES / d->dims[k]) return mf_fail(error, MF_E_LIMIT, "'%.60s' is too large", d->name);
+            count *= d->dims[k];
+        }
+        if (d->begin != at || d->end < d->begin || d->end > data_size)
+            return mf_fail(error, MF_E_FORMAT, "'%.60s' does not lie in the file's %zu bytes of data: is it cut off?", d->name, data_size);
+        if (d->end - d->begin != count * width) return mf_fail(error, MF_E_FORMAT, "'%.60s' has not the bytes of its shape", d->name);
+        if (d->dtype == MF_F32 && (uintptr_t)(data + at) % sizeof(float)) return mf_fail(error, MF_E_FORMAT, "'%.60s' lies at an odd address", d->name);
+        at = d->end;
+    }
+    if (at != data_size) return mf_fail(error, MF_E_FORMAT, "%zu bytes of data, of which tensors take %llu", data_size, (unsigned long long)at);
+    return MF_OK;
+}
+
+const char *mf_file_setting(const mf_file *file, const char *key) {
+    for (size_t i = 0; i < file->header.entry_count; i++)
+        if (strcmp(file->header.entries[i].key, key) == 0) return file->header.entries[i].value;
+    return NULL;
+}
+
+/* Finds the checksum's digits as they stand in the untouched header: the last thing that looks like the entry. */
+static size_t find_checksum(const unsigned char *bytes, size_t header_end) {
+    static const char key[] = "\"checksum\":\"";
+    for (size_t i = header_end; i-- > 8;)
+        if (header_end - i > sizeof key - 1 + CHECKSUM_DIGITS && memcmp(bytes + i, key, sizeof key - 1) == 0) return i + sizeof key - 1;
+    return 0;
+}
+
+static mf_status check_format(const mf_file *file, const char *computed, int required, mf_error *error) {
+    const char *format = mf_file_setting(file, "format"), *checksum = mf_file_setting(file, "checksum");
+    if (!format || strncmp(format, "metaformer ", 11) != 0) {
+        if (required) return mf_fail(error, MF_E_FORMAT, "a .safetensors file, but not a Metaformer model");
+        return MF_OK;
+    }
+    if (strcmp(format, MF_FILE_FORMAT) != 0)
+        return mf_fail(error, MF_E_VERSION, "format '%.40s'; this version reads '%s'", format, MF_FILE_FORMAT);
+    if (!checksum || strcmp(checksum, computed) != 0) return mf_fail(error, MF_E_CHECKSUM, "the checksum does not match: the file is damaged");
+    return MF_OK;
+}
+
+/* ---- Opening ------------------------------------------------------------------------------------------------------ */
+
+static mf_status check_size(uint64_t size, const unsigned char *start, uint64_t *header_size, mf_error *error) {
+    if (size < 10) return mf_fail(error, MF_E_FORMAT, "%llu bytes: not a .safetensors file, or cut off", (unsigned long long)size);
+    if (size > MF_MAX_FILE_BYTES) return mf_fail(error, MF_E_LIMIT, "%llu bytes; at most %llu are read", (unsigned long long)size, (unsigned long long)MF_MAX_FILE_BYTES);
+    *header_size = 0;
+    for (int i = 7; i >= 0; i--) *header_size = *header_size << 8 | start[i];
+    if (start[8] != '{' || *header_size < 2) return mf_fail(error, MF_E_FORMAT, "not a .safetensors file");
+    if (*header_size > size - 8) return mf_fail(error, MF_E_FORMAT, "a header of %llu bytes in a file of %llu: it is cut off, or not a .safetensors file", (unsigned long long)*header_size, (unsigned long long)size);
+    if (*header_size > MF_MAX_HEADER_BYTES) return mf_fail(error, MF_E_LIMIT, "a header of %llu bytes; at most %llu are read", (unsigned long long)*header_size, (unsigned long long)MF_MAX_HEADER_BYTES);
+    return MF_OK;
+}
+
+/* Reads the header of file->bytes, and sets up the tensors. */
+static mf_status index_file(mf_file *file, int required, mf_error *error) {
+    uint64_t header_size;
+    MF_TRY(check_size(file->size, file->bytes, &header_size, error));
+    char *text = (char *)file->bytes + 8, computed[CHECKSUM_DIGITS + 1] = "";
+    size_t digits = find_checksum(file->bytes, 8 + header_size);
+    if (digits) checksum_text(file->bytes, file->size, digits, computed);
+    size_t most = mf_header_count(text, header_size), tensors = most < MF_MAX_TENSORS ? most : MF_MAX_TENSORS, entries = most < MF_MAX_ENTRIES ? most : MF_MAX_ENTRIES;
+    file->declarations = mf_allocate(&file->allocator, tensors * sizeof *file->declarations);
+    file->header.entries = mf_allocate(&file->allocator, entries * sizeof *file->header.entries);
+    file->tensors = mf_allocate(&file->allocator, tensors * sizeof *file->tensors);
+    file->header.tensors = file->declarations;
+    if (!file->declarations || !file->header.entries || !file->tensors) return mf_fail(error, MF_E_NOMEM, "no memory for a header");
+    MF_TRY(mf_header_read(text, header_size, &file->header, error));
+    const unsigned char *data = file->bytes + 8 + header_size;
+    MF_TRY(check_layout(file, data, file->size - 8 - header_size, error));
+    MF_TRY(check_format(file, computed, required, error));
+    for (size_t i = 0; i < file->header.tensor_count; i++) {
+        const mf_declaration *d = &file->header.tensors[i];
+        mf_tensor *tensor = &file->tensors[i];
+        *tensor = (mf_tensor){d->name, d->dtype, d->rank, {0}, data + d->begin, d->end - d->begin};
+        memcpy(tensor->dims, d->dims, sizeof tensor->dims);
+    }
+    return MF_OK;
+}
+
+static mf_status make_file(const mf_allocator *allocator, size_t size, mf_file **out_file, mf_error *error) {
+    mf_allocator resolved;
+    MF_TRY(mf_allocator_resolve(allocator, &resolved, error));
+    mf_file *file = mf_allocate(&resolved, sizeof *file);
+    if (!file) return mf_fail(error, MF_E_NOMEM, "no memory for a file");
+    file->allocator = resolved;
+    file->size = size;
+    file->bytes = mf_allocate(&resolved, size);
+    if (!file->bytes) {
+        mf_file_release(file);
+        return mf_fail(error, MF_E_NOMEM, "no memory for a file of %zu bytes", size);
+    }
+    *out_file = file;
+    return MF_OK;
+}
+
+mf_status mf_file_open_memory_with(const void *data, size_t size, const mf_allocator *allocator, int required, mf_file **out_file, mf_error *error) {
+    if (!data || !out_file) return mf_fail(error, MF_E_INVALID, "mf_file_open_memory: NULL argument");
+    uint64_t header_size;
+    MF_TRY(check_size(size, data, &header_size, error));
+    mf_file *file;
+    MF_TRY(make_file(allocator, size, &file, error));
+    memcpy(file->bytes, data, size);
+    mf_status status = index_file(file, required, error);
+    if (status != MF_OK) {
+        mf_file_release(file);
+        return status;
+    }
+    *out_file = file;
+    return MF_OK;
+}
+
+/* Fills bytes from a descriptor, however few a read gives. */
+static int read_all(int descriptor, unsigned char *bytes, size_t size) {
+    for (size_t at = 0; at < size;) {
+        ssize_t n = read(descriptor, bytes + at, size - at);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return -1;
+        if (n == 0) {
+            errno = EIO; /* shorter than fstat said */
+            return -1;
+        }
+        at += (size_t)n;
+    }
+    return 0;
+}
+
+static mf_status read_file(int descriptor, const mf_allocator *allocator, int required, mf_file **out_file, mf_error *error) {
+    struct stat info;
+    if (fstat(descriptor, &info) != 0) return mf_fail(error, MF_E_IO, "%s", strerror(errno));
+    if (!S_ISREG(info.st_mode)) return mf_fail(error, MF_E_IO, "not a regular file");
+    unsigned char start[10] = {0};
+    size_t size = (size_t)info.st_size;
+    if (size >= sizeof start && read_all(descriptor, start, sizeof start) != 0) return mf_fail(error, MF_E_IO, "%s", strerror(errno));
+    uint64_t header_size;
+    MF_TRY(check_size(size, start, &header_size, error));
+    mf_file *file;
+    MF_TRY(make_file(allocator, size, &file, error));
+    memcpy(file->bytes, start, sizeof start);
+    mf_status status = read_all(descriptor, file->bytes + sizeof start, size - sizeof start) == 0 ? index_file(file, required, error)
+                                                                                                 : mf_fail(error, MF_E_IO, "%s", strerror(errno));
+    if (status != MF_OK) {
+        mf_file_release(file);
+        return status;
+    }
+    *out_file = file;
+    return MF_OK;
+}
+
+mf_status mf_file_open_with(const char *path, const mf_allocator *allocator, int required, mf_file **out_file, mf_error *error) {
+    if (!path || !out_file) return mf_fail(error, MF_E_INVALID, "mf_file_open: NULL argument");
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) return mf_fail(error, MF_E_IO, "%.120s: %s", path, strerror(errno));
+    mf_error cause = {.struct_size = sizeof cause};
+    mf_status status = read_file(descriptor, allocator, required, out_file, &cause);
+    close(descriptor);
+    return status == MF_OK ? MF_OK : mf_fail(error, status, "%.120s: %s", path, cause.text);
+}
+
+mf_status mf_file_open(const char *path, mf_file **out_file, mf_error *error) { return mf_file_open_with(path, NULL, 0, out_file, error); }
+
+mf_status mf_file_open_memory(const void *data, size_t size, mf_file **out_file, mf_error *error) {
+    return mf_file_open_memory_with(data, size, NULL, 0, out_file, error);
+}
+
+void mf_file_release(mf_file *file) {
+    if (!file) return;
+    mf_allocator allocator = file->allocator;
+    void *parts[] = {file->bytes, file->tensors, file->declarations, file->header.entries, file};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) mf_free(&allocator, parts[i]);
+}
+
+size_t mf_file_tensor_count(const mf_file *file) { return file->header.tensor_count; }
+const mf_tensor *mf_file_tensor(const mf_file *file, size_t index) { return index < file->header.tensor_count ? &file->tensors[index] : NULL; }
+size_t mf_file_entry_count(const mf_file *file) { return file->header.entry_count; }
+const mf_entry *mf_file_entry(const mf_file *file, size_t index) { return index < file->header.entry_count ? &file->header.entries[index] : NULL; }
+
+const mf_tensor *mf_file_find(const mf_file *file, const char *name) {
+    for (size_t i = 0; i < file->header.tensor_count; i++)
+        if (strcmp(file->tensors[i].name, name) == 0) return &file->tensors[i];
+    return NULL;
+}
+
+/* ---- Writing ------------------------------------------------------------------------------------------------------ */
+
+static int write_all(int descriptor, const void *bytes, size_t size) {
+    for (size_t at = 0; at < size;) {
+        ssize_t n = write(descriptor, (const char *)bytes + at, size - at);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return -1;
+        at += (size_t)n;
+    }
+    return 0;
+}
+
+/* Makes a rename last: the folder's own entry has to reach the disk too. */
+static int sync_folder(const char *path) {
+    char copy[4096];
+    snprintf(copy, sizeof copy, "%s", path);
+    int folder = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0) return -1;
+    int result = fsync(folder);
+    close(folder);
+    return result;
+}
+
+static mf_status write_renamed(const char *path, const unsigned char *bytes, size_t size, mf_error *error) {
+    char temporary[4096];
+    if (snprintf(temporary, sizeof temporary, "%s.XXXXXX", path) >= (int)sizeof temporary) return mf_fail(error, MF_E_LIMIT, "%.120s…: the path is too long", path);
+    int descriptor = mkstemp(temporary);
+    if (descriptor < 0) return mf_fail(error, MF_E_IO, "%.120s: %s", path, strerror(errno));
+    int failed = write_all(descriptor, bytes, size) != 0 || fchmod(descriptor, 0644) != 0 || fsync(descriptor) != 0;
+    int cause = errno;
+    if (close(descriptor) != 0 && !failed) failed = 1, cause = errno;
+    if (!failed && rename(temporary, path) != 0) failed = 1, cause = errno;
+    if (failed) {
+        unlink(temporary);
+        return mf_fail(error, MF_E_IO, "%.120s: %s", path, strerror(cause));
+    }
+    if (sync_folder(path) != 0) return mf_fail(error, MF_E_IO, "%.120s: %s", path, strerror(errno));
+    return MF_OK;
+}
+
+/* The whole file in memory: what is written is what was summed. */
+static mf_status assemble(const mf_tensor *tensors, size_t tensor_count, const mf_entry *entries, size_t entry_count, unsigned char **out_bytes, size_t *out_size, mf_error *error) {
+    char *header;
+    size_t header_size, size;
+    MF_TRY(mf_header_write(tensors, tensor_count, entries, entry_count, &header, &header_size, error));
+    size = 8 + header_size;
+    for (size_t i = 0; i < tensor_count; i++) size += tensors[i].bytes;
+    unsigned char *bytes = size <= MF_MAX_FILE_BYTES && header_size <= MF_MAX_HEADER_BYTES ? malloc(size) : NULL;
+    if (!bytes) {
+        free(header);
+        return mf_fail(error, size > MF_MAX_FILE_BYTES ? MF_E_LIMIT : MF_E_NOMEM, "a file of %zu bytes is too large", size);
+    }
+    for (int i = 0; i < 8; i++) bytes[i] = (unsigned char)(header_size >> (8 * i));
+    memcpy(bytes + 8, header, header_size);
+    free(header);
+    size_t at = 8 + header_size;
+    for (size_t i = 0; i < tensor_count; at += tensors[i++].bytes)
+        if (tensors[i].bytes) memcpy(bytes + at, tensors[i].data, tensors[i].bytes);
+    size_t digits = find_checksum(bytes, 8 + header_size);
+    char checksum[CHECKSUM_DIGITS + 1];
+    checksum_text(bytes, size, digits, checksum);
+    memcpy(bytes + digits, checksum, CHECKSUM_DIGITS);
+    *out_bytes = bytes;
+    *out_size = size;
+    return MF_OK;
+}
+
+mf_status mf_file_write(const char *path, const mf_tensor *tensors, size_t tensor_count, const mf_entry *entries, size_t entry_count, mf_error *error) {
+    if (!path || (!tensors && tensor_count) || (!entries && entry_count)) return mf_fail(error, MF_E_INVALID, "mf_file_write: NULL argument");
+    if (tensor_count > MF_MAX_TENSORS || entry_count + 2 > MF_MAX_ENTRIES) return mf_fail(error, MF_E_LIMIT, "over %d tensors or entries", MF_MAX_TENSORS);
+    /* The floats first: bytes of any number may then follow without moving them to odd addresses. */
+    mf_tensor *ordered = malloc((tensor_count + 1) * sizeof *ordered);
+    mf_entry *all = malloc((entry_count + 2) * sizeof *all);
+    unsigned char *bytes = NULL;
+    size_t size = 0, tensors_in = 0, entries_in = 0;
+    mf_status status = MF_OK;
+    if (!ordered || !all) status = mf_fail(error, MF_E_NOMEM, "no memory to write a file");
+    for (mf_dtype dtype = MF_F32; status == MF_OK && dtype <= MF_U8; dtype++)
+        for (size_t i = 0; i < tensor_count; i++)
+            if (tensors[i].dtype == dtype) ordered[tensors_in++] = tensors[i];
+    if (status == MF_OK) {
+        all[entries_in++] = (mf_entry){"format", MF_FILE_FORMAT};
+        for (size_t i = 0; i < entry_count; i++)
+            if (strcmp(entries[i].key, "format") != 0 && strcmp(entries[i].key, "checksum") != 0) all[entries_in++] = entries[i];
+        all[entries_in++] = (mf_entry){"checksum", "00000000000000000000000000000000"};
+        status = assemble(ordered, tensors_in, all, entries_in, &bytes, &size, error);
+    }
+    if (status == MF_OK) status = write_renamed(path, bytes, size, error);
+    free(ordered);
+    free(all);
+    free(bytes);
+    return status;
+}

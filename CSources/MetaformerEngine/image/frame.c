@@ -1,0 +1,206 @@
+#include "image/frame.h"
+
+#include "support/error.h"
+#include "support/memory.h"
+
+#include <string.h>
+
+/* ---- Formats ------------------------------------------------------------------------------------------------------ */
+
+typedef struct layout {
+    uint32_t format;
+    const char *name;
+    int bytes;            /* of a pixel */
+    int channels;         /* that are used: 1 or 3 */
+    int red, green, blue; /* their places, in samples */
+    int wide;             /* 16-bit samples */
+    float scale;          /* of the highest value to 1 */
+} layout;
+
+static const layout layouts[] = {
+    {MF_PIXEL_MONO8, "Mono8", 1, 1, 0, 0, 0, 0, 1.0f / 255},        {MF_PIXEL_MONO10, "Mono10", 2, 1, 0, 0, 0, 1, 1.0f / 1023},
+    {MF_PIXEL_MONO12, "Mono12", 2, 1, 0, 0, 0, 1, 1.0f / 4095},     {MF_PIXEL_MONO14, "Mono14", 2, 1, 0, 0, 0, 1, 1.0f / 16383},
+    {MF_PIXEL_MONO16, "Mono16", 2, 1, 0, 0, 0, 1, 1.0f / 65535},    {MF_PIXEL_RGB8, "RGB8", 3, 3, 0, 1, 2, 0, 1.0f / 255},
+    {MF_PIXEL_BGR8, "BGR8", 3, 3, 2, 1, 0, 0, 1.0f / 255},          {MF_PIXEL_RGBA8, "RGBa8", 4, 3, 0, 1, 2, 0, 1.0f / 255},
+    {MF_PIXEL_BGRA8, "BGRa8", 4, 3, 2, 1, 0, 0, 1.0f / 255},        {MF_PIXEL_RGB16, "RGB16", 6, 3, 0, 1, 2, 1, 1.0f / 65535},
+};
+
+static const layout *find_layout(uint32_t format) {
+    for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++)
+        if (layouts[i].format == format) return &layouts[i];
+    return NULL;
+}
+
+static mf_status check_stride(ptrdiff_t stride, int64_t row, const char *what, mf_error *error) {
+    int64_t length = stride < 0 ? -(int64_t)stride : (int64_t)stride;
+    if (length < row) return mf_fail(error, MF_E_INVALID, "%s: a row takes %lld bytes, row_stride is %td", what, (long long)row, stride);
+    return MF_OK;
+}
+
+mf_status mf_frame_check(const mf_image *frame, mf_error *error) {
+    if (!frame || frame->struct_size < sizeof *frame || !frame->data) return mf_fail(error, MF_E_INVALID, "frame: NULL, without data, or without struct_size");
+    const layout *l = find_layout(frame->pixel_format);
+    if (!l) return mf_fail(error, MF_E_UNSUPPORTED, "frame: pixel format 0x%08x is not read; Mono8 to Mono16, RGB8, BGR8, RGBa8, BGRa8 and RGB16 are", frame->pixel_format);
+    if (frame->width < MF_MIN_SIDE || frame->height < MF_MIN_SIDE || frame->width > MF_MAX_SIDE || frame->height > MF_MAX_SIDE)
+        return mf_fail(error, MF_E_LIMIT, "frame: %d x %d pixels; each side is %d to %d", frame->width, frame->height, MF_MIN_SIDE, MF_MAX_SIDE);
+    if (l->wide && ((uintptr_t)frame->data % 2 || frame->row_stride % 2)) return mf_fail(error, MF_E_INVALID, "frame: %s at an odd address or stride", l->name);
+    return check_stride(frame->row_stride, (int64_t)frame->width * l->bytes, "frame", error);
+}
+
+mf_status mf_mask_check(const mf_mask *mask, const mf_image *frame, mf_error *error) {
+    if (mask->struct_size < sizeof *mask || !mask->data) return mf_fail(error, MF_E_INVALID, "mask: without data or struct_size");
+    if (mask->width != frame->width || mask->height != frame->height)
+        return mf_fail(error, MF_E_INVALID, "mask: %d x %d pixels, the frame has %d x %d", mask->width, mask->height, frame->width, frame->height);
+    return check_stride(mask->row_stride, mask->width, "mask", error);
+}
+
+mf_status mf_map_check(const mf_map *map, const mf_image *frame, mf_error *error) {
+    if (map->struct_size < sizeof *map || !map->data) return mf_fail(error, MF_E_INVALID, "map: without data or struct_size");
+    if (map->width != frame->width || map->height != frame->height)
+        return mf_fail(error, MF_E_INVALID, "map: %d x %d pixels, the frame has %d x %d", map->width, map->height, frame->width, frame->height);
+    if ((uintptr_t)map->data % sizeof(float) || map->row_stride % (ptrdiff_t)sizeof(float)) return mf_fail(error, MF_E_INVALID, "map: at an odd address or stride");
+    return check_stride(map->row_stride, (int64_t)map->width * (int64_t)sizeof(float), "map", error);
+}
+
+/* ---- Resampling --------------------------------------------------------------------------------------------------- */
+
+/* The triangle filter for one output position: inputs first … first + count - 1 with weight(i), which sum to total. */
+typedef struct window {
+    int64_t first, count;
+    float centre, reach;
+} window;
+
+static window window_at(int64_t i, int64_t in, int64_t out) {
+    float ratio = (float)in / (float)out, reach = ratio > 1 ? ratio : 1, centre = ((float)i + 0.5f) * ratio - 0.5f;
+    window w = {.centre = centre, .reach = reach};
+    int64_t last = (int64_t)(centre + reach + 1);
+    w.first = (int64_t)(centre - reach);
+    if (w.first < 0) w.first = 0;
+    if (last > in - 1) last = in - 1;
+    w.count = last - w.first + 1;
+    return w;
+}
+
+static inline float weight(const window *w, int64_t i) {
+    float distance = ((float)(w->first + i) - w->centre) / w->reach;
+    distance = distance < 0 ? -distance : distance;
+    return distance < 1 ? 1 - distance : 0;
+}
+
+/* One sample's plane of a row, scaled to [0, 1], added to sums with a weight. */
+static void add_row_8(const uint8_t *row, int64_t width, int step, float factor, float *sums) {
+    for (int64_t x = 0; x < width; x++) sums[x] += factor * (float)row[x * step];
+}
+
+static void add_row_16(const uint16_t *row, int64_t width, int step, float factor, float *sums) {
+    for (int64_t x = 0; x < width; x++) sums[x] += factor * (float)row[x * step];
+}
+
+/* The weighted sum of the rows of a window, as planes of width floats: one of luma, or three. */
+static void sum_rows(const mf_image *frame, const layout *l, const window *rows, int32_t channels, float *planes) {
+    static const float luma[3] = {0.299f, 0.587f, 0.114f};
+    int64_t width = frame->width;
+    int samples = l->wide ? l->bytes / 2 : l->bytes, places[3] = {l->red, l->green, l->blue};
+    memset(planes, 0, (size_t)(width * channels) * sizeof(float));
+    float total = 0;
+    for (int64_t i = 0; i < rows->count; i++) total += weight(rows, i);
+    for (int64_t i = 0; i < rows->count; i++) {
+        float share = weight(rows, i) / total * l->scale;
+        if (share == 0) continue;
+        const uint8_t *row = (const uint8_t *)frame->data + (rows->first + i) * frame->row_stride;
+        for (int c = 0; c < l->channels; c++) {
+            float factor = channels == 1 && l->channels == 3 ? share * luma[c] : share;
+            float *sums = planes + (channels == 3 ? c * width : 0);
+            if (l->wide) add_row_16((const uint16_t *)(const void *)row + places[c], width, samples, factor, sums);
+            else add_row_8(row + places[c], width, samples, factor, sums);
+        }
+    }
+    if (channels == 3 && l->channels == 1)
+        for (int c = 1; c < 3; c++) memcpy(planes + c * width, planes, (size_t)width * sizeof(float));
+}
+
+static void resample_row(const float *row, int64_t in, int64_t out, float *to) {
+    if (in == out) {
+        memcpy(to, row, (size_t)in * sizeof(float));
+        return;
+    }
+    for (int64_t x = 0; x < out; x++) {
+        window w = window_at(x, in, out);
+        float sum = 0, total = 0;
+        for (int64_t i = 0; i < w.count; i++) {
+            float share = weight(&w, i);
+            sum += share * row[w.first + i];
+            total += share;
+        }
+        to[x] = sum / total;
+    }
+}
+
+typedef struct resample_job {
+    const mf_image *frame;
+    const layout *l;
+    int32_t channels, height, width;
+    float *planes;
+    const float *plane; /* instead of a frame: a map's */
+    const mf_map *map;
+    float *rows; /* of each worker */
+} resample_job;
+
+size_t mf_frame_scratch(const mf_team *team) {
+    int workers = team->threads < MF_RESAMPLE_WORKERS ? team->threads : MF_RESAMPLE_WORKERS;
+    return (size_t)workers * 3 * MF_MAX_SIDE * sizeof(float);
+}
+
+static mf_team resample_team(const mf_team *team) { return (mf_team){team->threads < MF_RESAMPLE_WORKERS ? team->threads : MF_RESAMPLE_WORKERS}; }
+
+static void frame_row(void *context, size_t y, int worker) {
+    const resample_job *job = context;
+    float *rows = job->rows + (size_t)worker * 3 * MF_MAX_SIDE;
+    window w = window_at((int64_t)y, job->frame->height, job->height);
+    if (job->frame->height == job->height) w = (window){(int64_t)y, 1, (float)y, 1};
+    sum_rows(job->frame, job->l, &w, job->channels, rows);
+    for (int64_t c = 0; c < job->channels; c++)
+        resample_row(rows + c * job->frame->width, job->frame->width, job->width, job->planes + (c * job->height + (int64_t)y) * job->width);
+}
+
+void mf_frame_resample(const mf_image *frame, int32_t channels, int32_t height, int32_t width, float *planes, const mf_team *team, void *scratch) {
+    resample_job job = {.frame = frame, .l = find_layout(frame->pixel_format), .channels = channels, .height = height, .width = width, .planes = planes, .rows = scratch};
+    mf_team workers = resample_team(team);
+    mf_team_run(&workers, (size_t)height, frame_row, &job);
+}
+
+static void map_row(void *context, size_t y, int worker) {
+    const resample_job *job = context;
+    float *row = job->rows + (size_t)worker * 3 * MF_MAX_SIDE;
+    memset(row, 0, (size_t)job->width * sizeof(float));
+    window w = window_at((int64_t)y, job->height, job->map->height);
+    float total = 0;
+    for (int64_t i = 0; i < w.count; i++) total += weight(&w, i);
+    for (int64_t i = 0; i < w.count; i++) {
+        float share = weight(&w, i) / total;
+        const float *from = job->plane + (w.first + i) * job->width;
+        for (int64_t x = 0; x < job->width; x++) row[x] += share * from[x];
+    }
+    resample_row(row, job->width, job->map->width, (float *)(void *)((char *)job->map->data + (ptrdiff_t)y * job->map->row_stride));
+}
+
+void mf_map_resample(const float *plane, int32_t height, int32_t width, const mf_map *map, const mf_team *team, void *scratch) {
+    resample_job job = {.plane = plane, .height = height, .width = width, .map = map, .rows = scratch};
+    mf_team workers = resample_team(team);
+    mf_team_run(&workers, (size_t)map->height, map_row, &job);
+}
+
+void mf_mask_shrink(const mf_mask *mask, int32_t height, int32_t width, uint8_t *grid) {
+    memset(grid, 0, (size_t)height * (size_t)width);
+    for (int64_t y = 0; y < mask->height; y++) {
+        const uint8_t *row = mask->data + y * mask->row_stride;
+        uint8_t *cells = grid + y * height / mask->height * width;
+        for (int64_t x = 0; x < mask->width; x++)
+            if (row[x]) cells[x * width / mask->width] = 1;
+    }
+    if (mask->height >= height && mask->width >= width) return;
+    /* A frame smaller than the model: cells between its pixels take the nearest one's mark. */
+    for (int64_t y = 0; y < height; y++)
+        for (int64_t x = 0; x < width; x++)
+            grid[y * width + x] = mask->data[y * mask->height / height * mask->row_stride + x * mask->width / width] != 0;
+}

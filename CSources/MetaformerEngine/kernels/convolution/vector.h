@@ -1,0 +1,236 @@
+/*
+ * Convolution and its input gradient as matrix products whose right side is gathered from the image while it is packed:
+ * no im2col buffer is ever whole. The input gradient of a strided convolution falls into stride_h x stride_w phases, each a
+ * convolution of dy, at stride 1, with the taps that reach that phase's pixels.
+ */
+
+/* What one phase reads and writes. For convolution there is one, with all taps. */
+typedef struct phase {
+    int64_t tap_h, tap_w;           /* taps that take part */
+    int64_t first_h, first_w;       /* the first of them in the kernel; the next are tap_step further */
+    int64_t tap_step_h, tap_step_w;
+    int64_t out_h, out_w;           /* the phase's pixels */
+    int64_t top, left;              /* where they lie in the output, output_step apart */
+    int64_t origin_h, origin_w;     /* image row of pixel 0 and tap 0; a tap adds tap_move, a pixel image_step */
+    uint64_t k;                     /* channels x taps */
+} phase;
+
+typedef struct convolution_job {
+    const mf_call *call;
+    mf_geometry g;
+    int gradient;
+    int64_t image_channels, image_h, image_w; /* of what is read, in a group */
+    int64_t image_step_h, image_step_w;       /* pixels of the image from one output pixel to the next */
+    int64_t tap_move;                         /* 1, or -1 for the gradient */
+    int64_t output_channels, output_h, output_w;
+    int64_t output_step_h, output_step_w;
+    phase p;
+    cut c;
+    uint64_t blocks;
+    float *weights, *scratch;
+    uint64_t thread_scratch;
+} convolution_job;
+
+static phase phase_of(const convolution_job *job, int64_t index) {
+    const mf_geometry *g = &job->g;
+    phase p = {.tap_h = g->kernel_h, .tap_w = g->kernel_w, .tap_step_h = 1, .tap_step_w = 1, .out_h = job->output_h, .out_w = job->output_w,
+               .origin_h = -g->pad_top, .origin_w = -g->pad_left};
+    if (job->gradient) {
+        /* Pixel y takes dy's row (y + pad - tap) / stride where that is whole: taps of the same remainder as y + pad. */
+        p.top = index / g->stride_w, p.left = index % g->stride_w;
+        p.first_h = (p.top + g->pad_top) % g->stride_h, p.first_w = (p.left + g->pad_left) % g->stride_w;
+        p.tap_step_h = g->stride_h, p.tap_step_w = g->stride_w;
+        p.tap_h = p.first_h < g->kernel_h ? (g->kernel_h - p.first_h + g->stride_h - 1) / g->stride_h : 0;
+        p.tap_w = p.first_w < g->kernel_w ? (g->kernel_w - p.first_w + g->stride_w - 1) / g->stride_w : 0;
+        p.out_h = p.top < job->output_h ? (job->output_h - p.top + g->stride_h - 1) / g->stride_h : 0;
+        p.out_w = p.left < job->output_w ? (job->output_w - p.left + g->stride_w - 1) / g->stride_w : 0;
+        p.origin_h = (p.top + g->pad_top - p.first_h) / g->stride_h, p.origin_w = (p.left + g->pad_left - p.first_w) / g->stride_w;
+    }
+    p.k = (uint64_t)(job->image_channels * p.tap_h * p.tap_w);
+    return p;
+}
+
+static int64_t phase_count(const convolution_job *job) { return job->gradient ? job->g.stride_h * job->g.stride_w : 1; }
+
+static convolution_job convolution_plan(const mf_call *call) {
+    convolution_job job = {.call = call, .g = mf_geometry_of(call), .gradient = call->instruction->op == MF_OP_convolution_input_gradient};
+    const mf_geometry *g = &job.g;
+    if (job.gradient) {
+        job.image_channels = g->group_filters, job.image_h = g->out_height, job.image_w = g->out_width, job.image_step_h = job.image_step_w = 1;
+        job.output_channels = g->group_channels, job.output_h = g->height, job.output_w = g->width;
+        job.output_step_h = g->stride_h, job.output_step_w = g->stride_w, job.tap_move = -1;
+    } else {
+        job.image_channels = g->group_channels, job.image_h = g->height, job.image_w = g->width;
+        job.image_step_h = g->stride_h, job.image_step_w = g->stride_w;
+        job.output_channels = g->group_filters, job.output_h = g->out_height, job.output_w = g->out_width;
+        job.output_step_h = job.output_step_w = 1, job.tap_move = 1;
+    }
+    return job;
+}
+
+/* Cuts a phase's product, and works out the thread's scratch: panels, tile, a gathered row, and the expression's. */
+static void convolution_enter(convolution_job *job, int64_t index) {
+    job->p = phase_of(job, index);
+    job->c = cut_make((uint64_t)job->output_channels, (uint64_t)(job->g.batch * job->p.out_h * job->p.out_w), (uint64_t)job->g.groups);
+    job->blocks = job->c.down * job->c.across;
+    job->thread_scratch = cut_b(&job->c) + cut_c(&job->c) + up_to(job->c.columns, 16) + mf_expression_scratch(job->call->instruction->expression);
+}
+
+static uint64_t packed_weights(const convolution_job *job) {
+    return up_to(up_to((uint64_t)job->output_channels, TILE_M) * job->p.k, 16);
+}
+
+static size_t convolution_scratch(const mf_call *call, int threads) {
+    convolution_job job = convolution_plan(call);
+    size_t most = 0;
+    for (int64_t i = 0; i < phase_count(&job); i++) {
+        convolution_enter(&job, i);
+        size_t bytes = ((uint64_t)job.g.groups * packed_weights(&job) + (uint64_t)threads * job.thread_scratch) * sizeof(float);
+        most = bytes > most ? bytes : most;
+    }
+    return most;
+}
+
+/* ---- Weights ------------------------------------------------------------------------------------------------------ */
+
+/* Packs TILE_M output channels of a group, all k, block of DEPTH after block. */
+static void convolution_pack_weights(void *context, size_t index, int worker) {
+    (void)worker;
+    const convolution_job *job = context;
+    const mf_geometry *g = &job->g;
+    const phase *p = &job->p;
+    uint64_t m = (uint64_t)job->output_channels, panels = (m + TILE_M - 1) / TILE_M, group = index / panels, m0 = index % panels * TILE_M;
+    uint64_t taps = (uint64_t)(p->tap_h * p->tap_w), kernel = (uint64_t)(g->kernel_h * g->kernel_w);
+    const float *w = job->call->inputs[1] + group * (uint64_t)(g->group_filters * g->group_channels) * kernel;
+    uint64_t channel = job->gradient ? (uint64_t)g->group_channels * kernel : kernel; /* from an image channel to the next */
+    uint64_t row = job->gradient ? kernel : (uint64_t)g->group_channels * kernel;     /* from an output channel to the next */
+    float *base = job->weights + group * packed_weights(job);
+    for (uint64_t k0 = 0; k0 < p->k; k0 += DEPTH) {
+        uint64_t depth = p->k - k0 < DEPTH ? p->k - k0 : DEPTH;
+        float *to = base + up_to(m, TILE_M) * k0 + m0 * depth;
+        for (uint64_t k = k0; k < k0 + depth; k++, to += TILE_M) {
+            int64_t tap = (int64_t)(k % taps);
+            int64_t at = (p->first_h + tap / p->tap_w * p->tap_step_h) * g->kernel_w + p->first_w + tap % p->tap_w * p->tap_step_w;
+            const float *from = w + k / taps * channel + (uint64_t)at;
+            for (uint64_t i = 0; i < TILE_M; i++) to[i] = m0 + i < m ? from[(m0 + i) * row] : 0;
+        }
+    }
+}
+
+/* ---- Image -------------------------------------------------------------------------------------------------------- */
+
+/* n values of an image row, step apart, from column x; 0 outside. */
+static inline void gather_columns(const float *row, int64_t width, int64_t x, int64_t step, int64_t n, float *to) {
+    int64_t i = 0;
+    for (; i < n && x < 0; i++, x += step) to[i] = 0;
+    int64_t inside = x < width ? (width - x + step - 1) / step : 0, end = i + (inside < n - i ? inside : n - i);
+    if (step == 1) {
+        int64_t count = end - i;
+        if (count > 0) memcpy(to + i, row + x, (size_t)count * sizeof(float));
+        i = end;
+    } else if (step == 2) {
+        for (const float *from = row + x; i < end; i++, from += 2) to[i] = *from;
+    } else {
+        for (const float *from = row + x; i < end; i++, from += step) to[i] = *from;
+    }
+    for (; i < n; i++) to[i] = 0;
+}
+
+/* Runs of a block's columns that lie in one row of one image's pixels. */
+typedef struct pixels {
+    uint64_t image;
+    int64_t y, x, n;
+} pixels;
+
+static inline pixels pixels_at(const phase *p, uint64_t column, uint64_t end) {
+    uint64_t size = (uint64_t)(p->out_h * p->out_w), in_image = column % size;
+    pixels r = {column / size, (int64_t)in_image / p->out_w, (int64_t)in_image % p->out_w, 0};
+    r.n = p->out_w - r.x < (int64_t)(end - column) ? p->out_w - r.x : (int64_t)(end - column);
+    return r;
+}
+
+static void convolution_pack_image(const convolution_job *job, uint64_t group, const block *t, uint64_t k0, uint64_t depth, float *row, float *to) {
+    const phase *p = &job->p;
+    uint64_t taps = (uint64_t)(p->tap_h * p->tap_w), plane = (uint64_t)(job->image_h * job->image_w);
+    uint64_t all_channels = (uint64_t)(job->g.groups * job->image_channels);
+    for (uint64_t k = 0; k < depth; k++) {
+        int64_t tap = (int64_t)((k0 + k) % taps);
+        uint64_t channel = group * (uint64_t)job->image_channels + (k0 + k) / taps;
+        int64_t down = p->origin_h + tap / p->tap_w * job->tap_move, right = p->origin_w + tap % p->tap_w * job->tap_move;
+        for (uint64_t column = t->n0; column < t->n0 + t->n;) {
+            pixels r = pixels_at(p, column, t->n0 + t->n);
+            int64_t y = down + r.y * job->image_step_h;
+            float *piece = row + (column - t->n0);
+            if (y < 0 || y >= job->image_h) memset(piece, 0, (size_t)r.n * sizeof(float));
+            else
+                gather_columns(job->call->inputs[0] + (r.image * all_channels + channel) * plane + (uint64_t)(y * job->image_w), job->image_w,
+                               right + r.x * job->image_step_w, job->image_step_w, r.n, piece);
+            column += (uint64_t)r.n;
+        }
+        spread_row(row, t->n, k, depth, to);
+    }
+}
+
+/* ---- Output ------------------------------------------------------------------------------------------------------- */
+
+/* Finishes and stores a block: at once over whole stretches of an image, or, for a phase among others, row by row. */
+static void convolution_store(const convolution_job *job, uint64_t group, const block *t, const float *c, evaluator *v) {
+    const mf_call *call = job->call;
+    const phase *p = &job->p;
+    int dense = job->output_step_h == 1 && job->output_step_w == 1;
+    uint64_t plane = (uint64_t)(job->output_h * job->output_w), channels = (uint64_t)(job->g.groups * job->output_channels);
+    mf_operand operands[MF_MAX_INPUTS + 1];
+    uint32_t extras = call->instruction->input_count - 2;
+    float finished[MF_BLOCK];
+    for (uint64_t i = 0; i < t->m; i++) {
+        uint64_t channel = group * (uint64_t)job->output_channels + t->m0 + i;
+        for (uint64_t column = t->n0; column < t->n0 + t->n;) {
+            pixels r = pixels_at(p, column, t->n0 + t->n);
+            uint64_t left_in_image = (uint64_t)(p->out_h * p->out_w) - column % (uint64_t)(p->out_h * p->out_w);
+            uint64_t rest = t->n0 + t->n - column;
+            uint64_t n = dense ? (left_in_image < rest ? left_in_image : rest) : (uint64_t)r.n < MF_BLOCK ? (uint64_t)r.n : MF_BLOCK;
+            uint64_t at = (uint64_t)((p->top + r.y * job->output_step_h) * job->output_w + p->left + r.x * job->output_step_w);
+            float *out = call->output + (r.image * channels + channel) * plane + at;
+            operands[0] = (mf_operand){c + i * job->c.columns + (column - t->n0), 1};
+            mf_extras_at(call, r.image, channel, at, operands);
+            if (dense) {
+                evaluate(v, operands, out, n);
+            } else {
+                for (uint32_t e = 1; e <= extras; e++) operands[e].step *= job->output_step_w;
+                evaluate(v, operands, finished, n);
+                for (uint64_t k = 0; k < n; k++) out[k * (uint64_t)job->output_step_w] = finished[k];
+            }
+            column += n;
+        }
+    }
+}
+
+static void convolution_block(void *context, size_t index, int worker) {
+    const convolution_job *job = context;
+    const phase *p = &job->p;
+    uint64_t group = index / job->blocks;
+    block t = cut_block(&job->c, index % job->blocks);
+    float *b = job->scratch + (size_t)worker * job->thread_scratch, *c = b + cut_b(&job->c), *row = c + cut_c(&job->c);
+    evaluator v = evaluator_make(job->call->instruction->expression, row + up_to(job->c.columns, 16));
+    const float *weights = job->weights + group * packed_weights(job);
+    uint64_t m = up_to((uint64_t)job->output_channels, TILE_M);
+    if (p->k == 0) memset(c, 0, cut_c(&job->c) * sizeof(float));
+    for (uint64_t k = 0; k < p->k; k += DEPTH) {
+        uint64_t depth = p->k - k < DEPTH ? p->k - k : DEPTH;
+        convolution_pack_image(job, group, &t, k, depth, row, b);
+        multiply_panels(weights + m * k + t.m0 * depth, b, t.m, t.n, depth, c, job->c.columns, k > 0);
+    }
+    convolution_store(job, group, &t, c, &v);
+}
+
+static void convolution_run(const mf_call *call, const mf_team *team, void *scratch) {
+    convolution_job job = convolution_plan(call);
+    for (int64_t i = 0; i < phase_count(&job); i++) {
+        convolution_enter(&job, i);
+        if (job.p.out_h == 0 || job.p.out_w == 0) continue;
+        job.weights = scratch;
+        job.scratch = job.weights + (uint64_t)job.g.groups * packed_weights(&job);
+        mf_team_run(team, (size_t)job.g.groups * (up_to((uint64_t)job.output_channels, TILE_M) / TILE_M), convolution_pack_weights, &job);
+        mf_team_run(team, (size_t)job.g.groups * job.blocks, convolution_block, &job);
+    }
+}

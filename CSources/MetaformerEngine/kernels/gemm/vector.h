@@ -1,0 +1,127 @@
+/*
+ * The tile that matrix products and convolutions share: a block of C = A B, computed from packed panels of A and B.
+ *
+ * A's panels hold TILE_M rows for each k, B's TILE_N columns for each k; both are filled up with zeros, so the inner loop
+ * has no edges. The k axis goes in blocks of DEPTH, whose panels of B stay in the second-level cache; C stays in a tile of
+ * its own beside them until it is whole, and is then handed to the op to be finished (epilogue) and stored.
+ */
+#if MF_WIDTH == 16
+enum { TILE_M = 12, VECTORS = 2 };
+#else
+enum { TILE_M = 6, VECTORS = 2 };
+#endif
+enum { TILE_N = VECTORS * MF_WIDTH, DEPTH = 256 };
+
+/* c[TILE_M][TILE_N] (+)= a^T b over depth steps; b's rows lie b_stride apart. */
+static inline void tile_multiply(const float *a, const float *b, uint64_t b_stride, uint64_t depth, float *c, uint64_t c_stride, int add) {
+    vf sum[TILE_M][VECTORS];
+#pragma GCC unroll 16
+    for (int i = 0; i < TILE_M; i++)
+#pragma GCC unroll 4
+        for (int j = 0; j < VECTORS; j++) sum[i][j] = add ? v_load(c + (uint64_t)i * c_stride + j * MF_WIDTH) : v_splat(0);
+    for (uint64_t k = 0; k < depth; k++, a += TILE_M, b += b_stride) {
+        vf column[VECTORS];
+#pragma GCC unroll 4
+        for (int j = 0; j < VECTORS; j++) column[j] = v_load(b + j * MF_WIDTH);
+#pragma GCC unroll 16
+        for (int i = 0; i < TILE_M; i++) {
+            vf row = v_splat(a[i]);
+#pragma GCC unroll 4
+            for (int j = 0; j < VECTORS; j++) sum[i][j] = v_fma(row, column[j], sum[i][j]);
+        }
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < TILE_M; i++)
+#pragma GCC unroll 4
+        for (int j = 0; j < VECTORS; j++) v_store(c + (uint64_t)i * c_stride + j * MF_WIDTH, sum[i][j]);
+}
+
+/* Rows and columns of A, B and C that one task computes. */
+typedef struct block {
+    uint64_t m0, m, n0, n;
+} block;
+
+static inline uint64_t up_to(uint64_t value, uint64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
+
+/* Packs rows x depth of a matrix, element (i, k) at a + i * row + k * column, into panels of TILE_M rows. */
+static void pack_rows(const float *a, uint64_t row, uint64_t column, uint64_t rows, uint64_t depth, float *to) {
+    for (uint64_t i0 = 0; i0 < rows; i0 += TILE_M, to += TILE_M * depth) {
+        uint64_t n = rows - i0 < TILE_M ? rows - i0 : TILE_M;
+        const float *from = a + i0 * row;
+        if (n == TILE_M) {
+            for (uint64_t k = 0; k < depth; k++)
+                for (uint64_t i = 0; i < TILE_M; i++) to[k * TILE_M + i] = from[i * row + k * column];
+            continue;
+        }
+        for (uint64_t k = 0; k < depth; k++)
+            for (uint64_t i = 0; i < TILE_M; i++) to[k * TILE_M + i] = i < n ? from[i * row + k * column] : 0;
+    }
+}
+
+/* Puts a row of n values, of step k, into panels of TILE_N columns that hold depth steps. */
+static inline void spread_row(const float *row, uint64_t n, uint64_t k, uint64_t depth, float *panels) {
+    uint64_t j = 0;
+    for (; j + TILE_N <= n; j += TILE_N)
+        for (int v = 0; v < VECTORS; v++) v_store(panels + j * depth + k * TILE_N + v * MF_WIDTH, v_load(row + j + v * MF_WIDTH));
+    if (j == n) return;
+    float *last = panels + j * depth + k * TILE_N;
+    for (uint64_t i = 0; i < TILE_N; i++) last[i] = j + i < n ? row[j + i] : 0;
+}
+
+/* Packs depth x columns, element (k, j) at b + k * row + j * column, into panels of TILE_N columns. */
+static void pack_columns(const float *b, uint64_t row, uint64_t column, uint64_t columns, uint64_t depth, float *to) {
+    if (column == 1) {
+        for (uint64_t k = 0; k < depth; k++) spread_row(b + k * row, columns, k, depth, to);
+        return;
+    }
+    for (uint64_t j0 = 0; j0 < columns; j0 += TILE_N, to += TILE_N * depth) {
+        uint64_t n = columns - j0 < TILE_N ? columns - j0 : TILE_N;
+        if (n < TILE_N) memset(to, 0, TILE_N * depth * sizeof(float));
+        for (uint64_t j = 0; j < n; j++) {
+            const float *from = b + (j0 + j) * column;
+            for (uint64_t k = 0; k < depth; k++) to[k * TILE_N + j] = from[k * row];
+        }
+    }
+}
+
+/* Multiplies packed panels of A (m rows) and B (n columns) into the tile c, whose rows lie stride apart. */
+static void multiply_panels(const float *a, const float *b, uint64_t m, uint64_t n, uint64_t depth, float *c, uint64_t stride, int add) {
+    for (uint64_t j = 0; j < n; j += TILE_N)
+        for (uint64_t i = 0; i < m; i += TILE_M)
+            tile_multiply(a + i * depth, b + j * depth, TILE_N, depth, c + i * stride + j, stride, add);
+}
+
+/* How C is cut into blocks: by shape alone. */
+typedef struct cut {
+    uint64_t m, n;         /* C's size */
+    uint64_t rows, columns; /* a block's, multiples of TILE_M and TILE_N */
+    uint64_t down, across; /* blocks */
+} cut;
+
+static cut cut_make(uint64_t m, uint64_t n, uint64_t batch) {
+    cut c = {.m = m, .n = n};
+    uint64_t down = (m + 239) / 240;
+    c.rows = up_to((m + down - 1) / down, TILE_M);
+    c.columns = up_to(n < 128 ? n : c.rows <= 48 ? 256 : 128, TILE_N);
+    for (;;) {
+        c.down = (m + c.rows - 1) / c.rows, c.across = (n + c.columns - 1) / c.columns;
+        if (c.down * c.across * batch >= 8) break;
+        if (c.columns >= 4 * TILE_N) c.columns = up_to(c.columns / 2, TILE_N);
+        else if (c.rows >= 4 * TILE_M) c.rows = up_to(c.rows / 2, TILE_M);
+        else break;
+    }
+    return c;
+}
+
+static inline block cut_block(const cut *c, uint64_t index) {
+    uint64_t i = index % c->down, j = index / c->down;
+    block b = {.m0 = i * c->rows, .n0 = j * c->columns};
+    b.m = c->m - b.m0 < c->rows ? c->m - b.m0 : c->rows;
+    b.n = c->n - b.n0 < c->columns ? c->n - b.n0 : c->columns;
+    return b;
+}
+
+/* Floats of a thread's panels of A and B and its tile of C. */
+static inline uint64_t cut_a(const cut *c) { return c->rows * DEPTH; }
+static inline uint64_t cut_b(const cut *c) { return c->columns * DEPTH; }
+static inline uint64_t cut_c(const cut *c) { return c->rows * c->columns; }

@@ -1,0 +1,54 @@
+/* What a kernel is: it runs one instruction over operands that were checked when its program was opened. */
+#ifndef MF_KERNELS_KERNEL_H
+#define MF_KERNELS_KERNEL_H
+
+#include "program/program.h"
+#include "support/team.h"
+
+/* A bound instruction. */
+typedef struct mf_call {
+    const mf_instruction *instruction;
+    const mf_shape *shape; /* the output's */
+    float *output;
+    const mf_shape *shapes[MF_MAX_INPUTS];
+    const float *inputs[MF_MAX_INPUTS];
+} mf_call;
+
+typedef struct mf_kernel {
+    /* Bytes of scratch for a team of so many threads; NULL for none. Operands are not bound yet. */
+    size_t (*scratch)(const mf_call *call, int threads);
+    void (*run)(const mf_call *call, const mf_team *team, void *scratch);
+} mf_kernel;
+
+/* Every op has a reference kernel, mf_reference_<op>, in plain C. */
+#define MF_OP(serial, name, fixed_inputs, has_extras, attribute_words) extern const mf_kernel mf_reference_##name;
+#include "program/ops.def"
+#undef MF_OP
+
+/* A variant's kernels, by op; run is NULL where the reference serves. */
+extern const mf_kernel mf_kernels_avx2[MF_OP_COUNT];
+extern const mf_kernel mf_kernels_avx512[MF_OP_COUNT];
+
+/* The kernel of an op in a variant. */
+const mf_kernel *mf_kernel_find(mf_isa isa, enum mf_op op);
+
+/* The extras' operands of an op's expression for a run of outputs that starts at (b, r, c): value 0 is the caller's. */
+static inline void mf_extras_at(const mf_call *call, uint64_t b, uint64_t r, uint64_t c, mf_operand *operands) {
+    const mf_instruction *i = call->instruction;
+    uint32_t fixed = mf_ops[i->op].fixed_inputs;
+    for (uint32_t e = fixed; e < i->input_count; e++) {
+        const mf_strides *s = &i->extras[e - fixed];
+        operands[1 + e - fixed] = (mf_operand){call->inputs[e] + b * s->batch + r * s->row + c * s->column, (int64_t)s->column};
+    }
+}
+
+/* Evaluates an expression for n outputs, one after the other; out may be an operand of step 1. */
+void mf_expression_reference(const mf_expression *e, const mf_operand *operands, float *out, size_t n);
+
+/* The number of tasks for so much work, counted in elements touched: smaller ones cost more to hand out than to do. */
+static inline size_t mf_task_count(uint64_t work) {
+    uint64_t tasks = work / 8192;
+    return tasks < 1 ? 1 : tasks > 64 ? 64 : (size_t)tasks;
+}
+
+#endif

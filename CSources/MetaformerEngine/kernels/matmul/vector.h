@@ -1,0 +1,88 @@
+/* Matrix products. Two ways: blocks of packed panels; and, for a few rows of A with B transposed (vectors times a matrix of
+   weights), dot products that read B where it lies. */
+
+typedef struct matmul_job {
+    const mf_call *call;
+    mf_product p;
+    cut c;
+    uint64_t blocks;
+    float *scratch;
+    uint64_t thread_scratch;
+} matmul_job;
+
+/* Whether packing B would cost more than it saves. */
+static int matmul_by_dots(const mf_product *p) { return p->m <= 4 && p->b_row == 1 && p->a_column == 1; }
+
+static matmul_job matmul_plan(const mf_call *call) {
+    matmul_job job = {.call = call, .p = mf_product_of(call)};
+    job.c = cut_make(job.p.m, job.p.n, job.p.batch);
+    job.blocks = job.c.down * job.c.across;
+    job.thread_scratch = mf_expression_scratch(call->instruction->expression) + cut_a(&job.c) + cut_b(&job.c) + cut_c(&job.c);
+    return job;
+}
+
+static size_t matmul_scratch(const mf_call *call, int threads) { return (size_t)threads * matmul_plan(call).thread_scratch * sizeof(float); }
+
+static void matmul_block(void *context, size_t index, int worker) {
+    const matmul_job *job = context;
+    const mf_product *p = &job->p;
+    const mf_call *call = job->call;
+    float *scratch = job->scratch + (size_t)worker * job->thread_scratch;
+    float *a = scratch, *b = a + cut_a(&job->c), *c = b + cut_b(&job->c);
+    evaluator v = evaluator_make(call->instruction->expression, c + cut_c(&job->c));
+    uint64_t batch = index / job->blocks, stride = job->c.columns;
+    block t = cut_block(&job->c, index % job->blocks);
+    const float *left = call->inputs[0] + batch * p->a_batch + t.m0 * p->a_row;
+    const float *right = call->inputs[1] + batch * p->b_batch + t.n0 * p->b_column;
+    for (uint64_t k = 0; k < p->k; k += DEPTH) {
+        uint64_t depth = p->k - k < DEPTH ? p->k - k : DEPTH;
+        pack_rows(left + k * p->a_column, p->a_row, p->a_column, t.m, depth, a);
+        pack_columns(right + k * p->b_row, p->b_row, p->b_column, t.n, depth, b);
+        multiply_panels(a, b, t.m, t.n, depth, c, stride, k > 0);
+    }
+    mf_operand operands[MF_MAX_INPUTS + 1];
+    for (uint64_t i = 0; i < t.m; i++) {
+        operands[0] = (mf_operand){c + i * stride, 1};
+        mf_extras_at(call, batch, t.m0 + i, t.n0, operands);
+        evaluate(&v, operands, call->output + (batch * p->m + t.m0 + i) * p->n + t.n0, t.n);
+    }
+}
+
+enum { DOT_COLUMNS = 64 };
+
+static float dot(const float *a, const float *b, uint64_t n) {
+    vf sum[4] = {{0}, {0}, {0}, {0}};
+    uint64_t i = 0;
+    for (; i + 4 * MF_WIDTH <= n; i += 4 * MF_WIDTH)
+        for (int s = 0; s < 4; s++) sum[s] = v_fma(v_load(a + i + (uint64_t)s * MF_WIDTH), v_load(b + i + (uint64_t)s * MF_WIDTH), sum[s]);
+    for (; i + MF_WIDTH <= n; i += MF_WIDTH) sum[0] = v_fma(v_load(a + i), v_load(b + i), sum[0]);
+    float total = v_sum((sum[0] + sum[1]) + (sum[2] + sum[3]));
+    for (; i < n; i++) total += a[i] * b[i];
+    return total;
+}
+
+static void matmul_dots(void *context, size_t index, int worker) {
+    const matmul_job *job = context;
+    const mf_product *p = &job->p;
+    const mf_call *call = job->call;
+    float *scratch = job->scratch + (size_t)worker * job->thread_scratch;
+    evaluator v = evaluator_make(call->instruction->expression, scratch);
+    uint64_t per_batch = (p->n + DOT_COLUMNS - 1) / DOT_COLUMNS, batch = index / per_batch, n0 = index % per_batch * DOT_COLUMNS;
+    uint64_t n = p->n - n0 < DOT_COLUMNS ? p->n - n0 : DOT_COLUMNS;
+    const float *left = call->inputs[0] + batch * p->a_batch, *right = call->inputs[1] + batch * p->b_batch;
+    float row[DOT_COLUMNS];
+    mf_operand operands[MF_MAX_INPUTS + 1];
+    for (uint64_t i = 0; i < p->m; i++) {
+        for (uint64_t j = 0; j < n; j++) row[j] = dot(left + i * p->a_row, right + (n0 + j) * p->b_column, p->k);
+        operands[0] = (mf_operand){row, 1};
+        mf_extras_at(call, batch, i, n0, operands);
+        evaluate(&v, operands, call->output + (batch * p->m + i) * p->n + n0, n);
+    }
+}
+
+static void matmul_run(const mf_call *call, const mf_team *team, void *scratch) {
+    matmul_job job = matmul_plan(call);
+    job.scratch = scratch;
+    if (matmul_by_dots(&job.p)) mf_team_run(team, job.p.batch * ((job.p.n + DOT_COLUMNS - 1) / DOT_COLUMNS), matmul_dots, &job);
+    else mf_team_run(team, job.p.batch * job.blocks, matmul_block, &job);
+}

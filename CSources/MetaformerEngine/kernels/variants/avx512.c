@@ -1,0 +1,23 @@
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512dq,avx512bw,avx512vl,avx2,fma"))), apply_to = function)
+#else
+#pragma GCC target("avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")
+#endif
+
+#define MF_VARIANT mf_kernels_avx512
+#define MF_WIDTH 16
+#include "kernels/variants/vector_kernels.h"
+
+#if defined(__clang__)
+#pragma clang attribute pop
+#endif
+
+#endif
+
+typedef int mf_translation_unit; /* not empty on other processors */

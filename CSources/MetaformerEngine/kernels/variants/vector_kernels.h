@@ -1,0 +1,37 @@
+/* All kernels that have a vector form, for the variant that includes this: see support/vector.h. An op with no line here
+   runs its reference. */
+#include "kernels/convolution/convolution.h"
+#include "kernels/kernel.h"
+#include "kernels/loops.h"
+#include "kernels/matmul/matmul.h"
+#include "kernels/reduce/reduce.h"
+#include "kernels/window_filter/window_filter.h"
+#include "support/memory.h"
+#include "support/vector.h"
+
+/* In this order: later ones use what earlier ones define. */
+#include "kernels/pointwise/vector.h"
+#include "kernels/reduce/vector.h"
+#include "kernels/gemm/vector.h"
+#include "kernels/matmul/vector.h"
+#include "kernels/convolution/vector.h"
+#include "kernels/convolution/weight_gradient_vector.h"
+#include "kernels/softmax/vector.h"
+#include "kernels/standardize/vector.h"
+#include "kernels/attention/vector.h"
+#include "kernels/window_filter/vector.h"
+
+const mf_kernel MF_VARIANT[MF_OP_COUNT] = {
+    [MF_OP_pointwise] = {pointwise_scratch, pointwise_run},
+    [MF_OP_convolution] = {convolution_scratch, convolution_run},
+    [MF_OP_convolution_input_gradient] = {convolution_scratch, convolution_run},
+    [MF_OP_convolution_weight_gradient] = {weight_gradient_scratch, weight_gradient_run},
+    [MF_OP_matmul] = {matmul_scratch, matmul_run},
+    [MF_OP_reduce] = {reduce_scratch, reduce_run},
+    [MF_OP_softmax] = {NULL, softmax_run},
+    [MF_OP_softmax_gradient] = {NULL, softmax_run},
+    [MF_OP_standardize] = {standardize_scratch, standardize_run},
+    [MF_OP_standardize_gradient] = {NULL, standardize_run},
+    [MF_OP_attention] = {attention_scratch, attention_run},
+    [MF_OP_window_filter] = {window_scratch, window_run},
+};

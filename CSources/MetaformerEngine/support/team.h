@@ -1,0 +1,27 @@
+/* The only place that knows of threads. Work is cut into numbered tasks by shape, never by the number of threads, and no two
+   tasks add into one place: results do not depend on who runs what. */
+#ifndef MF_SUPPORT_TEAM_H
+#define MF_SUPPORT_TEAM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define MF_MAX_THREADS 256
+
+typedef struct mf_team {
+    int threads;
+} mf_team;
+
+/* worker is below the team's threads: the index of a scratch area that only this task uses while it runs. */
+typedef void (*mf_task)(void *context, size_t index, int worker);
+
+/* A team of so many threads, or of one a processor for 0. */
+mf_team mf_team_make(int32_t threads);
+
+/* Runs tasks 0 … count - 1 and returns when all are done. */
+void mf_team_run(const mf_team *team, size_t count, mf_task task, void *context);
+
+/* The first of count items that part takes when they are dealt to parts; part + 1 gives its end. */
+static inline size_t mf_share(size_t count, size_t parts, size_t part) { return count * part / parts; }
+
+#endif

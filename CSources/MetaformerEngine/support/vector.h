@@ -1,0 +1,125 @@
+/*
+ * Vectors of MF_WIDTH floats for the variant being compiled. A variant's file defines MF_VARIANT (its name, a suffix) and
+ * MF_WIDTH, and sets the target, before it includes this and the kernels.
+ */
+#ifndef MF_SUPPORT_VECTOR_H
+#define MF_SUPPORT_VECTOR_H
+
+#include <immintrin.h>
+#include <stdint.h>
+#include <string.h>
+
+typedef float vf __attribute__((vector_size(4 * MF_WIDTH)));
+typedef int32_t vi __attribute__((vector_size(4 * MF_WIDTH)));
+
+static inline vf v_load(const float *p) {
+    vf v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+static inline void v_store(float *p, vf v) { memcpy(p, &v, sizeof v); }
+
+/* v_max and v_min give b where either is NaN. */
+#if MF_WIDTH == 16
+static inline vf v_fma(vf a, vf b, vf c) { return (vf)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c); }
+static inline vf v_max(vf a, vf b) { return (vf)_mm512_max_ps((__m512)a, (__m512)b); }
+static inline vf v_min(vf a, vf b) { return (vf)_mm512_min_ps((__m512)a, (__m512)b); }
+static inline vf v_sqrt(vf a) { return (vf)_mm512_sqrt_ps((__m512)a); }
+static inline vf v_round(vf a) { return (vf)_mm512_roundscale_ps((__m512)a, 8); }
+static inline vf v_splat(float x) { return (vf)_mm512_set1_ps(x); }
+#else
+static inline vf v_fma(vf a, vf b, vf c) { return (vf)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c); }
+static inline vf v_max(vf a, vf b) { return (vf)_mm256_max_ps((__m256)a, (__m256)b); }
+static inline vf v_min(vf a, vf b) { return (vf)_mm256_min_ps((__m256)a, (__m256)b); }
+static inline vf v_sqrt(vf a) { return (vf)_mm256_sqrt_ps((__m256)a); }
+static inline vf v_round(vf a) { return (vf)_mm256_round_ps((__m256)a, 8); }
+static inline vf v_splat(float x) { return (vf)_mm256_set1_ps(x); }
+#endif
+
+static inline vf v_select(vi mask, vf a, vf b) { return (vf)((mask & (vi)a) | (~mask & (vi)b)); }
+static inline vf v_abs(vf a) { return (vf)((vi)a & 0x7fffffff); }
+
+/* The two halves added, down to one lane. */
+static inline float v_sum(vf v) {
+#if MF_WIDTH == 16
+    __m256 x = _mm256_add_ps(_mm512_castps512_ps256((__m512)v), _mm512_extractf32x8_ps((__m512)v, 1));
+#else
+    __m256 x = (__m256)v;
+#endif
+    __m128 y = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+    y = _mm_add_ps(y, _mm_movehl_ps(y, y));
+    return _mm_cvtss_f32(_mm_add_ss(y, _mm_movehdup_ps(y)));
+}
+static inline float v_highest(vf v) {
+    float lane[MF_WIDTH];
+    v_store(lane, v);
+    for (int i = 1; i < MF_WIDTH; i++) lane[0] = lane[i] > lane[0] ? lane[i] : lane[0];
+    return lane[0];
+}
+
+/* exp, log and tanh follow Cephes' single-precision range reductions and polynomials (S. Moshier, netlib.org/cephes). */
+static inline vf v_exp(vf x) {
+    x = v_min(v_splat(89.0f), v_max(v_splat(-105.0f), x));
+    vf n = v_round(x * 1.44269504088896341f);
+    vf r = v_fma(n, v_splat(-0.693359375f), x);
+    r = v_fma(n, v_splat(2.12194440e-4f), r);
+    vf p = v_splat(1.9875691500e-4f);
+    p = v_fma(p, r, v_splat(1.3981999507e-3f));
+    p = v_fma(p, r, v_splat(8.3334519073e-3f));
+    p = v_fma(p, r, v_splat(4.1665795894e-2f));
+    p = v_fma(p, r, v_splat(1.6666665459e-1f));
+    p = v_fma(p, r, v_splat(5.0000001201e-1f));
+    vf y = v_fma(p * r, r, r) + 1.0f;
+    /* In two factors: 2^n alone leaves the range of ordinary numbers before the result does. */
+    vi whole = __builtin_convertvector(n, vi);
+    vi half = whole >> 1;
+    vf a = (vf)((half + 127) << 23), b = (vf)((whole - half + 127) << 23);
+    return y * a * b;
+}
+
+static inline vf v_log(vf x) {
+    vi subnormal = (vi)(x < 1.17549435e-38f);
+    vf scaled = v_select(subnormal, x * 8388608.0f, x);
+    vi bits = (vi)scaled;
+    vf e = __builtin_convertvector(((bits >> 23) & 0xff) - 126, vf);
+    e = v_select(subnormal, e - 23.0f, e);
+    vf m = (vf)((bits & 0x007fffff) | 0x3f000000); /* in [0.5, 1) */
+    vi low = (vi)(m < 0.707106781186547524f);
+    e = v_select(low, e - 1.0f, e);
+    m = v_select(low, m + m, m) - 1.0f;
+    vf z = m * m;
+    vf p = v_splat(7.0376836292e-2f);
+    p = v_fma(p, m, v_splat(-1.1514610310e-1f));
+    p = v_fma(p, m, v_splat(1.1676998740e-1f));
+    p = v_fma(p, m, v_splat(-1.2420140846e-1f));
+    p = v_fma(p, m, v_splat(1.4249322787e-1f));
+    p = v_fma(p, m, v_splat(-1.6668057665e-1f));
+    p = v_fma(p, m, v_splat(2.0000714765e-1f));
+    p = v_fma(p, m, v_splat(-2.4999993993e-1f));
+    p = v_fma(p, m, v_splat(3.3333331174e-1f));
+    vf y = p * m * z;
+    y = v_fma(e, v_splat(-2.12194440e-4f), y);
+    y = v_fma(z, v_splat(-0.5f), y);
+    y = v_fma(e, v_splat(0.693359375f), m + y);
+    const vf infinity = v_splat(__builtin_inff());
+    y = v_select((vi)(x == infinity), infinity, y);
+    y = v_select((vi)(x == 0.0f), -infinity, y);
+    return v_select((vi)(x < 0.0f) | (vi)(x != x), v_splat(__builtin_nanf("")), y);
+}
+
+static inline vf v_sigmoid(vf x) { return 1.0f / (1.0f + v_exp(-x)); }
+
+static inline vf v_tanh(vf x) {
+    vf a = v_abs(x), z = x * x;
+    vf p = v_splat(-5.70498872745e-3f);
+    p = v_fma(p, z, v_splat(2.06390887954e-2f));
+    p = v_fma(p, z, v_splat(-5.37397155531e-2f));
+    p = v_fma(p, z, v_splat(1.33314422036e-1f));
+    p = v_fma(p, z, v_splat(-3.33332819422e-1f));
+    vf near = v_fma(p * z, x, x);
+    vf far = 1.0f - 2.0f / (v_exp(a + a) + 1.0f);
+    far = (vf)((vi)far | ((vi)x & (int32_t)0x80000000));
+    return v_select((vi)(a < 0.625f), near, far);
+}
+
+#endif

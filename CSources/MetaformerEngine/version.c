@@ -1,2 +1,0 @@
-#include "metaformer.h"
-typedef int mf_translation_unit;

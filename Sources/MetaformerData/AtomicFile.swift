@@ -1,0 +1,54 @@
+import Foundation
+import Glibc
+
+/// Files that are there whole or not at all.
+public enum AtomicFile {
+    /// Why a file could not be written, in the words of the operating system.
+    public struct WriteError: Error, Equatable, Sendable, CustomStringConvertible {
+        public let message: String
+        public var description: String { message }
+
+        /// The message of the `errno` that a system call has just left.
+        init(errno code: Int32) { message = String(cString: strerror(code)) }
+    }
+
+    /// Writes a file through a temporary one beside it, which is synced and then renamed: whatever happens on the way,
+    /// what `url` names is either as it was or complete.
+    public static func write(_ data: Data, to url: URL) throws(WriteError) {
+        let folder = url.deletingLastPathComponent().path
+        var template = Array("\(folder)/.\(url.lastPathComponent).XXXXXX".utf8CString)
+        let descriptor = mkstemp(&template)
+        guard descriptor >= 0 else { throw WriteError(errno: errno) }
+        do throws(WriteError) {
+            try fill(descriptor, with: data)
+            guard rename(template, url.path) == 0 else { throw WriteError(errno: errno) }
+        } catch {
+            unlink(template)
+            throw error
+        }
+        syncFolder(folder)
+    }
+
+    private static func fill(_ descriptor: Int32, with data: Data) throws(WriteError) {
+        var failure = data.withUnsafeBytes { (bytes: UnsafeRawBufferPointer) -> Int32 in
+            var rest = bytes[...]
+            while !rest.isEmpty {
+                let count = Glibc.write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
+                if count >= 0 { rest = rest.dropFirst(count) } else if errno != EINTR { return errno }
+            }
+            return 0
+        }
+        // A temporary file is private; the finished one is as readable as any other.
+        if failure == 0 && (fchmod(descriptor, 0o644) != 0 || fsync(descriptor) != 0) { failure = errno }
+        if close(descriptor) != 0 && failure == 0 { failure = errno }
+        guard failure == 0 else { throw WriteError(errno: failure) }
+    }
+
+    /// Makes the renaming itself outlive a power cut, where the file system can.
+    private static func syncFolder(_ folder: String) {
+        let descriptor = open(folder, O_RDONLY | O_DIRECTORY)
+        guard descriptor >= 0 else { return }
+        fsync(descriptor)
+        close(descriptor)
+    }
+}

@@ -1,0 +1,81 @@
+import Foundation
+
+/// The names in a folder, sorted; hidden ones left out.
+struct FolderListing {
+    let url: URL
+    /// Names of the folders in it.
+    let folders: [String]
+    /// Names of the files in it that end like a picture.
+    let images: [String]
+    /// How many other files there are.
+    let otherCount: Int
+
+    init(_ url: URL) throws(DatasetError) {
+        let path = url.relativePath
+        var isDirectory: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isDirectory) else {
+            throw .notFound(path: path)
+        }
+        guard isDirectory.boolValue else { throw .notAFolder(path: path) }
+        let names: [String]
+        do {
+            names = try FileManager.default.contentsOfDirectory(atPath: url.path)
+        } catch {
+            throw .inaccessible(path: path, reason: "permission denied, or it is gone")
+        }
+        var folders: [String] = []
+        var images: [String] = []
+        var otherCount = 0
+        for name in names.sorted() where !name.hasPrefix(".") {
+            if FolderListing.isFolder(url.appendingPathComponent(name)) {
+                folders.append(name)
+            } else if FolderListing.imageExtensions.contains(name.pathExtension) {
+                images.append(name)
+            } else {
+                otherCount += 1
+            }
+        }
+        self.url = url
+        self.folders = folders
+        self.images = images
+        self.otherCount = otherCount
+    }
+
+    static let imageExtensions: Set<String> = ["png", "jpg", "jpeg", "tif", "tiff"]
+
+    private static func isFolder(_ url: URL) -> Bool {
+        var isDirectory: ObjCBool = false
+        return FileManager.default.fileExists(atPath: url.path, isDirectory: &isDirectory) && isDirectory.boolValue
+    }
+
+    /// The folder of a name, when it is there and can be read. Names are matched without regard to case.
+    func folder(_ name: String) -> FolderListing? {
+        let lower = name.lowercased()
+        guard let match = folders.first(where: { $0 == name }) ?? folders.first(where: { $0.lowercased() == lower })
+        else { return nil }
+        return try? FolderListing(url.appendingPathComponent(match))
+    }
+
+    func imageURL(_ name: String) -> URL { url.appendingPathComponent(name) }
+
+    /// What is here, for a message.
+    var summary: String {
+        let parts = [(folders.count, "folder"), (images.count, "picture"), (otherCount, "other file")]
+        let text = parts.filter { $0.0 > 0 }.map { "\($0.0) \($0.1)\($0.0 == 1 ? "" : "s")" }
+        return text.isEmpty ? "the folder is empty" : text.joined(separator: ", ")
+    }
+}
+
+extension String {
+    /// What follows the last dot, in small letters.
+    var pathExtension: String {
+        guard let dot = lastIndex(of: "."), dot != startIndex else { return "" }
+        return self[index(after: dot)...].lowercased()
+    }
+
+    /// The name before the last dot.
+    var stem: String {
+        guard let dot = lastIndex(of: "."), dot != startIndex else { return self }
+        return String(self[..<dot])
+    }
+}

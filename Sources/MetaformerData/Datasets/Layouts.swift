@@ -1,0 +1,154 @@
+import Foundation
+
+/// What a layout found in a folder.
+struct FoundDataset {
+    var layout: Dataset.Layout
+    var evidence: String
+    var items: [DatasetItem] = []
+    var strayMasks: [URL] = []
+}
+
+private func isGood(_ folder: String) -> Bool { ["good", "ok"].contains(folder.lowercased()) }
+
+/// MVTec AD: a category, or a folder of categories.
+enum MVTecLayout {
+    static func find(_ root: FolderListing) -> FoundDataset? {
+        var found = FoundDataset(layout: .mvtec, evidence: "")
+        if let split = category(root, named: root.url.standardizedFileURL.lastPathComponent, into: &found) {
+            found.evidence = split
+            return found
+        }
+        var names: [String] = []
+        for name in root.folders {
+            guard let folder = root.folder(name), category(folder, named: name, into: &found) != nil else { continue }
+            names.append(name)
+        }
+        guard let first = names.first else { return nil }
+        let count = names.count == 1 ? "1 category" : "\(names.count) categories"
+        found.evidence = "\(count) with train or test folders, \(first) the first"
+        return found
+    }
+
+    /// Adds the pictures of a category and says what gave it away; nil when the folder is none.
+    private static func category(
+        _ folder: FolderListing, named name: String, into found: inout FoundDataset
+    ) -> String? {
+        let train = folder.folder("train")
+        let test = folder.folder("test")
+        let hasTraining = train?.folders.contains(where: isGood) == true
+        let truth = folder.folder("ground_truth")
+        let hasTest = test.map { !$0.folders.isEmpty && (truth != nil || $0.folders.contains(where: isGood)) } == true
+        guard hasTraining || hasTest else { return nil }
+
+        var usedMasks: Set<URL> = []
+        for (split, part) in [(Split.train, train), (.test, test)] {
+            for kind in part?.folders ?? [] {
+                guard let pictures = part?.folder(kind) else { continue }
+                let masks = isGood(kind) ? nil : truth?.folder(kind)
+                for picture in pictures.images {
+                    let mask = masks.flatMap { self.mask(of: picture, in: $0) }
+                    if let mask { usedMasks.insert(mask) }
+                    found.items.append(
+                        DatasetItem(
+                            url: pictures.imageURL(picture), category: name,
+                            label: isGood(kind) ? .good : .defect(kind: kind), split: split, maskURL: mask))
+                }
+            }
+        }
+        for kind in truth?.folders ?? [] {
+            guard let masks = truth?.folder(kind) else { continue }
+            found.strayMasks += masks.images.map(masks.imageURL).filter { !usedMasks.contains($0) }
+        }
+        let parts = [("train/good", hasTraining), ("test", test != nil), ("ground_truth", truth != nil)]
+        return "it has " + parts.filter(\.1).map(\.0).joined(separator: ", ")
+    }
+
+    /// `NNN_mask.png` in the original; in the wild also named like the picture.
+    private static func mask(of picture: String, in masks: FolderListing) -> URL? {
+        let stem = picture.stem
+        let name = masks.images.first { $0.stem == stem + "_mask" } ?? masks.images.first { $0.stem == stem }
+        return name.map(masks.imageURL)
+    }
+}
+
+/// Magnetic Tile Defects.
+enum MagneticTileLayout {
+    static func find(_ root: FolderListing) -> FoundDataset? {
+        let classes = root.folders.filter { $0.hasPrefix("MT_") }
+        guard !classes.isEmpty else { return nil }
+        let more = classes.count > 1 ? " and \(classes.count - 1) more of its kind" : ""
+        var found = FoundDataset(layout: .magneticTile, evidence: "it has \(classes[0])\(more)")
+        let category = root.url.standardizedFileURL.lastPathComponent
+        for name in classes {
+            guard let pictures = root.folder(name)?.folder("Imgs") else { continue }
+            let kind = String(name.dropFirst(3)).lowercased()
+            let pairs = PicturesWithMasks(pictures)
+            for (picture, mask) in pairs.pictures {
+                // The masks of good tiles are all black and tell nothing.
+                found.items.append(
+                    DatasetItem(
+                        url: picture, category: category, label: kind == "free" ? .good : .defect(kind: kind),
+                        split: .unassigned, maskURL: kind == "free" ? nil : mask))
+            }
+            found.strayMasks += pairs.strayMasks
+        }
+        return found.items.isEmpty && found.strayMasks.isEmpty ? nil : found
+    }
+}
+
+/// MSRA10K: photographs, the masks of what is salient in them left alone.
+enum MSRA10KLayout {
+    static func find(_ root: FolderListing) -> FoundDataset? {
+        guard root.images.isEmpty, let pictures = root.folder("Imgs") else { return nil }
+        let pairs = PicturesWithMasks(pictures)
+        guard !pairs.pictures.isEmpty else { return nil }
+        let category = root.url.standardizedFileURL.lastPathComponent
+        let items = pairs.pictures.map { picture, _ in
+            DatasetItem(url: picture, category: category, label: .unlabelled, split: .unassigned, maskURL: nil)
+        }
+        return FoundDataset(
+            layout: .msra10k, evidence: "it has Imgs with JPEG files", items: items, strayMasks: pairs.strayMasks)
+    }
+}
+
+/// Pictures without a known order.
+enum FlatLayout {
+    static func find(_ root: FolderListing) -> FoundDataset? {
+        let category = root.url.standardizedFileURL.lastPathComponent
+        func items(_ folder: FolderListing, _ label: Label) -> [DatasetItem] {
+            folder.images.map {
+                DatasetItem(
+                    url: folder.imageURL($0), category: category, label: label, split: .unassigned, maskURL: nil)
+            }
+        }
+        let goodFolder = root.folders.first(where: isGood)
+        var found = FoundDataset(layout: .flat, evidence: "pictures lie directly in it")
+        found.items = items(root, .unlabelled)
+        // Folders mean something only when one of them says which pictures are good.
+        if let goodFolder {
+            found.evidence = "it has a folder named \(goodFolder)"
+            for name in root.folders {
+                guard let folder = root.folder(name) else { continue }
+                found.items += items(folder, isGood(name) ? .good : .defect(kind: name))
+            }
+        }
+        return found.items.isEmpty ? nil : found
+    }
+}
+
+/// JPEG pictures with PNG masks of the same names beside them.
+private struct PicturesWithMasks {
+    var pictures: [(URL, mask: URL?)] = []
+    var strayMasks: [URL] = []
+
+    init(_ folder: FolderListing) {
+        let isMask = { (name: String) in name.pathExtension == "png" }
+        var masks: [String: String] = [:]
+        for name in folder.images where isMask(name) { masks[name.stem] = name }
+        for name in folder.images where !isMask(name) {
+            let mask = masks.removeValue(forKey: name.stem)
+            pictures.append((folder.imageURL(name), mask.map(folder.imageURL)))
+        }
+        strayMasks = masks.values.sorted().map(folder.imageURL)
+    }
+}

@@ -1,0 +1,145 @@
+import CImageCodecs
+import Foundation
+
+extension Image {
+    /// Reads a PNG, JPEG or TIFF file, whatever its name ends in.
+    ///
+    /// Palettes are expanded and transparency is dropped; the orientation that a JPEG (in its EXIF part) or a TIFF file
+    /// tells is applied, so the picture stands upright. Of a TIFF file with several pages the first is read.
+    public init(contentsOf url: URL) throws(ImageFileError) {
+        let file = try EncodedImage(contentsOf: url)
+        guard file.info.sample != MFC_SAMPLE_F32 else {
+            throw ImageFileError(url, .unsupported("a map of 32-bit floats, where a picture is needed"))
+        }
+        let bytes = try file.decode()
+        self.init(
+            width: Int(file.info.width), height: Int(file.info.height), channels: Int(file.info.channels),
+            bitDepth: file.info.sample == MFC_SAMPLE_U16 ? 16 : 8, bytes: bytes)
+    }
+
+    /// Writes a PNG file. An existing file is replaced whole or not at all.
+    public func write(png url: URL) throws(ImageFileError) {
+        var info = mfc_image_info(
+            width: UInt32(width), height: UInt32(height), channels: UInt32(channels),
+            sample: bitDepth == 16 ? MFC_SAMPLE_U16 : MFC_SAMPLE_U8)
+        let data = try encode(to: url) { buffer, message, size in
+            bytes.withUnsafeBytes { mfc_encode_png(&info, $0.baseAddress, buffer, message, size) }
+        }
+        try data.replaceImageFile(at: url)
+    }
+}
+
+/// An image file in memory whose header has been read and found within the limits.
+struct EncodedImage {
+    let url: URL
+    let data: Data
+    /// What decoding will give.
+    let info: mfc_image_info
+
+    init(contentsOf url: URL) throws(ImageFileError) {
+        let data = try readImageFile(url)
+        var info = mfc_image_info()
+        try check(url) { message, size in
+            data.withUnsafeBytes { (file: UnsafeRawBufferPointer) in
+                mfc_probe(file.baseAddress?.assumingMemoryBound(to: UInt8.self), file.count, &info, message, size)
+            }
+        }
+        self.url = url
+        self.data = data
+        self.info = info
+    }
+
+    func decode() throws(ImageFileError) -> [UInt8] {
+        var info = info
+        let size = mfc_image_size(&info)
+        guard isAvailable(size) else {
+            throw ImageFileError(url, .tooLarge("\(size >> 20) MiB of memory needed, more than there is"))
+        }
+        var status = MFC_OK
+        var message = ""
+        let pixels = [UInt8](unsafeUninitializedCapacity: size) { pixels, count in
+            (status, message) = withMessage { text, textSize in
+                data.withUnsafeBytes { (file: UnsafeRawBufferPointer) in
+                    let bytes = file.baseAddress?.assumingMemoryBound(to: UInt8.self)
+                    return mfc_decode(bytes, file.count, pixels.baseAddress, size, text, textSize)
+                }
+            }
+            count = status == MFC_OK ? size : 0
+        }
+        guard status == MFC_OK else { throw ImageFileError(url, status: status, message: message) }
+        return pixels
+    }
+}
+
+/// Whether the system would give this many bytes: an array that cannot be allocated ends the process, where asking first
+/// makes an error of it.
+private func isAvailable(_ size: Int) -> Bool {
+    guard size > 64 << 20 else { return true }
+    let trial = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+    guard let trial, trial != MAP_FAILED else { return false }
+    munmap(trial, size)
+    return true
+}
+
+/// Runs an encoder for the file `url` and takes over what it made.
+func encode(
+    to url: URL, _ body: (UnsafeMutablePointer<mfc_buffer>, UnsafeMutablePointer<CChar>, Int) -> mfc_status
+) throws(ImageFileError) -> Data {
+    var buffer = mfc_buffer()
+    try check(url) { message, size in body(&buffer, message, size) }
+    defer { mfc_buffer_free(&buffer) }
+    return Data(bytes: buffer.bytes, count: buffer.size)
+}
+
+private func check(
+    _ url: URL, _ body: (UnsafeMutablePointer<CChar>, Int) -> mfc_status
+) throws(ImageFileError) {
+    let (status, message) = withMessage(body)
+    guard status == MFC_OK else { throw ImageFileError(url, status: status, message: message) }
+}
+
+private func withMessage(
+    _ body: (UnsafeMutablePointer<CChar>, Int) -> mfc_status
+) -> (mfc_status, String) {
+    withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(MFC_MESSAGE_SIZE)) { text in
+        text.initialize(repeating: 0)
+        guard let start = text.baseAddress else { return (MFC_NO_MEMORY, "") }
+        let status = body(start, text.count)
+        return (status, String(cString: start))
+    }
+}
+
+/// No image within the limits has a larger file.
+private let maximumFileSize = 4 << 30
+
+private func readImageFile(_ url: URL) throws(ImageFileError) -> Data {
+    var status = stat()
+    guard stat(url.path, &status) == 0 else {
+        throw ImageFileError(url, errno == ENOENT ? .notFound : .inaccessible(String(cString: strerror(errno))))
+    }
+    switch status.st_mode & S_IFMT {
+    case S_IFREG: break
+    case S_IFDIR: throw ImageFileError(url, .isDirectory)
+    default: throw ImageFileError(url, .inaccessible("not a regular file"))
+    }
+    guard status.st_size > 0 else { throw ImageFileError(url, .empty) }
+    guard status.st_size <= maximumFileSize else { throw ImageFileError(url, .tooLarge("a file of over 4 GiB")) }
+    guard access(url.path, R_OK) == 0 else {
+        throw ImageFileError(url, .inaccessible(String(cString: strerror(errno))))
+    }
+    do {
+        return try Data(contentsOf: url)
+    } catch {
+        throw ImageFileError(url, .inaccessible(error.localizedDescription))
+    }
+}
+
+extension Data {
+    func replaceImageFile(at url: URL) throws(ImageFileError) {
+        do {
+            try AtomicFile.write(self, to: url)
+        } catch {
+            throw ImageFileError(url, .notWritable(error.message))
+        }
+    }
+}

@@ -1,0 +1,43 @@
+/// Floats at a fixed, aligned address, so that the engine can keep a pointer to them.
+///
+/// Not synchronised: while one thread writes, or runs a program that does, no other may use it.
+public final class FloatBuffer: @unchecked Sendable {
+    /// The elements. Valid as long as the buffer is.
+    public let pointer: UnsafeMutablePointer<Float>
+    public let count: Int
+
+    /// A buffer of zeros.
+    public init(count: Int) {
+        self.count = count
+        let bytes = UnsafeMutableRawPointer.allocate(byteCount: max(count, 1) * MemoryLayout<Float>.stride, alignment: 64)
+        pointer = bytes.bindMemory(to: Float.self, capacity: max(count, 1))
+        pointer.initialize(repeating: 0, count: count)
+    }
+
+    public convenience init(_ values: some Collection<Float>) {
+        self.init(count: values.count)
+        assign(values)
+    }
+
+    deinit { pointer.deallocate() }
+
+    /// Replaces the first elements; values beyond `count` are ignored.
+    public func assign(_ values: some Collection<Float>) {
+        for (index, value) in values.prefix(count).enumerated() { pointer[index] = value }
+    }
+
+    public func fill(_ value: Float) { pointer.update(repeating: value, count: count) }
+
+    public var values: [Float] { Array(UnsafeBufferPointer(start: pointer, count: count)) }
+
+    public subscript(index: Int) -> Float {
+        get {
+            precondition(index >= 0 && index < count)
+            return pointer[index]
+        }
+        set {
+            precondition(index >= 0 && index < count)
+            pointer[index] = newValue
+        }
+    }
+}

@@ -1,0 +1,120 @@
+import MetaformerEngine
+
+/// The sets of kernels that the engine has.
+public enum InstructionSet: Sendable, CaseIterable {
+    case reference, avx2, avx512
+
+    var code: mf_isa {
+        switch self {
+        case .reference: MF_ISA_REFERENCE
+        case .avx2: MF_ISA_AVX2
+        case .avx512: MF_ISA_AVX512
+        }
+    }
+
+    /// Those that this processor runs, the reference first.
+    public static var available: [InstructionSet] { allCases.filter { $0.code.rawValue <= mf_isa_best().rawValue } }
+}
+
+/// A named tensor that a program reads or writes.
+public struct Slot: Sendable, Hashable {
+    public enum Kind: Sendable { case input, output, variable }
+    public let kind: Kind
+    public let name: String
+    public let dimensions: [Int]
+    public var count: Int { dimensions.reduce(1, *) }
+    public let isWritten: Bool
+}
+
+/// A program in the C engine, with an arena of its own, and its slots bound to buffers.
+///
+/// Not for use by two threads at once. Runs allocate nothing.
+public final class Runner {
+    private let program: OpaquePointer
+    private let handle: OpaquePointer
+    private var bindings: [String: FloatBuffer] = [:]
+    public let slots: [Slot]
+
+    /// - Parameters:
+    ///   - program: the binary form of a program, which is validated.
+    ///   - threads: worker threads, 0 for one a processor.
+    ///   - instructionSet: the kernels to use; the best of this processor where nil.
+    public init(program bytes: [UInt8], threads: Int = 0, instructionSet: InstructionSet? = nil) throws {
+        var program: OpaquePointer?
+        try EngineError.check { error in mf_program_open(bytes, bytes.count, &program, error) }
+        defer { mf_program_release(program) }
+        var options = mf_runner_options()
+        options.struct_size = MemoryLayout<mf_runner_options>.size
+        options.threads = Int32(clamping: threads)
+        if let instructionSet { options.isa = instructionSet.code }
+        var handle: OpaquePointer?
+        try EngineError.check { error in mf_runner_create(program, &options, &handle, error) }
+        guard let program, let handle else { throw GraphEngineMissing() }
+        self.program = program
+        self.handle = handle
+        slots = (0..<mf_program_slot_count(program)).compactMap { index in
+            mf_program_slot(program, index).map { Slot($0.pointee) }
+        }
+    }
+
+    deinit { mf_runner_release(handle) }
+
+    /// Bytes of the program's arena, and of the scratch that its kernels use beside it.
+    public var arenaBytes: Int { mf_program_arena_bytes(program) }
+    public var scratchBytes: Int { mf_runner_scratch_bytes(handle) }
+    public var instructionCount: Int { mf_program_instruction_count(program) }
+
+    public func slot(named name: String) -> Slot? { slots.first { $0.name == name } }
+
+    /// Binds a slot to a buffer of just as many elements, which the runner keeps.
+    public func bind(_ name: String, to buffer: FloatBuffer) throws {
+        try EngineError.check { error in mf_runner_bind(handle, name, buffer.pointer, buffer.count, error) }
+        bindings[name] = buffer
+    }
+
+    /// Binds every slot that is not bound yet to a new buffer of zeros.
+    public func bindRemaining() throws {
+        for slot in slots where bindings[slot.name] == nil { try bind(slot.name, to: FloatBuffer(count: slot.count)) }
+    }
+
+    /// The buffer that a slot is bound to.
+    public func buffer(_ name: String) -> FloatBuffer? { bindings[name] }
+
+    public func run() throws {
+        try EngineError.check { error in mf_runner_run(handle, error) }
+    }
+
+    /// One instruction's share of the last run.
+    public struct Timing: Sendable {
+        public let operation: String
+        public let seconds: Double
+        public let flops: Double
+    }
+
+    /// Whether runs are timed, instruction by instruction.
+    public func setTiming(_ enabled: Bool) { mf_runner_set_timing(handle, enabled ? 1 : 0) }
+
+    /// The last timed run, in the program's order.
+    public var timings: [Timing] {
+        (0..<instructionCount).compactMap { index in
+            var timing = mf_timing()
+            guard mf_runner_timing(handle, index, &timing) == MF_OK, let name = timing.op else { return nil }
+            return Timing(
+                operation: String(cString: name), seconds: Double(timing.nanoseconds) * 1e-9, flops: Double(timing.flops))
+        }
+    }
+}
+
+/// The engine reported success without a result; cannot happen.
+struct GraphEngineMissing: Error {}
+
+extension Slot {
+    init(_ slot: mf_slot) {
+        kind = slot.kind == MF_SLOT_INPUT ? .input : slot.kind == MF_SLOT_OUTPUT ? .output : .variable
+        name = String(cString: slot.name)
+        dimensions = withUnsafeBytes(of: slot.dims) { bytes in
+            bytes.bindMemory(to: UInt32.self).prefix(Int(slot.rank)).map(Int.init)
+        }
+        isWritten = slot.written != 0
+    }
+}

@@ -1,0 +1,58 @@
+import ArgumentParser
+import Foundation
+import MetaformerData
+
+struct DataCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "data",
+        abstract: "Looks after folders of pictures.",
+        subcommands: [Check.self]
+    )
+
+    struct Check: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "check",
+            abstract: "Says what a folder is, counts, sizes, and what is wrong with it.",
+            discussion: """
+                Recognised are MVTec AD (train/good, test/<defect>, ground_truth/<defect>; one category or a folder of them), \
+                Magnetic Tile Defects (MT_<class>/Imgs), MSRA10K (Imgs), and any folder of PNG, JPEG or TIFF files, in \
+                which a folder named good or ok marks good pictures. Every file is read. The exit status is 1 when \
+                something must be repaired.
+                """
+        )
+
+        @Argument(help: ArgumentHelp("The folder to check.", valueName: "dir"), completion: .directory)
+        var directory: String
+
+        @Option(
+            name: .customLong("train-list"),
+            help: ArgumentHelp("A file that names the good pictures for training, one a line.", valueName: "file"))
+        var trainingList: String?
+
+        @OptionGroup var common: CommonOptions
+
+        func validate() throws { try CommonOptions.requirePath(directory, named: "<dir>") }
+
+        func run() throws {
+            var dataset = try Dataset(directory: URL(fileURLWithPath: directory))
+            if let trainingList { try dataset.applyTrainingList(names(in: trainingList)) }
+            let progress = ProgressBar(total: dataset.items.count, label: "reading", quiet: common.quiet)
+            let report = DatasetReport(of: dataset, threads: common.threads) { progress.advance() }
+            progress.finish()
+            if common.json { try common.printJSON(report) } else { print(report) }
+            guard !report.hasErrors else {
+                let count = report.errorCount
+                throw CommandError(
+                    "\(directory): \(count) \(count == 1 ? "error" : "errors") in the data; see the report")
+            }
+        }
+
+        private func names(in path: String) throws -> [String] {
+            guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
+                throw CommandError("\(path): cannot be read; name a text file with the name of a picture a line")
+            }
+            return text.split(whereSeparator: \.isNewline).map { $0.trimmingCharacters(in: .whitespaces) }
+                .filter { !$0.isEmpty }
+        }
+    }
+}

@@ -1,0 +1,174 @@
+import Foundation
+import MetaformerData
+import Testing
+
+/// A picture in which every sample differs from its neighbours, odd in size so that rows fill no round number of bytes.
+func pattern(width: Int = 23, height: Int = 17, channels: Int, bitDepth: Int) -> Image {
+    let count = width * height * channels
+    if bitDepth == 16 {
+        let samples = (0..<count).map { UInt16(truncatingIfNeeded: $0 &* 40_503 &+ 7) }
+        return Image(width: width, height: height, channels: channels, samples: samples)
+    }
+    let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 151 &+ 7) }
+    return Image(width: width, height: height, channels: channels, bytes: bytes)
+}
+
+/// The eight orientations: where the stored pixel (x, y) of a picture of w x h stands upright.
+let orientations: [(Int, @Sendable (Int, Int, Int, Int) -> (Int, Int))] = [
+    (1, { x, y, _, _ in (x, y) }), (2, { x, y, w, _ in (w - 1 - x, y) }),
+    (3, { x, y, w, h in (w - 1 - x, h - 1 - y) }), (4, { x, y, _, h in (x, h - 1 - y) }),
+    (5, { x, y, _, _ in (y, x) }), (6, { x, y, _, h in (h - 1 - y, x) }),
+    (7, { x, y, w, h in (h - 1 - y, w - 1 - x) }), (8, { x, y, w, _ in (y, w - 1 - x) }),
+]
+
+@Suite("Image files") struct ImageFileTests {
+    let folder: TemporaryFolder
+    init() throws { folder = try TemporaryFolder() }
+
+    @Test("PNG: what is written is read", arguments: [1, 3], [8, 16])
+    func pngRoundTrip(channels: Int, bitDepth: Int) throws {
+        let image = pattern(channels: channels, bitDepth: bitDepth)
+        let file = folder.url.appendingPathComponent("image.png")
+        try image.write(png: file)
+        #expect(try Image(contentsOf: file) == image)
+    }
+
+    @Test("PNG: 16 bits are stored with the high byte first")
+    func pngByteOrder() throws {
+        var png = PNGBuilder(width: 2, height: 1, depth: 16)
+        png.rows = [[0x12, 0x34, 0xff, 0x00]]
+        let image = try Image(contentsOf: folder.write(png.file, to: "a.png"))
+        #expect(image.bitDepth == 16 && image[0, 0, 0] == 0x1234 && image[1, 0, 0] == 0xff00)
+    }
+
+    @Test("PNG: palettes are expanded, their transparency dropped")
+    func pngPalette() throws {
+        var png = PNGBuilder(width: 4, height: 1, depth: 2, colour: 3)
+        png.chunks = [("PLTE", [10, 20, 30, 40, 50, 60, 70, 80, 90, 1, 2, 3]), ("tRNS", [0, 128])]
+        png.rows = [[0b10_00_11_01]]
+        let image = try Image(contentsOf: folder.write(png.file, to: "a.png"))
+        #expect(image.channels == 3 && image.bytes == [70, 80, 90, 10, 20, 30, 1, 2, 3, 40, 50, 60])
+    }
+
+    @Test("PNG: alpha is dropped from grey and from RGB")
+    func pngAlpha() throws {
+        var png = PNGBuilder(width: 2, height: 1, colour: 4)
+        png.rows = [[5, 255, 9, 0]]
+        #expect(try Image(contentsOf: folder.write(png.file, to: "a.png")).bytes == [5, 9])
+        png.colour = 6
+        png.rows = [[1, 2, 3, 0, 4, 5, 6, 99]]
+        #expect(try Image(contentsOf: folder.write(png.file, to: "b.png")).bytes == [1, 2, 3, 4, 5, 6])
+    }
+
+    @Test("PNG: a bit a pixel becomes black and white")
+    func pngBilevel() throws {
+        var png = PNGBuilder(width: 8, height: 1, depth: 1)
+        png.rows = [[0b1010_0011]]
+        let image = try Image(contentsOf: folder.write(png.file, to: "a.png"))
+        #expect(image.bytes == [255, 0, 255, 0, 0, 0, 255, 255])
+    }
+
+    @Test("PNG: interlaced files give the same picture", arguments: [0, 2])
+    func pngInterlaced(colour: Int) throws {
+        let image = pattern(width: 13, height: 11, channels: colour == 2 ? 3 : 1, bitDepth: 8)
+        let row = image.width * image.channels
+        var png = PNGBuilder(width: 13, height: 11, colour: colour, isInterlaced: true)
+        png.rows = (0..<11).map { Array(image.bytes[$0 * row..<($0 + 1) * row]) }
+        #expect(try Image(contentsOf: folder.write(png.file, to: "a.png")) == image)
+    }
+
+    @Test("JPEG: grey, RGB and progressive files show their blocks")
+    func jpeg() throws {
+        let grey = try Image(contentsOf: folder.write(JPEGFixtures.grey, to: "grey.jpg"))
+        #expect(grey.width == 24 && grey.height == 16 && grey.channels == 1 && grey.bitDepth == 8)
+        for block in 0..<6 {
+            #expect(abs(grey[block % 3 * 8 + 4, block / 3 * 8 + 4, 0] - (20 + 40 * block)) <= 2)
+        }
+        let colours = [[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 0], [0, 255, 255], [255, 0, 255]]
+        for file in [JPEGFixtures.rgb, JPEGFixtures.progressive] {
+            let image = try Image(contentsOf: folder.write(file, to: "rgb.jpg"))
+            #expect(image.channels == 3)
+            for block in 0..<6 {
+                for c in 0..<3 {
+                    #expect(abs(image[block % 3 * 8 + 4, block / 3 * 8 + 4, c] - colours[block][c]) <= 6)
+                }
+            }
+        }
+    }
+
+    @Test("JPEG: EXIF orientation is applied", arguments: orientations.indices, [true, false])
+    func jpegOrientation(index: Int, isBigEndian: Bool) throws {
+        let (orientation, upright) = orientations[index]
+        let stored = try Image(contentsOf: folder.write(JPEGFixtures.rgb, to: "stored.jpg"))
+        let bytes = JPEGFixtures.with(orientation: orientation, isBigEndian: isBigEndian, in: JPEGFixtures.rgb)
+        let image = try Image(contentsOf: folder.write(bytes, to: "turned.jpg"))
+        #expect((image.width, image.height) == (orientation >= 5 ? (16, 24) : (24, 16)))
+        for (x, y) in [(0, 0), (23, 0), (0, 15), (23, 15), (11, 4), (5, 9)] {
+            let (u, v) = upright(x, y, 24, 16)
+            for c in 0..<3 { #expect(image[u, v, c] == stored[x, y, c]) }
+        }
+    }
+
+    @Test("JPEG: an impossible orientation is ignored", arguments: [0, 9, 65_535])
+    func jpegBadOrientation(orientation: Int) throws {
+        let bytes = JPEGFixtures.with(orientation: orientation, isBigEndian: false, in: JPEGFixtures.rgb)
+        #expect(try Image(contentsOf: folder.write(bytes, to: "a.jpg")).width == 24)
+    }
+
+    @Test("JPEG: CMYK is refused in words")
+    func jpegCMYK() throws {
+        let file = try folder.write(JPEGFixtures.cmyk, to: "a.jpg")
+        let error = #expect(throws: ImageFileError.self) { try Image(contentsOf: file) }
+        #expect(error?.description.contains("CMYK") == true)
+        #expect(error?.path.hasSuffix("a.jpg") == true)
+    }
+
+    @Test("The kind is told by the contents, not by the name")
+    func contentsDecide() throws {
+        #expect(try Image(contentsOf: folder.write(JPEGFixtures.rgb, to: "photo.png")).width == 24)
+    }
+
+    @Test("Files that are no images are refused with what they are")
+    func notImages() throws {
+        func reason(_ url: URL) -> ImageFileError.Reason? {
+            do {
+                _ = try Image(contentsOf: url)
+                return nil
+            } catch {
+                return error.reason
+            }
+        }
+        #expect(reason(folder.url.appendingPathComponent("missing.png")) == .notFound)
+        #expect(reason(folder.url) == .isDirectory)
+        #expect(try reason(folder.write([], to: "empty.png")) == .empty)
+        #expect(try reason(folder.write(Array("hello, this is text".utf8), to: "text.png")) == .notAnImage)
+        #expect(try reason(folder.write([0x89], to: "short.png")) == .notAnImage)
+        #expect(reason(URL(fileURLWithPath: "/dev/zero")) == .inaccessible("not a regular file"))
+    }
+
+    @Test("Writing into a folder that is not there fails and leaves nothing")
+    func unwritable() throws {
+        let file = folder.url.appendingPathComponent("no/such/folder/a.png")
+        #expect(throws: ImageFileError(file, .notWritable("No such file or directory"))) {
+            try pattern(channels: 1, bitDepth: 8).write(png: file)
+        }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.url.path).isEmpty)
+    }
+
+    @Test("Writing replaces a file whole and leaves no temporary one")
+    func replacing() throws {
+        let file = try folder.write(Array(repeating: 1, count: 100_000), to: "a.png")
+        let image = pattern(channels: 3, bitDepth: 8)
+        try image.write(png: file)
+        #expect(try Image(contentsOf: file) == image)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.url.path) == ["a.png"])
+    }
+
+    @Test("A picture counts as marked above half of its range")
+    func markedPixels() {
+        #expect(!Image(width: 2, height: 1, channels: 1, bytes: [0, 127]).hasMarkedPixels)
+        #expect(Image(width: 2, height: 1, channels: 1, bytes: [0, 128]).hasMarkedPixels)
+        #expect(!Image(width: 2, height: 1, channels: 1, samples: [255, 32_767]).hasMarkedPixels)
+        #expect(Image(width: 2, height: 1, channels: 1, samples: [0, 32_768]).hasMarkedPixels)
+    }
+}

@@ -1,0 +1,28 @@
+import Foundation
+
+/// A folder of a test's own, gone when the test is over.
+final class TemporaryFolder {
+    let url: URL
+
+    init() throws {
+        url = FileManager.default.temporaryDirectory.appendingPathComponent("metaformer-test-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+    }
+
+    deinit { try? FileManager.default.removeItem(at: url) }
+
+    /// Writes a file, making the folders on the way to it.
+    @discardableResult
+    func write(_ bytes: some Sequence<UInt8>, to path: String) throws -> URL {
+        let file = url.appendingPathComponent(path)
+        try FileManager.default.createDirectory(
+            at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try Data(bytes).write(to: file)
+        return file
+    }
+
+    func makeFolder(_ path: String) throws {
+        try FileManager.default.createDirectory(
+            at: url.appendingPathComponent(path), withIntermediateDirectories: true)
+    }
+}

@@ -1,0 +1,138 @@
+/*
+ * The lower half of the library, for language layers: programs and the files that hold them.
+ *
+ * A program is a flat list of instructions over one planned arena (CSources/MetaformerEngine/program/format.h). It is
+ * validated once, when opened; a runner then binds its inputs, outputs and variables to memory of the caller's, and runs it
+ * any number of times without allocating.
+ */
+#ifndef METAFORMER_ENGINE_H
+#define METAFORMER_ENGINE_H
+
+#include <metaformer.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Programs ----------------------------------------------------------------------------------------------------- */
+
+/** A validated program: immutable, shared between threads. */
+typedef struct mf_program mf_program;
+
+/** The highest rank of a tensor, and the largest number of its elements. */
+#define MF_TENSOR_MAX_RANK 6
+#define MF_TENSOR_MAX_COUNT ((uint64_t)1 << 31)
+
+typedef enum mf_slot_kind { MF_SLOT_INPUT = 1, MF_SLOT_OUTPUT = 2, MF_SLOT_VARIABLE = 3 } mf_slot_kind;
+
+/** A named tensor that a program reads or writes. */
+typedef struct mf_slot {
+    mf_slot_kind kind;
+    const char *name; /**< lives as long as the program */
+    uint32_t rank;
+    uint32_t dims[MF_TENSOR_MAX_RANK];
+    uint64_t count;  /**< elements */
+    int32_t written; /**< 1 where the program writes it */
+} mf_slot;
+
+/** Validates the bytes of a program and copies them. No byte of an invalid program is ever run. */
+MF_API MF_MUST_USE mf_status mf_program_open(const void *data, size_t size, mf_program **out_program, mf_error *error);
+MF_API void mf_program_release(mf_program *program);
+
+MF_API size_t mf_program_arena_bytes(const mf_program *program);
+MF_API size_t mf_program_instruction_count(const mf_program *program);
+MF_API size_t mf_program_slot_count(const mf_program *program);
+/** The slot of a number below mf_program_slot_count; NULL past it. */
+MF_API const mf_slot *mf_program_slot(const mf_program *program, size_t index);
+
+/* ---- Runners ------------------------------------------------------------------------------------------------------ */
+
+/** The kernels that a runner uses; automatic takes the best that the processor has. */
+typedef enum mf_isa { MF_ISA_AUTOMATIC = 0, MF_ISA_REFERENCE = 1, MF_ISA_AVX2 = 2, MF_ISA_AVX512 = 3 } mf_isa;
+
+/** The best set that this processor runs. */
+MF_API mf_isa mf_isa_best(void);
+MF_API const char *mf_isa_name(mf_isa isa);
+
+/** A program with an arena of its own. Not shared between threads. */
+typedef struct mf_runner mf_runner;
+
+typedef struct mf_runner_options {
+    size_t struct_size;
+    int32_t threads; /**< 1 to 256; 0 for one a processor */
+    mf_isa isa;
+    const mf_allocator *allocator; /**< NULL for malloc */
+} mf_runner_options;
+
+/** Creates a runner, and allocates all that it will ever need. The program may be released before it. */
+MF_API MF_MUST_USE mf_status mf_runner_create(mf_program *program, const mf_runner_options *options,
+                                              mf_runner **out_runner, mf_error *error);
+MF_API void mf_runner_release(mf_runner *runner);
+
+/** Binds all slots of a name to count floats, at a multiple of 4 bytes, that stay there until bound anew or released. */
+MF_API MF_MUST_USE mf_status mf_runner_bind(mf_runner *runner, const char *name, float *data, size_t count,
+                                            mf_error *error);
+
+/** Runs every instruction in order. MF_E_STATE where a slot is not bound. Allocates nothing. */
+MF_API MF_MUST_USE mf_status mf_runner_run(mf_runner *runner, mf_error *error);
+
+/** Bytes of scratch that the runner's kernels asked for, beside the arena. */
+MF_API size_t mf_runner_scratch_bytes(const mf_runner *runner);
+
+/** One instruction's share of the last mf_runner_run. */
+typedef struct mf_timing {
+    const char *op;
+    uint64_t nanoseconds;
+    uint64_t flops; /**< multiplications and additions */
+} mf_timing;
+
+/** Times every instruction of the runs that follow. Fetch them with mf_runner_timing (MF_E_INVALID past the last). */
+MF_API void mf_runner_set_timing(mf_runner *runner, int enabled);
+MF_API MF_MUST_USE mf_status mf_runner_timing(const mf_runner *runner, size_t index, mf_timing *out_timing);
+
+/* ---- Tensor files ------------------------------------------------------------------------------------------------- */
+
+/* A model file is one .safetensors file: parameters as F32 tensors, programs as U8 tensors named "program/…", the
+ * configuration as metadata. Besides it the metadata holds "format" (see MF_FILE_FORMAT) and "checksum" (XXH3-128 of the
+ * whole file with the checksum's own digits as '0'). */
+
+#define MF_FILE_FORMAT "metaformer 1"
+
+typedef enum mf_dtype { MF_F32 = 1, MF_U8 = 2 } mf_dtype;
+
+typedef struct mf_tensor {
+    const char *name;
+    mf_dtype dtype;
+    uint32_t rank;
+    uint64_t dims[MF_TENSOR_MAX_RANK];
+    const void *data; /**< at a multiple of 8 bytes */
+    size_t bytes;
+} mf_tensor;
+
+typedef struct mf_entry {
+    const char *key;
+    const char *value;
+} mf_entry;
+
+/** A tensor file in memory: immutable, shared between threads. */
+typedef struct mf_file mf_file;
+
+MF_API MF_MUST_USE mf_status mf_file_open(const char *path, mf_file **out_file, mf_error *error);
+MF_API MF_MUST_USE mf_status mf_file_open_memory(const void *data, size_t size, mf_file **out_file, mf_error *error);
+MF_API void mf_file_release(mf_file *file);
+MF_API size_t mf_file_tensor_count(const mf_file *file);
+MF_API const mf_tensor *mf_file_tensor(const mf_file *file, size_t index);
+/** The tensor of a name, or NULL. */
+MF_API const mf_tensor *mf_file_find(const mf_file *file, const char *name);
+MF_API size_t mf_file_entry_count(const mf_file *file);
+MF_API const mf_entry *mf_file_entry(const mf_file *file, size_t index);
+
+/** Writes tensors and metadata ("format" and "checksum" are added) to a temporary file beside path, syncs and renames it. */
+MF_API MF_MUST_USE mf_status mf_file_write(const char *path, const mf_tensor *tensors, size_t tensor_count,
+                                           const mf_entry *entries, size_t entry_count, mf_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
