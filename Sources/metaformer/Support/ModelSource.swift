@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import MetaformerGraph
 import MetaformerModels
 
 /// Where a model comes from: a file, or "scratch:" and a configuration, which has learned nothing yet.
@@ -20,17 +21,21 @@ enum ModelSource: ExpressibleByArgument, Equatable {
         self = .scratch(mode)
     }
 
-    /// Opens the model; one from scratch takes `channels` and draws its parameters from `seed`.
-    func open(channels: Int, seed: UInt64) throws -> Model {
+    /// The contents of the file; of one from scratch, with `channels` and parameters drawn from `seed`.
+    func contents(channels: Int, seed: UInt64) throws -> TensorFile {
         switch self {
-        case .file(let path): return try Model(path: path)
+        case .file(let path): try TensorFile(path: path)
         case .scratch(let mode):
-            let temporary = FileManager.default.temporaryDirectory.appendingPathComponent(
-                "metaformer-\(UUID().uuidString)")
-            defer { try? FileManager.default.removeItem(at: temporary) }
-            let description = ModelDescription(mode: mode, channels: channels, origin: "scratch, seed \(seed)")
-            try description.file(seed: seed).write(path: temporary.path)
-            return try Model(path: temporary.path)
+            try ModelDescription(mode: mode, channels: channels, origin: "scratch, seed \(seed)").file(seed: seed)
         }
+    }
+
+    /// Opens the model; see `contents`.
+    func open(channels: Int, seed: UInt64) throws -> Model {
+        if case .file(let path) = self { return try Model(path: path) }
+        let temporary = FileManager.default.temporaryDirectory.appendingPathComponent("metaformer-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: temporary) }
+        try contents(channels: channels, seed: seed).write(path: temporary.path)
+        return try Model(path: temporary.path)
     }
 }
