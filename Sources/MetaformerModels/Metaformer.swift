@@ -19,7 +19,16 @@ public struct Metaformer: Hashable, Sendable {
         public var prior = InstancePrior.Configuration.compact
         public var loss = ReconstructionLoss()
 
-        public init() {}
+        /// The published sizes for images of 256 × 256, with sizes and channels that agree among the parts.
+        public init(mode: Mode = .full, imageSize: Int = 256, channels: Int = 3, latentSize: Int = 500) {
+            self.mode = mode
+            autoencoder.imageSize = imageSize
+            autoencoder.channels = channels
+            autoencoder.latentSize = latentSize
+            transformer.imageSize = imageSize
+            transformer.channels = channels
+            prior.channels = channels
+        }
     }
 
     /// What the model makes of an image.

@@ -72,7 +72,7 @@ struct RandomGraphTests {
         let loss = try chosen.map { try square($0 + 0.3).sum() }.reduce(graph.constant(0)) { try $0 + $1 }
         let parameters = try variables.map { try graph.variable($0.0, $0.1) }
         let gradients = try gradient(of: loss, withRespectTo: parameters)
-        var outputs = chosen.enumerated().map { (name: "y\($0)", tensor: $1) }
+        var outputs = chosen.enumerated().map { (name: "out\($0)", tensor: $1) }
         outputs.append(("loss", loss))
         let updates = try zip(variables, zip(parameters, gradients)).map {
             (name: $0.0, tensor: try $1.0 - 0.1 * $1.1)

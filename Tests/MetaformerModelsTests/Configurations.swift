@@ -9,16 +9,10 @@ enum Small {
     static func metaformer(
         _ mode: Metaformer.Mode, direction: Transformer.Direction = .responseToReconstruction, smooths: Bool = false
     ) -> Metaformer {
-        var configuration = Metaformer.Configuration()
-        configuration.mode = mode
-        configuration.autoencoder.imageSize = imageSize
-        configuration.autoencoder.channels = 1
-        configuration.autoencoder.latentSize = 4
+        var configuration = Metaformer.Configuration(mode: mode, imageSize: imageSize, channels: 1, latentSize: 4)
         configuration.autoencoder.encoder = [.init(.scaling, 3), .init(.plain, 2), .init(.scaling, 3)]
         configuration.autoencoder.decoderChannels = 3
         configuration.autoencoder.decoder = [.init(.scaling, 3), .init(.plain, 2)]
-        configuration.transformer.imageSize = imageSize
-        configuration.transformer.channels = 1
         configuration.transformer.patchSize = 8
         configuration.transformer.width = 4
         configuration.transformer.heads = 2

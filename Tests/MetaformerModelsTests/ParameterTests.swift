@@ -7,10 +7,8 @@ import Testing
 @Suite("Parameters")
 struct ParameterTests {
     private func count(_ mode: Metaformer.Mode, channels: Int) throws -> Int {
-        var configuration = Metaformer.Configuration()
-        configuration.mode = mode
-        configuration.autoencoder.channels = channels
-        configuration.transformer.channels = channels
+        let configuration = Metaformer.Configuration(mode: mode, channels: channels)
+        #expect(configuration.prior.channels == channels)
         return try Metaformer(configuration).trainableParameters().parameterCount
     }
 

@@ -108,6 +108,9 @@ public struct Program: CustomStringConvertible, Sendable {
                 }
             }
         }
+        for (name, tensor) in outputs where graph.isNamed(name) {
+            throw GraphError("program", [tensor.shape], "output \"\(name)\" has the name of an input or a variable")
+        }
         for (name, tensor) in updates {
             guard let shape = variables[name] else {
                 throw GraphError("program", [tensor.shape], "there is no variable \"\(name)\" to update")
