@@ -15,7 +15,8 @@ struct BenchCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "A model file, or scratch:A, scratch:A+P or scratch:A+P+T for one of random parameters.", valueName: "file"))
+            "A model file, or scratch:A, scratch:A+P or scratch:A+P+T for one of random parameters.", valueName: "file")
+    )
     var model = ModelSource.scratch(.full)
 
     @Option(help: ArgumentHelp("Pictures of a training step.", valueName: "n"))
@@ -75,16 +76,20 @@ struct BenchCommand: ParsableCommand {
         func column(_ text: String, _ width: Int) -> String {
             String(repeating: " ", count: max(0, width - text.count)) + text
         }
-        var lines = ["\(result.instructionSet), \(result.threads) threads; variables \(number(result.parameterMegabytes, 1)) MB"]
+        var lines = [
+            "\(result.instructionSet), \(result.threads) threads; variables \(number(result.parameterMegabytes, 1)) MB"
+        ]
         lines.append("                                median ms   fastest ms   arena MB")
         for program in result.programs {
             lines.append(
-                program.name.padding(toLength: 28, withPad: " ", startingAt: 0) + column(number(program.milliseconds), 13)
+                program.name.padding(toLength: 28, withPad: " ", startingAt: 0)
+                    + column(number(program.milliseconds), 13)
                     + column(number(program.fastestMilliseconds), 13) + column(number(program.arenaMegabytes, 1), 11))
             guard profile else { continue }
             for instruction in program.instructions.sorted(by: { $0.milliseconds > $1.milliseconds }) {
                 lines.append(
-                    "  \(instruction.operation) x \(instruction.count)".padding(toLength: 36, withPad: " ", startingAt: 0)
+                    "  \(instruction.operation) x \(instruction.count)".padding(
+                        toLength: 36, withPad: " ", startingAt: 0)
                         + column(number(instruction.milliseconds), 10) + " ms"
                         + column(number(instruction.gigaflopsPerSecond, 1), 9) + " GFLOP/s")
             }
@@ -140,11 +145,14 @@ private struct ModelBench {
         weights.fill(1 / Float(batch))
         rate.fill(1e-4)
         let micro = image.dimensions[0]
-        return try measure("training step, \(batch) pictures", [(gradient, (batch + micro - 1) / micro), (update, 1)], runs)
+        return try measure(
+            "training step, \(batch) pictures", [(gradient, (batch + micro - 1) / micro), (update, 1)], runs)
     }
 
     /// Times the programs one after the other, each so many times over.
-    private func measure(_ name: String, _ work: [(runner: Runner, times: Int)], _ runs: Int) throws -> BenchCommand.Measurement {
+    private func measure(_ name: String, _ work: [(runner: Runner, times: Int)], _ runs: Int) throws
+        -> BenchCommand.Measurement
+    {
         let clock = ContinuousClock()
         func once() throws { for (runner, times) in work { for _ in 0..<times { try runner.run() } } }
         try once()

@@ -81,6 +81,7 @@ public struct Program: CustomStringConvertible, Sendable {
         if options.contains(.simplification) {
             try simplify()
             try run([NormalizationFolding()])
+            try run([WholeImageConvolution()])
             try simplify()
         }
         if options.contains(.attentionFusion) { try run([AttentionFusion()]) }
