@@ -17,10 +17,11 @@
  * Rules that hold everywhere:
  * - Every function that can fail returns an mf_status. On failure its out-parameters are untouched, there is nothing to
  *   free, and a text says what was wrong: in the mf_error given, or, once there is a context, from mf_context_error.
- * - A struct passed by pointer starts with struct_size: set it to sizeof the struct. Fields are only ever added at the end.
+ * - A struct passed by pointer starts with struct_size: set it to sizeof the struct. Fields are only ever added at the
+ * end.
  * - Release functions take NULL.
- * - The library keeps no global mutable state, never exits or aborts, and writes nothing to the standard streams. The one
- *   environment variable that it reads is MF_FORCE_ISA (reference, avx2 or avx512), for testing.
+ * - The library keeps no global mutable state, never exits or aborts, and writes nothing to the standard streams. The
+ *   one environment variable that it reads is MF_FORCE_ISA (reference, avx2 or avx512), for testing.
  * - Results are the same, bit for bit, for any number of threads.
  */
 #ifndef METAFORMER_H
@@ -41,7 +42,7 @@
 extern "C" {
 #endif
 
-/* ---- Version ------------------------------------------------------------------------------------------------------ */
+/* ---- Version ----------------------------------------------------------------------------------------------------- */
 
 #define MF_VERSION_MAJOR 0
 #define MF_VERSION_MINOR 1
@@ -50,9 +51,10 @@ extern "C" {
 /** The version of the library in use, as "major.minor.patch". */
 MF_API const char *mf_version(void);
 
-/* ---- Status ------------------------------------------------------------------------------------------------------- */
+/* ---- Status ------------------------------------------------------------------------------------------------------ */
 
-/** What went wrong. The high nibble is the group: 1 a mistake of the caller, 2 a resource or a file, 3 an interruption. */
+/** What went wrong. The high nibble is the group: 1 a mistake of the caller, 2 a resource or a file, 3 an
+ *  interruption. */
 typedef enum mf_status {
     MF_OK = 0,
     MF_E_INVALID = 0x11,     /**< an argument is NULL, out of range, or does not fit another                     */
@@ -77,9 +79,10 @@ typedef struct mf_error {
 /** The name of a status, such as "MF_E_FORMAT"; "unknown status" for other numbers. */
 MF_API const char *mf_status_name(mf_status status);
 
-/* ---- Memory ------------------------------------------------------------------------------------------------------- */
+/* ---- Memory ------------------------------------------------------------------------------------------------------ */
 
-/** The host's allocator. Both functions may be called from the thread that calls the library, never from its workers. */
+/** The host's allocator. Both functions may be called from the thread that calls the library, never from its workers.
+ *  */
 typedef struct mf_allocator {
     size_t struct_size;
     void *opaque;
@@ -89,7 +92,7 @@ typedef struct mf_allocator {
     void (*release)(void *opaque, void *pointer);
 } mf_allocator;
 
-/* ---- Model -------------------------------------------------------------------------------------------------------- */
+/* ---- Model ------------------------------------------------------------------------------------------------------- */
 
 /** Parameters, programs and configuration of one product or of a universal model: immutable, shared between threads. */
 typedef struct mf_model mf_model;
@@ -110,7 +113,8 @@ MF_API MF_MUST_USE mf_status mf_model_open_file(const char *path, const mf_alloc
 MF_API MF_MUST_USE mf_status mf_model_open_memory(const void *data, size_t size, const mf_allocator *allocator,
                                                   mf_model **out_model, mf_error *error);
 
-/** Writes a model file: to a temporary file beside path, synced, then renamed over it. A model reads back bit for bit. */
+/** Writes a model file: to a temporary file beside path, synced, then renamed over it. A model reads back bit for bit.
+ *  */
 MF_API MF_MUST_USE mf_status mf_model_save(const mf_model *model, const char *path, mf_error *error);
 
 /**
@@ -122,7 +126,7 @@ MF_API const char *mf_model_setting(const mf_model *model, const char *key);
 /** Releases a model. Contexts keep what they need: a model may be released before them. */
 MF_API void mf_model_release(mf_model *model);
 
-/* ---- Images ------------------------------------------------------------------------------------------------------- */
+/* ---- Images ------------------------------------------------------------------------------------------------------ */
 
 /** Pixel formats by their GenICam PFNC number. Values of 10 to 14 bits lie in the low bits of 16. */
 typedef enum mf_pixel_format {
@@ -168,7 +172,7 @@ typedef struct mf_map {
     float *data;
 } mf_map;
 
-/* ---- Context ------------------------------------------------------------------------------------------------------ */
+/* ---- Context ----------------------------------------------------------------------------------------------------- */
 
 /** What one thread needs to use a model. Never share one between threads; any number may share a model. */
 typedef struct mf_context mf_context;
@@ -190,7 +194,7 @@ MF_API MF_MUST_USE mf_status mf_context_set_threshold(mf_context *context, float
 
 MF_API void mf_context_release(mf_context *context);
 
-/* ---- Inspection --------------------------------------------------------------------------------------------------- */
+/* ---- Inspection -------------------------------------------------------------------------------------------------- */
 
 /** A connected region (8-connectivity) of the frame where the map is above the threshold. */
 typedef struct mf_region {
@@ -216,17 +220,18 @@ typedef struct mf_result {
  * Inspects a frame.
  * @param mask    NULL to inspect all of it
  * @param map     NULL, or an image of the frame's size that receives the anomaly map
- * @return MF_OK, MF_E_INVALID, MF_E_UNSUPPORTED (pixel format), MF_E_LIMIT (frame too small or too large), MF_E_STATE (the
- *         model has no inspect program)
+ * @return MF_OK, MF_E_INVALID, MF_E_UNSUPPORTED (pixel format), MF_E_LIMIT (frame too small or too large), MF_E_STATE
+ *         (the model has no inspect program)
  */
 MF_API MF_MUST_USE mf_status mf_inspect(mf_context *context, const mf_image *frame, const mf_mask *mask, mf_map *map,
                                         mf_result *out_result);
 
-/** Copies one of the planes that the last mf_inspect computed at the model's own size, channels first: "image" as the model
- *  saw it, "reconstruction", "response" (where the model has a prior), "map". size is in floats; NULL data asks for it. */
+/** Copies one of the planes that the last mf_inspect computed at the model's own size, channels first: "image" as the
+ *  model saw it, "reconstruction", "response" (where the model has a prior), "map". size is in floats; NULL data asks
+ *  for it. */
 MF_API MF_MUST_USE mf_status mf_context_plane(mf_context *context, const char *name, float *data, size_t *size);
 
-/* ---- Adaptation --------------------------------------------------------------------------------------------------- */
+/* ---- Adaptation -------------------------------------------------------------------------------------------------- */
 
 /** What mf_adapt tells its host: a stage, what is done of it and how much there is. Returns non-zero to stop. */
 typedef int (*mf_progress)(void *opaque, const char *stage, size_t done, size_t total, float loss);
@@ -246,9 +251,9 @@ typedef struct mf_adapt_options {
 } mf_adapt_options;
 
 /**
- * Teaches a product: tunes the model on good frames by gradient descent (Eq. 6 and the 30 epochs of the paper), then sets
- * the threshold from good frames that were held out: a fifth of 20 or more, by cross-validation where there are fewer; from
- * shifted copies of a single one.
+ * Teaches a product: tunes the model on good frames by gradient descent (Eq. 6 and the 30 epochs of the paper), then
+ * sets the threshold from good frames that were held out: a fifth of 20 or more, by cross-validation where there are
+ * fewer; from shifted copies of a single one.
  * @param frames   count structs, all with the struct_size of the first
  * @param options  NULL for the model's own
  * @return MF_OK and a new model, which has nothing to do with the old one any more; MF_E_INVALID, MF_E_UNSUPPORTED,

@@ -1,7 +1,7 @@
 /*
- * Convolution over a band of the image: the rows that a few output rows read, of as many channels as a block of k has, with
- * zeros around them, and with the columns of a strided convolution sorted by their phase. Every tap of a tile of pixels is
- * then one run of the band, and is multiplied where it lies: each pixel is copied once for all taps.
+ * Convolution over a band of the image: the rows that a few output rows read, of as many channels as a block of k has,
+ * with zeros around them, and with the columns of a strided convolution sorted by their phase. Every tap of a tile of
+ * pixels is then one run of the band, and is multiplied where it lies: each pixel is copied once for all taps.
  */
 
 /* As tile_multiply, with row k of b at b + offsets[k]. */

@@ -1,8 +1,9 @@
 /*
- * Convolution and its input gradient as matrix products of the weights and the image's patches, of which no matrix is ever
- * made. Where rows of the output are wide, the product's columns are read straight from a band of the image (band_vector.h);
- * where they are narrow, patches are gathered into panels. The input gradient of a strided convolution falls into stride_h x stride_w phases, each a
- * convolution of dy, at stride 1, with the taps that reach that phase's pixels.
+ * Convolution and its input gradient as matrix products of the weights and the image's patches, of which no matrix is
+ * ever made. Where rows of the output are wide, the product's columns are read straight from a band of the image
+ * (band_vector.h); where they are narrow, patches are gathered into panels. The input gradient of a strided
+ * convolution falls into stride_h x stride_w phases, each a convolution of dy, at stride 1, with the taps that reach
+ * that phase's pixels.
  */
 
 /* What one phase reads and writes. For convolution there is one, with all taps. */
@@ -54,7 +55,8 @@ static phase phase_of(const convolution_job *job, int64_t index) {
                .origin_h = -g->pad_top,
                .origin_w = -g->pad_left};
     if (job->gradient) {
-        /* Pixel y takes dy's row (y + pad - tap) / stride where that is whole: taps of the same remainder as y + pad. */
+        /* Pixel y takes dy's row (y + pad - tap) / stride where that is whole: taps of the same remainder as y +
+           pad. */
         p.top = index / g->stride_w, p.left = index % g->stride_w;
         p.first_h = (p.top + g->pad_top) % g->stride_h, p.first_w = (p.left + g->pad_left) % g->stride_w;
         p.tap_step_h = g->stride_h, p.tap_step_w = g->stride_w;
@@ -152,7 +154,7 @@ static size_t convolution_scratch(const mf_call *call, int threads) {
     return most;
 }
 
-/* ---- Weights ------------------------------------------------------------------------------------------------------ */
+/* ---- Weights ----------------------------------------------------------------------------------------------------- */
 
 /* Packs TILE_M output channels of a group, all k, block of depth after block. */
 static void convolution_pack_weights(void *context, size_t index, int worker) {
@@ -182,7 +184,7 @@ static void convolution_pack_weights(void *context, size_t index, int worker) {
     }
 }
 
-/* ---- Image -------------------------------------------------------------------------------------------------------- */
+/* ---- Image ------------------------------------------------------------------------------------------------------- */
 
 /* n values of an image row, step apart, from column x; 0 outside. */
 static inline void gather_columns(const float *row, int64_t width, int64_t x, int64_t step, int64_t n, float *to) {
@@ -240,10 +242,10 @@ static void convolution_pack_image(const convolution_job *job, uint64_t group, c
     }
 }
 
-/* ---- Output ------------------------------------------------------------------------------------------------------- */
+/* ---- Output ------------------------------------------------------------------------------------------------------ */
 
-/* Finishes n values of an output channel and stores them from pixel (y, x) of the phase on: in one row, or, where the phase
-   is the whole output, over as many as there are. */
+/* Finishes n values of an output channel and stores them from pixel (y, x) of the phase on: in one row, or, where the
+   phase is the whole output, over as many as there are. */
 static void convolution_store(const convolution_job *job, uint64_t image, uint64_t channel, int64_t y, int64_t x,
                               const float *values, uint64_t n, evaluator *v) {
     const mf_call *call = job->call;
