@@ -17,11 +17,16 @@ public final class Graph {
             if case .operation(_, let inputs) = source { return inputs }
             return []
         }
+
+        var isInput: Bool {
+            if case .input = source { return true }
+            return false
+        }
     }
 
     public private(set) var nodes: [Node] = []
-    private var inputIDs: [String: Int] = [:]
-    private var variableIDs: [String: Int] = [:]
+    /// The inputs and variables by name: a name stands for one of them.
+    private var named: [String: Int] = [:]
     /// Where equal operations and constants are to be one node: the node of each. Nil in graphs that people build.
     private var interned: [Key: Int]?
 
@@ -41,13 +46,13 @@ public final class Graph {
     /// A tensor that the caller gives to every run. The same name and shape give the same tensor; throws when the name
     /// already stands for another shape.
     public func input(_ name: String, _ shape: Shape) throws -> Tensor {
-        try named(name, shape, "input", in: \.inputIDs, .input(name: name))
+        try source(.input(name: name), name, shape, "input")
     }
 
     /// A parameter or state that programs share. The same name and shape give the same tensor; throws when the name
     /// already stands for another shape.
     public func variable(_ name: String, _ shape: Shape) throws -> Tensor {
-        try named(name, shape, "variable", in: \.variableIDs, .variable(name: name))
+        try source(.variable(name: name), name, shape, "variable")
     }
 
     /// A constant, row-major; throws when the number of values is not the shape's.
@@ -118,6 +123,9 @@ public final class Graph {
         return nodes.indices.filter { isLive[$0] }
     }
 
+    /// Whether an input or a variable has this name.
+    func isNamed(_ name: String) -> Bool { named[name] != nil }
+
     private func append(_ node: Node, _ key: @autoclosure () -> Key? = nil) -> Tensor {
         if interned != nil, let key = key() {
             if let id = interned?[key] { return tensor(id) }
@@ -127,22 +135,22 @@ public final class Graph {
         return Tensor(graph: self, id: nodes.count - 1)
     }
 
-    private func named(
-        _ name: String, _ shape: Shape, _ kind: String, in table: ReferenceWritableKeyPath<Graph, [String: Int]>,
-        _ source: Node.Source
-    ) throws -> Tensor {
+    private func source(_ source: Node.Source, _ name: String, _ shape: Shape, _ kind: String) throws -> Tensor {
         guard !name.isEmpty, !name.utf8.contains(0) else {
             throw GraphError(kind, [shape], "the name must not be empty or hold a zero byte")
         }
         try Graph.check(shape, "\(kind) \"\(name)\"", [])
-        if let id = self[keyPath: table][name] {
-            guard nodes[id].shape == shape else {
-                throw GraphError("\(kind) \"\(name)\"", [shape], "the name already stands for \(nodes[id].shape)")
+        if let id = named[name] {
+            guard nodes[id].shape == shape, nodes[id].isInput == (kind == "input") else {
+                throw GraphError(
+                    "\(kind) \"\(name)\"", [shape],
+                    "the name already stands for \(nodes[id].isInput ? "an input" : "a variable") of \(nodes[id].shape)"
+                )
             }
             return tensor(id)
         }
         let tensor = append(Node(source: source, shape: shape))
-        self[keyPath: table][name] = tensor.id
+        named[name] = tensor.id
         return tensor
     }
 

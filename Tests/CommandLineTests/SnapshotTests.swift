@@ -18,7 +18,7 @@ import Testing
         var isGroup: Bool { !type.configuration.subcommands.isEmpty }
     }
 
-    static let commands = walk(Metaformer.self, above: [])
+    static let commands = walk(MetaformerCommand.self, above: [])
 
     private static func walk(_ type: any ParsableCommand.Type, above: [String]) -> [Command] {
         let path = above + [type.configuration.commandName ?? "\(type)".lowercased()]

@@ -5,19 +5,36 @@ import Testing
 private let problems: [(String, SingleInstruction)] = {
     var all: [(String, SingleInstruction)] = []
     func add(_ name: String, _ instruction: SingleInstruction) { all.append((name, instruction)) }
-    func conv(_ name: String, _ n: Int, _ c: Int, _ h: Int, _ w: Int, _ o: Int, _ kh: Int, _ kw: Int, stride: (Int, Int) = (1, 1),
-              pad: (Int, Int, Int, Int) = (0, 0, 0, 0), groups: Int = 1) {
-        let x = [n, c, h, w], weight = [o, c / groups, kh, kw]
+    func conv(
+        _ name: String, _ n: Int, _ c: Int, _ h: Int, _ w: Int, _ o: Int, _ kh: Int, _ kw: Int,
+        stride: (Int, Int) = (1, 1),
+        pad: (Int, Int, Int, Int) = (0, 0, 0, 0), groups: Int = 1
+    ) {
+        let x = [n, c, h, w]
+        let weight = [o, c / groups, kh, kw]
         let y = [n, o, (h + pad.0 + pad.2 - kh) / stride.0 + 1, (w + pad.1 + pad.3 - kw) / stride.1 + 1]
         let a = [stride.0, stride.1, pad.0, pad.1, pad.2, pad.3, groups].map(UInt32.init)
         // Bias by channel, then leaky rectifier max(v, 0.2 v): the autoencoder's own epilogue.
-        let leaky = [Step.add.word(0, 1), Step.constant.word(), Float(0.2).bitPattern, Step.multiply.word(2, 3), Step.maximum.word(2, 4)]
-        add("\(name) forward", .init(opcode: .convolution, inputs: [x, weight, [1, o, 1, 1]], output: y, attributes: a, expression: leaky, steps: 4))
+        let leaky = [
+            Step.add.word(0, 1), Step.constant.word(), Float(0.2).bitPattern, Step.multiply.word(2, 3),
+            Step.maximum.word(2, 4),
+        ]
+        add(
+            "\(name) forward",
+            .init(
+                opcode: .convolution, inputs: [x, weight, [1, o, 1, 1]], output: y, attributes: a, expression: leaky,
+                steps: 4))
         // A residual of the output's own shape: its columns run with the output's, in every phase.
-        add("\(name) input gradient", .init(opcode: .convolutionInputGradient, inputs: [y, weight, x, [c, 1, 1]], output: x, attributes: a,
-            expression: [Step.add.word(0, 1), Step.multiply.word(3, 2)], steps: 2))
-        add("\(name) weight gradient", .init(opcode: .convolutionWeightGradient, inputs: [x, y, weight], output: weight, attributes: a,
-            expression: [Step.add.word(0, 1)], steps: 1))
+        add(
+            "\(name) input gradient",
+            .init(
+                opcode: .convolutionInputGradient, inputs: [y, weight, x, [c, 1, 1]], output: x, attributes: a,
+                expression: [Step.add.word(0, 1), Step.multiply.word(3, 2)], steps: 2))
+        add(
+            "\(name) weight gradient",
+            .init(
+                opcode: .convolutionWeightGradient, inputs: [x, y, weight], output: weight, attributes: a,
+                expression: [Step.add.word(0, 1)], steps: 1))
     }
     conv("3x3", 2, 5, 13, 17, 7, 3, 3, pad: (1, 1, 1, 1))
     conv("3x3 deep", 1, 40, 12, 20, 70, 3, 3, pad: (1, 1, 1, 1))
@@ -32,51 +49,105 @@ private let problems: [(String, SingleInstruction)] = {
     conv("depthwise", 1, 6, 16, 16, 6, 3, 3, stride: (2, 2), pad: (1, 1, 1, 1), groups: 6)
     conv("large", 1, 16, 64, 64, 24, 7, 7, pad: (3, 3, 3, 3))
 
-    for (m, n, k) in [(1, 1, 1), (1, 77, 300), (3, 500, 2048), (6, 16, 8), (37, 53, 29), (256, 64, 256), (250, 130, 700)] {
+    for (m, n, k) in [
+        (1, 1, 1), (1, 77, 300), (3, 500, 2048), (2, 2048, 500), (4, 70, 33), (6, 16, 8), (37, 53, 29), (256, 64, 256),
+        (250, 130, 700),
+    ] {
         for t in 0..<4 {
-            let a = t & 1 == 0 ? [m, k] : [k, m], b = t & 2 == 0 ? [k, n] : [n, k]
-            add("matmul \(m)x\(n)x\(k) transposes \(t)", .init(opcode: .matmul, inputs: [a, b, [n]], output: [m, n],
-                attributes: [UInt32(t & 1), UInt32(t >> 1)], expression: [Step.add.word(0, 1)], steps: 1))
+            let a = t & 1 == 0 ? [m, k] : [k, m]
+            let b = t & 2 == 0 ? [k, n] : [n, k]
+            add(
+                "matmul \(m)x\(n)x\(k) transposes \(t)",
+                .init(
+                    opcode: .matmul, inputs: [a, b, [n]], output: [m, n],
+                    attributes: [UInt32(t & 1), UInt32(t >> 1)], expression: [Step.add.word(0, 1)], steps: 1))
         }
     }
-    add("matmul batched", .init(opcode: .matmul, inputs: [[2, 3, 9, 20], [2, 3, 20, 11]], output: [2, 3, 9, 11], attributes: [0, 0], expression: []))
-    add("matmul one matrix for all", .init(opcode: .matmul, inputs: [[5, 9, 20], [20, 11], [5, 1, 1]], output: [5, 9, 11], attributes: [0, 0],
-        expression: [Step.multiply.word(0, 1)], steps: 1))
+    add(
+        "matmul batched",
+        .init(
+            opcode: .matmul, inputs: [[2, 3, 9, 20], [2, 3, 20, 11]], output: [2, 3, 9, 11], attributes: [0, 0],
+            expression: []))
+    add(
+        "matmul one matrix for all",
+        .init(
+            opcode: .matmul, inputs: [[5, 9, 20], [20, 11], [5, 1, 1]], output: [5, 9, 11], attributes: [0, 0],
+            expression: [Step.multiply.word(0, 1)], steps: 1))
 
-    for (shape, mask) in [([7], 1), ([3, 500], 2), ([3, 500], 1), ([3, 500], 3), ([4, 6, 33, 9], 0b1101), ([4, 6, 33, 9], 0b0010), ([2, 3, 5, 7, 4], 0b10101), ([200_000], 1), ([1, 1], 3)] {
+    for (shape, mask) in [
+        ([7], 1), ([3, 500], 2), ([3, 500], 1), ([3, 500], 3), ([4, 6, 33, 9], 0b1101), ([4, 6, 33, 9], 0b0010),
+        ([2, 3, 5, 7, 4], 0b10101), ([200_000], 1), ([1, 1], 3),
+    ] {
         let out = shape.enumerated().map { mask >> $0.offset & 1 == 1 ? 1 : $0.element }
         for kind in 0...1 {
-            add("reduce \(shape) mask \(mask) kind \(kind)", .init(opcode: .reduce, inputs: [shape], output: out, attributes: [UInt32(kind), UInt32(mask)], expression: []))
+            add(
+                "reduce \(shape) mask \(mask) kind \(kind)",
+                .init(
+                    opcode: .reduce, inputs: [shape], output: out, attributes: [UInt32(kind), UInt32(mask)],
+                    expression: []))
         }
-        add("reduce \(shape) mask \(mask) of squared differences", .init(opcode: .reduce, inputs: [shape, shape.map { _ in 1 }], output: out,
-            attributes: [0, UInt32(mask)], expression: [Step.subtract.word(0, 1), Step.multiply.word(2, 2)], steps: 2))
+        add(
+            "reduce \(shape) mask \(mask) of squared differences",
+            .init(
+                opcode: .reduce, inputs: [shape, shape.map { _ in 1 }], output: out,
+                attributes: [0, UInt32(mask)], expression: [Step.subtract.word(0, 1), Step.multiply.word(2, 2)],
+                steps: 2))
     }
 
     for shape in [[5], [3, 8], [2, 40, 256], [6, 333]] {
         add("softmax \(shape)", .init(opcode: .softmax, inputs: [shape], output: shape))
         add("softmax gradient \(shape)", .init(opcode: .softmaxGradient, inputs: [shape, shape], output: shape))
         let affine = [Step.multiply.word(0, 1), Step.add.word(3, 2)]
-        add("standardize \(shape)", .init(opcode: .standardize, inputs: [shape, [shape.last ?? 1], [1]], output: shape,
-            attributes: [1, Float(1e-5).bitPattern], expression: affine, steps: 2))
-        add("standardize gradient \(shape)", .init(opcode: .standardizeGradient, inputs: [shape, shape], output: shape, attributes: [1, Float(1e-5).bitPattern]))
+        add(
+            "standardize \(shape)",
+            .init(
+                opcode: .standardize, inputs: [shape, [shape.last ?? 1], [1]], output: shape,
+                attributes: [1, Float(1e-5).bitPattern], expression: affine, steps: 2))
+        add(
+            "standardize gradient \(shape)",
+            .init(
+                opcode: .standardizeGradient, inputs: [shape, shape], output: shape,
+                attributes: [1, Float(1e-5).bitPattern]))
     }
-    add("instance norm", .init(opcode: .standardize, inputs: [[2, 5, 13, 11], [5, 1, 1]], output: [2, 5, 13, 11], attributes: [2, Float(1e-5).bitPattern],
-        expression: [Step.multiply.word(0, 1)], steps: 1))
+    add(
+        "instance norm",
+        .init(
+            opcode: .standardize, inputs: [[2, 5, 13, 11], [5, 1, 1]], output: [2, 5, 13, 11],
+            attributes: [2, Float(1e-5).bitPattern],
+            expression: [Step.multiply.word(0, 1)], steps: 1))
 
     for (b, m, n, d, e) in [(2, 5, 7, 3, 4), (3, 64, 256, 32, 32), (1, 100, 33, 17, 50)] {
-        add("attention \(b) \(m) \(n) \(d) \(e)", .init(opcode: .attention, inputs: [[b, m, d], [b, n, d], [b, n, e]], output: [b, m, e], attributes: [Float(0.4).bitPattern]))
+        add(
+            "attention \(b) \(m) \(n) \(d) \(e)",
+            .init(
+                opcode: .attention, inputs: [[b, m, d], [b, n, d], [b, n, e]], output: [b, m, e],
+                attributes: [Float(0.4).bitPattern]))
     }
     let taps = (0..<11).map { Float(0.03 + 0.02 * Double($0 % 4)).bitPattern }
     for (h, w) in [(11, 11), (20, 33), (70, 64)] {
-        add("window \(h)x\(w)", .init(opcode: .windowFilter, inputs: [[2, 3, h, w]], output: [2, 3, h - 10, w - 10], attributes: [0, 11] + taps))
-        add("window adjoint \(h)x\(w)", .init(opcode: .windowFilter, inputs: [[2, 3, h - 10, w - 10]], output: [2, 3, h, w], attributes: [1, 11] + taps))
+        add(
+            "window \(h)x\(w)",
+            .init(
+                opcode: .windowFilter, inputs: [[2, 3, h, w]], output: [2, 3, h - 10, w - 10],
+                attributes: [0, 11] + taps))
+        add(
+            "window adjoint \(h)x\(w)",
+            .init(
+                opcode: .windowFilter, inputs: [[2, 3, h - 10, w - 10]], output: [2, 3, h, w],
+                attributes: [1, 11] + taps))
     }
-    for shapes in [[[2, 3, 40], [2, 3, 40]], [[1000], [1]], [[4, 1, 5], [1, 300, 1]], [[3, 1], [1, 7]], [[2, 3, 4, 5, 6, 7], [4, 1, 6, 1]]] {
+    for shapes in [
+        [[2, 3, 40], [2, 3, 40]], [[1000], [1]], [[4, 1, 5], [1, 300, 1]], [[3, 1], [1, 7]],
+        [[2, 3, 4, 5, 6, 7], [4, 1, 6, 1]],
+    ] {
         let rank = max(shapes[0].count, shapes[1].count)
         let padded = shapes.map { Array(repeating: 1, count: rank - $0.count) + $0 }
         let out = zip(padded[0], padded[1]).map { max($0, $1) }
-        add("broadcast \(shapes)", .init(opcode: .pointwise, inputs: shapes, output: out,
-            expression: [Step.multiply.word(0, 1), Step.subtract.word(2, 0), Step.tanh.word(3)], steps: 3))
+        add(
+            "broadcast \(shapes)",
+            .init(
+                opcode: .pointwise, inputs: shapes, output: out,
+                expression: [Step.multiply.word(0, 1), Step.subtract.word(2, 0), Step.tanh.word(3)], steps: 3))
     }
     return all
 }()
@@ -87,21 +158,27 @@ struct KernelTests {
     @Test("variants agree with the reference", arguments: problems.indices)
     func variantsAgree(index: Int) throws {
         let (name, instruction) = problems[index]
-        let inputs = instruction.inputs.enumerated().map { [Float].random($0.element, seed: UInt64(index * 16 + $0.offset)) }
+        let inputs = instruction.inputs.enumerated().map {
+            [Float].random($0.element, seed: UInt64(index * 16 + $0.offset))
+        }
         let expected = try instruction.run(inputs, on: .reference)
         #expect(expected.allSatisfy { !$0.isNaN }, "\(name): the reference leaves outputs unwritten")
         let scale = max(1, expected.map(abs).max() ?? 1)
         for set in InstructionSet.available.dropFirst() {
             let values = try instruction.run(inputs, on: set)
             let worst = zip(values, expected).map { abs($0 - $1) }.max() ?? 0
-            #expect(values.allSatisfy { !$0.isNaN } && worst <= 1e-5 * scale, "\(name) on \(set): off by \(worst) of \(scale)")
+            #expect(
+                values.allSatisfy { !$0.isNaN } && worst <= 1e-5 * scale,
+                "\(name) on \(set): off by \(worst) of \(scale)")
         }
     }
 
     @Test("results do not depend on the number of threads", arguments: problems.indices)
     func threadsAgree(index: Int) throws {
         let (name, instruction) = problems[index]
-        let inputs = instruction.inputs.enumerated().map { [Float].random($0.element, seed: UInt64(index * 16 + $0.offset)) }
+        let inputs = instruction.inputs.enumerated().map {
+            [Float].random($0.element, seed: UInt64(index * 16 + $0.offset))
+        }
         for set in InstructionSet.available.dropFirst() {
             let expected = try instruction.run(inputs, on: set, threads: 1)
             for threads in [2, 3, 4, 8] {
@@ -113,17 +190,23 @@ struct KernelTests {
 
     @Test("pointwise functions are accurate", arguments: Step.allCases.filter { $0 != .constant })
     func functionsAreAccurate(step: Step) throws {
-        let special: [Float] = [0, -0.0, 1, -1, .infinity, -.infinity, .nan, 0x1p-130, 88.5, 89.5, -87, -100, -104, .greatestFiniteMagnitude, .leastNormalMagnitude]
+        let special: [Float] = [
+            0, -0.0, 1, -1, .infinity, -.infinity, .nan, 0x1p-130, 88.5, 89.5, -87, -100, -104,
+            .greatestFiniteMagnitude, .leastNormalMagnitude,
+        ]
         let dense = (0..<20_000).map { Float($0 - 10_000) * 0.00931 }
         let values = special + dense
-        let instruction = SingleInstruction(opcode: .pointwise, inputs: [[values.count], [values.count], [values.count]], output: [values.count],
-                                            expression: [step.word(0, 1, 2)], steps: 1)
+        let instruction = SingleInstruction(
+            opcode: .pointwise, inputs: [[values.count], [values.count], [values.count]], output: [values.count],
+            expression: [step.word(0, 1, 2)], steps: 1)
         let inputs = [values, values.reversed(), values.map { $0 * 0.5 }]
         let expected = try instruction.run(inputs, on: .reference)
         for set in InstructionSet.available.dropFirst() {
             let found = try instruction.run(inputs, on: set)
             for (index, (a, b)) in zip(found, expected).enumerated() where !(a.isNaN && b.isNaN) && a != b {
-                #expect(abs(a - b) <= 4 * max(b.ulp, Float.leastNormalMagnitude), "\(step)(\(values[index])) on \(set): \(a), not \(b)")
+                #expect(
+                    abs(a - b) <= 4 * max(b.ulp, Float.leastNormalMagnitude),
+                    "\(step)(\(values[index])) on \(set): \(a), not \(b)")
             }
         }
     }

@@ -3,14 +3,16 @@ import MetaformerGraph
 
 /// Opcodes of CSources/MetaformerEngine/program/ops.def.
 enum Opcode: UInt32 {
-    case pointwise = 1, convolution, convolutionInputGradient, convolutionWeightGradient, matmul, reduce, transpose, slice
+    case pointwise = 1
+    case convolution, convolutionInputGradient, convolutionWeightGradient, matmul, reduce, transpose, slice
     case concatenate, pad, reflectPadAdjoint, maxPoolGather, maxPoolScatter, averagePool, averagePoolAdjoint, resize
     case softmax, softmaxGradient, standardize, standardizeGradient, attention, windowFilter
 }
 
 /// Steps of CSources/MetaformerEngine/program/steps.def.
 enum Step: UInt32, CaseIterable {
-    case constant = 1, add, subtract, multiply, divide, maximum, minimum, greater, select, negate, absolute, sign
+    case constant = 1
+    case add, subtract, multiply, divide, maximum, minimum, greater, select, negate, absolute, sign
     case squareRoot, exponential, logarithm, tanh, sigmoid
 
     func word(_ a: UInt32 = 0, _ b: UInt32 = 0, _ c: UInt32 = 0) -> UInt32 { rawValue | a << 8 | b << 16 | c << 24 }
@@ -45,7 +47,9 @@ struct SingleInstruction {
             names += Array(name.utf8) + [0]
         }
         let words = words
-        for value in [0x4750_464d, 1, UInt32(inputs.count + 1), 1, UInt32(words.count), UInt32(names.count)] { put32(value) }
+        for value in [0x4750_464d, 1, UInt32(inputs.count + 1), 1, UInt32(words.count), UInt32(names.count)] {
+            put32(value)
+        }
         for _ in 0..<3 { put64(0) }
         for (index, shape) in (inputs + [output]).enumerated() {
             put32(index < inputs.count ? 1 : 2)

@@ -102,9 +102,17 @@ struct MistakeCase: Sendable, CustomTestStringConvertible {
         .init("add of [65536, 1] and [65536]: [65536, 65536] is no shape") {
             _ = try $0.input("a", [65536, 1]) + $0.input("b", [65536])
         },
-        .init("input \"x\" of [3]: the name already stands for [2]") {
+        .init("input \"x\" of [3]: the name already stands for an input of [2]") {
             _ = try $0.input("x", [2])
             _ = try $0.input("x", [3])
+        },
+        .init("variable \"x\" of [2]: the name already stands for an input of [2]") {
+            _ = try $0.input("x", [2])
+            _ = try $0.variable("x", [2])
+        },
+        .init("program of [2]: output \"x\" has the name of an input or a variable") {
+            let x = try $0.input("x", [2])
+            _ = try Program(graph: $0, outputs: [("x", exp(x))])
         },
         .init("variable of [2]: the name must not be empty") { _ = try $0.variable("", [2]) },
         .init("constant of [3]: 2 values do not fill the shape") { _ = try $0.constant([1, 2], [3]) },

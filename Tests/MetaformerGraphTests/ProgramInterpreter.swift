@@ -49,7 +49,25 @@ struct ProgramInterpreter {
         let output = program.buffers[instruction.output]
         let values = try operands.map(read)
         let shapes = operands.map(\.shape)
+        for (position, operand) in operands.enumerated() where sharesStorage(operand, output) {
+            #expect(operand == output && mayWorkInPlace(instruction.opcode, position), "\(instruction)")
+        }
         try write(result(instruction, values, shapes, output.shape), to: output)
+    }
+
+    private func sharesStorage(_ a: Program.Inspection.Buffer, _ b: Program.Inspection.Buffer) -> Bool {
+        guard a.kind == b.kind else { return false }
+        guard a.kind == .arena else { return a.name != nil && a.name == b.name }
+        return a.offset < b.offset + 4 * b.shape.count && b.offset < a.offset + 4 * a.shape.count
+    }
+
+    /// The rules of `ops.def`: the whole operand may be read before anything is written, or element by element.
+    private func mayWorkInPlace(_ opcode: Opcode, _ position: Int) -> Bool {
+        switch opcode {
+        case .pointwise, .softmax, .softmaxGradient, .standardize, .standardizeGradient: true
+        case .convolution, .convolutionInputGradient, .convolutionWeightGradient, .matmul: position >= 2
+        default: false
+        }
     }
 
     private func result(

@@ -6,6 +6,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { MAX_FRAMES = 1000000, MAX_STATES = 4096, HOLD_OUT_FROM = 20, FOLDS = 3, VIEWS = 8 };
@@ -341,9 +342,13 @@ static mf_status train_and_score(lesson *l, float *scores, size_t *out_scores) {
 
 /* ---- The new model ------------------------------------------------------------------------------------------------ */
 
-static mf_status set_number(mf_model *model, const char *key, double value, mf_error *error) {
+/* A float as the shortest decimal number that reads back as it. */
+static mf_status set_number(mf_model *model, const char *key, float value, mf_error *error) {
     char text[40];
-    snprintf(text, sizeof text, "%.9g", value);
+    for (int digits = 6; digits <= 9; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, (double)value);
+        if (strtof(text, NULL) == value) break;
+    }
     for (char *c = text; *c; c++)
         if (*c == ',') *c = '.'; /* a host's locale */
     return mf_model_set(model, key, text, error);
@@ -353,15 +358,15 @@ static mf_status record(lesson *l, mf_model *adapted, float *scores, size_t scor
     mf_threshold_rule rule;
     adapted->threshold = mf_threshold_of(scores, score_count, (double)l->options.false_alarm_rate, &rule);
     mf_error *e = l->error;
-    MF_TRY(set_number(adapted, "threshold", (double)adapted->threshold, e));
-    MF_TRY(set_number(adapted, "threshold.false_alarm_rate", (double)l->options.false_alarm_rate, e));
-    MF_TRY(set_number(adapted, "threshold.scores", (double)score_count, e));
+    MF_TRY(set_number(adapted, "threshold", adapted->threshold, e));
+    MF_TRY(set_number(adapted, "threshold.false_alarm_rate", l->options.false_alarm_rate, e));
+    MF_TRY(set_number(adapted, "threshold.scores", (float)score_count, e));
     MF_TRY(mf_model_set(adapted, "threshold.rule", rule == MF_THRESHOLD_CONFORMAL ? "conformal" : "extrapolated", e));
     MF_TRY(mf_model_set(adapted, "threshold.from", l->count >= HOLD_OUT_FROM ? "held-out images" : l->count > 1 ? "cross-validation" : "shifted views of one image", e));
-    MF_TRY(set_number(adapted, "adapted.images", (double)l->count, e));
-    MF_TRY(set_number(adapted, "adapted.epochs", (double)l->options.epochs, e));
-    MF_TRY(set_number(adapted, "adapted.batch", (double)l->options.batch, e));
-    MF_TRY(set_number(adapted, "adapted.learning_rate", (double)l->options.learning_rate, e));
+    MF_TRY(set_number(adapted, "adapted.images", (float)l->count, e));
+    MF_TRY(set_number(adapted, "adapted.epochs", (float)l->options.epochs, e));
+    MF_TRY(set_number(adapted, "adapted.batch", (float)l->options.batch, e));
+    MF_TRY(set_number(adapted, "adapted.learning_rate", l->options.learning_rate, e));
     char seed[24];
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)l->options.seed);
     return mf_model_set(adapted, "adapted.seed", seed, e);

@@ -9,7 +9,8 @@ public final class FloatBuffer: @unchecked Sendable {
     /// A buffer of zeros.
     public init(count: Int) {
         self.count = count
-        let bytes = UnsafeMutableRawPointer.allocate(byteCount: max(count, 1) * MemoryLayout<Float>.stride, alignment: 64)
+        let bytes = UnsafeMutableRawPointer.allocate(
+            byteCount: max(count, 1) * MemoryLayout<Float>.stride, alignment: 64)
         pointer = bytes.bindMemory(to: Float.self, capacity: max(count, 1))
         pointer.initialize(repeating: 0, count: count)
     }

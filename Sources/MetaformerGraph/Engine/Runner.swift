@@ -100,7 +100,8 @@ public final class Runner {
             var timing = mf_timing()
             guard mf_runner_timing(handle, index, &timing) == MF_OK, let name = timing.op else { return nil }
             return Timing(
-                operation: String(cString: name), seconds: Double(timing.nanoseconds) * 1e-9, flops: Double(timing.flops))
+                operation: String(cString: name), seconds: Double(timing.nanoseconds) * 1e-9,
+                flops: Double(timing.flops))
         }
     }
 }
@@ -116,5 +117,20 @@ extension Slot {
             bytes.bindMemory(to: UInt32.self).prefix(Int(slot.rank)).map(Int.init)
         }
         isWritten = slot.written != 0
+    }
+}
+
+/// What the engine says of a program without running it.
+public struct ProgramSummary: Sendable {
+    public let instructionCount: Int
+    public let arenaBytes: Int
+
+    /// Validates the binary form of a program. Throws an `EngineError` that says what is wrong with it.
+    public init(_ bytes: [UInt8]) throws {
+        var program: OpaquePointer?
+        try EngineError.check { error in mf_program_open(bytes, bytes.count, &program, error) }
+        defer { mf_program_release(program) }
+        instructionCount = mf_program_instruction_count(program)
+        arenaBytes = mf_program_arena_bytes(program)
     }
 }

@@ -7,8 +7,9 @@ struct Standardize: Operation {
 
     func outputShape(of inputs: [Shape]) throws -> Shape {
         try expectOperands(1, of: name, inputs)
-        guard axes >= 1, axes <= inputs[0].rank, epsilon > 0 else {
-            throw GraphError(name, inputs, "takes 1 to \(inputs[0].rank) axes, not \(axes), and a positive epsilon")
+        guard axes >= 1, axes <= inputs[0].rank, epsilon > 0, epsilon < 1 else {
+            throw GraphError(
+                name, inputs, "takes 1 to \(inputs[0].rank) axes, not \(axes), and an epsilon between 0 and 1")
         }
         return inputs[0]
     }

@@ -7,6 +7,7 @@ struct Simplification: RewriteRule {
         switch operation {
         case let operation as Pointwise:
             return try pointwise(operation.function, inputs) ?? withoutBroadcasts(operation, inputs, shape)
+                ?? scaledSoftmaxGradient(operation, inputs, at: id, in: rewriter)
         case let operation as Broadcast:
             if inputs[0].shape == shape { return inputs[0] }
             return try inputs[0].made(by: Broadcast.self)?.inputs[0].broadcast(to: operation.shape)
@@ -76,6 +77,17 @@ struct Simplification: RewriteRule {
             if try operation.outputShape(of: candidate.map(\.shape)) == shape { result = candidate }
         }
         return result.map(\.id) == inputs.map(\.id) ? nil : try inputs[0].graph.apply(operation, to: result)
+    }
+
+    /// A number goes through the gradient of softmax to where it can be an epilogue.
+    private func scaledSoftmaxGradient(
+        _ operation: Pointwise, _ inputs: [Tensor], at id: Int, in rewriter: Rewriter
+    ) throws -> Tensor? {
+        guard operation.function == .multiply, let scale = inputs[1].uniformValue,
+            rewriter.inner(rewriter.source.nodes[id].inputs[0], as: SoftmaxGradient.self) != nil,
+            let (gradient, operands) = inputs[0].made(by: SoftmaxGradient.self)
+        else { return nil }
+        return try rewriter.target.apply(gradient, to: [operands[0], operands[1] * scale])
     }
 
     /// A sum over repeated elements is a product.

@@ -81,6 +81,7 @@ public struct Program: CustomStringConvertible, Sendable {
         if options.contains(.simplification) {
             try simplify()
             try run([NormalizationFolding()])
+            try run([WholeImageConvolution()])
             try simplify()
         }
         if options.contains(.attentionFusion) { try run([AttentionFusion()]) }
@@ -107,6 +108,9 @@ public struct Program: CustomStringConvertible, Sendable {
                         "\(kind) \"\(name)\": names must differ, and not be empty or hold a zero byte")
                 }
             }
+        }
+        for (name, tensor) in outputs where graph.isNamed(name) {
+            throw GraphError("program", [tensor.shape], "output \"\(name)\" has the name of an input or a variable")
         }
         for (name, tensor) in updates {
             guard let shape = variables[name] else {

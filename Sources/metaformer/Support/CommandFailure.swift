@@ -8,20 +8,20 @@ struct CommandFailure {
     let message: String
 
     init(_ error: any Error) {
-        switch Metaformer.exitCode(for: error) {
+        switch MetaformerCommand.exitCode(for: error) {
         case .success:
             exitCode = 0
-            message = Metaformer.fullMessage(for: error)
+            message = MetaformerCommand.fullMessage(for: error)
         case .validationFailure:
             exitCode = 2
-            message = CommandFailure.prefixed(Metaformer.fullMessage(for: error))
+            message = CommandFailure.prefixed(MetaformerCommand.fullMessage(for: error))
         case let code where error is ExitCode:
             // The command has said what is wrong.
             exitCode = code.rawValue
             message = ""
         default:
             exitCode = 1
-            message = CommandFailure.prefixed(Metaformer.message(for: error))
+            message = CommandFailure.prefixed(MetaformerCommand.message(for: error))
         }
     }
 

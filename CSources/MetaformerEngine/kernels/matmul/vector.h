@@ -1,5 +1,5 @@
-/* Matrix products. Two ways: blocks of packed panels; and, for a few rows of A with B transposed (vectors times a matrix of
-   weights), dot products that read B where it lies. */
+/* Matrix products. Blocks of packed panels; but for a few rows of A (vectors times a matrix of weights), where packing B would
+   cost more than it saves: dot products with B's rows where it is transposed, else sums of B's rows. */
 
 typedef struct matmul_job {
     const mf_call *call;
@@ -10,8 +10,10 @@ typedef struct matmul_job {
     uint64_t thread_scratch;
 } matmul_job;
 
-/* Whether packing B would cost more than it saves. */
-static int matmul_by_dots(const mf_product *p) { return p->m <= 4 && p->b_row == 1 && p->a_column == 1; }
+enum { FEW_ROWS = 4 };
+
+static int matmul_by_dots(const mf_product *p) { return p->m <= FEW_ROWS && p->b_row == 1 && p->a_column == 1; }
+static int matmul_by_rows(const mf_product *p) { return p->m <= FEW_ROWS && p->b_column == 1; }
 
 static matmul_job matmul_plan(const mf_call *call) {
     matmul_job job = {.call = call, .p = mf_product_of(call)};
@@ -80,9 +82,44 @@ static void matmul_dots(void *context, size_t index, int worker) {
     }
 }
 
+enum { ROW_VECTORS = 4, ROW_COLUMNS = ROW_VECTORS * MF_WIDTH };
+
+/* A few rows of the result, ROW_COLUMNS wide: each row of B is read once for all of them. */
+static void matmul_rows(void *context, size_t index, int worker) {
+    const matmul_job *job = context;
+    const mf_product *p = &job->p;
+    const mf_call *call = job->call;
+    evaluator v = evaluator_make(call->instruction->expression, job->scratch + (size_t)worker * job->thread_scratch);
+    uint64_t per_batch = (p->n + ROW_COLUMNS - 1) / ROW_COLUMNS, batch = index / per_batch, n0 = index % per_batch * ROW_COLUMNS;
+    uint64_t n = p->n - n0 < ROW_COLUMNS ? p->n - n0 : ROW_COLUMNS;
+    const float *a = call->inputs[0] + batch * p->a_batch, *b = call->inputs[1] + batch * p->b_batch + n0;
+    float rows[FEW_ROWS][ROW_COLUMNS];
+    memset(rows, 0, sizeof rows);
+    if (n == ROW_COLUMNS) {
+        vf sum[FEW_ROWS][ROW_VECTORS] = {{{0}}};
+        for (uint64_t k = 0; k < p->k; k++)
+            for (uint64_t i = 0; i < p->m; i++) {
+                vf value = v_splat(a[i * p->a_row + k * p->a_column]);
+                for (uint64_t j = 0; j < ROW_VECTORS; j++) sum[i][j] = v_fma(value, v_load(b + k * p->b_row + j * MF_WIDTH), sum[i][j]);
+            }
+        memcpy(rows, sum, sizeof rows);
+    } else {
+        for (uint64_t k = 0; k < p->k; k++)
+            for (uint64_t i = 0; i < p->m; i++)
+                for (uint64_t j = 0; j < n; j++) rows[i][j] += a[i * p->a_row + k * p->a_column] * b[k * p->b_row + j];
+    }
+    mf_operand operands[MF_MAX_INPUTS + 1];
+    for (uint64_t i = 0; i < p->m; i++) {
+        operands[0] = (mf_operand){rows[i], 1};
+        mf_extras_at(call, batch, i, n0, operands);
+        evaluate(&v, operands, call->output + (batch * p->m + i) * p->n + n0, n);
+    }
+}
+
 static void matmul_run(const mf_call *call, const mf_team *team, void *scratch) {
     matmul_job job = matmul_plan(call);
     job.scratch = scratch;
     if (matmul_by_dots(&job.p)) mf_team_run(team, job.p.batch * ((job.p.n + DOT_COLUMNS - 1) / DOT_COLUMNS), matmul_dots, &job);
+    else if (matmul_by_rows(&job.p)) mf_team_run(team, job.p.batch * ((job.p.n + ROW_COLUMNS - 1) / ROW_COLUMNS), matmul_rows, &job);
     else mf_team_run(team, job.p.batch * job.blocks, matmul_block, &job);
 }

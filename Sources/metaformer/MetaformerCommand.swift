@@ -2,11 +2,14 @@ import ArgumentParser
 import Foundation
 
 @main
-struct Metaformer: ParsableCommand {
+struct MetaformerCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "metaformer",
         abstract: "Inspects images for defects, taught from a handful of good pictures.",
-        subcommands: [SampleCommand.self, DataCommand.self]
+        subcommands: [
+            AdaptCommand.self, InspectCommand.self, InfoCommand.self, DataCommand.self, SampleCommand.self,
+            BenchCommand.self,
+        ]
     )
 
     static func main() {

@@ -1,0 +1,124 @@
+import MetaformerEngine
+
+/// A `.safetensors` file: named tensors of floats or bytes, and metadata.
+public struct TensorFile: Sendable {
+    public enum Contents: Sendable, Equatable {
+        case floats([Float])
+        case bytes([UInt8])
+    }
+
+    public struct Entry: Sendable, Equatable {
+        public let name: String
+        public let shape: Shape
+        public let contents: Contents
+
+        public init(name: String, shape: Shape, contents: Contents) {
+            self.name = name
+            self.shape = shape
+            self.contents = contents
+        }
+
+        public init(name: String, bytes: [UInt8]) {
+            self.init(name: name, shape: [bytes.count], contents: .bytes(bytes))
+        }
+    }
+
+    public var entries: [Entry]
+    public var metadata: [String: String]
+
+    public init(entries: [Entry] = [], metadata: [String: String] = [:]) {
+        self.entries = entries
+        self.metadata = metadata
+    }
+
+    /// Reads a file. Throws an `EngineError` that says why where it is not one, is cut off or is damaged.
+    public init(path: String) throws {
+        var handle: OpaquePointer?
+        try EngineError.check { error in mf_file_open(path, &handle, error) }
+        defer { mf_file_release(handle) }
+        entries = (0..<mf_file_tensor_count(handle)).compactMap { index in
+            mf_file_tensor(handle, index).map { Entry($0.pointee) }
+        }
+        metadata = [:]
+        for index in 0..<mf_file_entry_count(handle) {
+            guard let entry = mf_file_entry(handle, index)?.pointee else { continue }
+            metadata[String(cString: entry.key)] = String(cString: entry.value)
+        }
+    }
+
+    /// The floats of a tensor, or nil where there are none of that name.
+    public func floats(_ name: String) -> [Float]? {
+        guard case .floats(let values) = entries.first(where: { $0.name == name })?.contents else { return nil }
+        return values
+    }
+
+    /// Writes the file beside its place, and renames it into it: there is never half a file.
+    public func write(path: String) throws {
+        let names = entries.map { CText($0.name) }
+        let keys = metadata.sorted { $0.key < $1.key }.map { (CText($0.key), CText($0.value)) }
+        let data = entries.map { AlignedBytes($0.contents) }
+        let tensors = zip(entries, zip(names, data)).map { entry, storage in
+            var tensor = mf_tensor()
+            tensor.name = UnsafePointer(storage.0.pointer)
+            tensor.dtype = if case .floats = entry.contents { MF_F32 } else { MF_U8 }
+            tensor.rank = UInt32(entry.shape.rank)
+            withUnsafeMutableBytes(of: &tensor.dims) { bytes in
+                let dims = bytes.bindMemory(to: UInt64.self)
+                for (axis, dim) in entry.shape.dims.enumerated() { dims[axis] = UInt64(dim) }
+            }
+            tensor.data = UnsafeRawPointer(storage.1.pointer)
+            tensor.bytes = storage.1.count
+            return tensor
+        }
+        let settings = keys.map { mf_entry(key: UnsafePointer($0.0.pointer), value: UnsafePointer($0.1.pointer)) }
+        try withExtendedLifetime((names, keys, data)) {
+            try EngineError.check { error in
+                mf_file_write(path, tensors, tensors.count, settings, settings.count, error)
+            }
+        }
+    }
+}
+
+extension TensorFile.Entry {
+    fileprivate init(_ tensor: mf_tensor) {
+        name = String(cString: tensor.name)
+        shape = withUnsafeBytes(of: tensor.dims) { bytes in
+            Shape(bytes.bindMemory(to: UInt64.self).prefix(Int(tensor.rank)).map(Int.init))
+        }
+        let bytes = UnsafeRawBufferPointer(start: tensor.data, count: tensor.bytes)
+        contents = tensor.dtype == MF_F32 ? .floats(Array(bytes.bindMemory(to: Float.self))) : .bytes(Array(bytes))
+    }
+}
+
+/// A zero-terminated copy of a string.
+private final class CText {
+    let pointer: UnsafeMutablePointer<CChar>
+    init(_ text: String) {
+        let characters = Array(text.utf8CString)
+        pointer = .allocate(capacity: characters.count)
+        pointer.initialize(from: characters, count: characters.count)
+    }
+    deinit { pointer.deallocate() }
+}
+
+/// A copy of a tensor's contents at an address that the engine takes.
+private final class AlignedBytes {
+    let pointer: UnsafeMutableRawPointer
+    let count: Int
+    init(_ contents: TensorFile.Contents) {
+        func copy(_ bytes: UnsafeRawBufferPointer) -> UnsafeMutableRawPointer {
+            let pointer = UnsafeMutableRawPointer.allocate(byteCount: max(bytes.count, 1), alignment: 64)
+            if let start = bytes.baseAddress { pointer.copyMemory(from: start, byteCount: bytes.count) }
+            return pointer
+        }
+        switch contents {
+        case .floats(let values):
+            pointer = values.withUnsafeBytes(copy)
+            count = values.count * MemoryLayout<Float>.size
+        case .bytes(let values):
+            pointer = values.withUnsafeBytes(copy)
+            count = values.count
+        }
+    }
+    deinit { pointer.deallocate() }
+}

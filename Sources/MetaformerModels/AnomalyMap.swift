@@ -1,0 +1,51 @@
+import MetaformerGraph
+
+/// Maps of the difference between an image and its reconstruction.
+public struct AnomalyMap: Hashable, Sendable, Codable {
+    public enum Kind: String, Sendable, Codable, CaseIterable {
+        /// The squared error, averaged over the channels.
+        case squaredError
+        /// 1 − structural similarity, averaged over the channels; the border that the window leaves is mirrored.
+        case dissimilarity
+        /// Squared error + λ · dissimilarity: the training loss a pixel.
+        case loss
+    }
+
+    public var kind = Kind.loss
+    public var loss = ReconstructionLoss()
+    /// Standard deviation of the Gaussian that smooths the map, in pixels of an image of 256; 0 for none.
+    public var smoothing: Float = 4
+
+    public init() {}
+
+    /// The map [N, 1, H, W] of a reconstruction and its image, both [N, C, H, W].
+    ///
+    /// Throws when the shapes differ or the images are smaller than the windows.
+    public func callAsFunction(_ reconstruction: Tensor, _ image: Tensor) throws -> Tensor {
+        try smoothed(difference(reconstruction, image))
+    }
+
+    /// The scores [N]: the largest value of each map [N, 1, H, W].
+    public func score(_ map: Tensor) throws -> Tensor { try map.max(axes: [1, 2, 3]) }
+
+    private func difference(_ reconstruction: Tensor, _ image: Tensor) throws -> Tensor {
+        let error = { try square(reconstruction - image).mean(axes: [1], keepDims: true) }
+        let dissimilarity = {
+            let similarity = try loss.similarity.map(reconstruction, image).mean(axes: [1], keepDims: true)
+            return try (1 - similarity).reflectPad(loss.similarity.windowSize / 2)
+        }
+        switch kind {
+        case .squaredError: return try error()
+        case .dissimilarity: return try dissimilarity()
+        case .loss: return try error() + loss.weight * dissimilarity()
+        }
+    }
+
+    /// Filtered with mirrored edges. The window reaches four deviations, as far as its limit lets it.
+    private func smoothed(_ map: Tensor) throws -> Tensor {
+        let sigma = smoothing * Float(map.shape[2]) / 256
+        guard sigma > 0 else { return map }
+        let radius = min(Int(min((4 * sigma).rounded(.up), 31)), map.shape[2] - 1, map.shape[3] - 1)
+        return try gaussianFilter(map.reflectPad(radius), taps: 2 * radius + 1, sigma: sigma)
+    }
+}

@@ -1,0 +1,97 @@
+import MetaformerEngine
+import MetaformerGraph
+
+/// What an inspection found.
+public struct Inspection: Sendable {
+    /// A connected region (8-connectivity) of the frame where the map is above the threshold.
+    public struct Region: Sendable, Hashable, Codable {
+        /// The bounding box, pixels of the frame.
+        public let x: Int
+        public let y: Int
+        public let width: Int
+        public let height: Int
+        /// Pixels of the frame.
+        public let area: Int
+        /// The map's highest value in it.
+        public let peak: Float
+    }
+
+    /// The map's highest value: the higher, the less like the good images.
+    public let score: Float
+    public let threshold: Float
+    /// The highest peak first, 64 at most.
+    public let regions: [Region]
+    public let seconds: Double
+    /// The anomaly map at the frame's size, rows from top to bottom; empty where it was not asked for.
+    public let map: [Float]
+
+    public var isAnomalous: Bool { score > threshold }
+}
+
+/// Inspects frames with a model: what one thread needs for it. Allocates nothing in the engine after it was made.
+public final class Inspector {
+    private let context: OpaquePointer
+    /// The model's input: rows and columns.
+    public let inputHeight: Int
+    public let inputWidth: Int
+
+    public init(_ model: Model, threads: Int = 0) throws {
+        var options = mf_context_options(
+            struct_size: MemoryLayout<mf_context_options>.size, threads: Int32(clamping: threads))
+        var context: OpaquePointer?
+        try EngineError.check { error in mf_context_create(model.handle, &options, &context, error) }
+        guard let context else { throw ModelError("the engine gave no context") }
+        self.context = context
+        inputHeight = model[setting: "input.height"].flatMap(Int.init) ?? 0
+        inputWidth = model[setting: "input.width"].flatMap(Int.init) ?? 0
+    }
+
+    deinit { mf_context_release(context) }
+
+    /// Compares scores with another threshold than the model's.
+    public func setThreshold(_ threshold: Float) throws { try check(mf_context_set_threshold(context, threshold)) }
+
+    /// Inspects a frame. `wantsMap` asks for the anomaly map at the frame's own size.
+    public func inspect(_ frame: Frame, wantsMap: Bool = false) throws -> Inspection {
+        var map = [Float](repeating: 0, count: wantsMap ? frame.width * frame.height : 0)
+        var result = mf_result()
+        result.struct_size = MemoryLayout<mf_result>.size
+        try map.withUnsafeMutableBufferPointer { values in
+            var view = mf_map(
+                struct_size: MemoryLayout<mf_map>.size, width: Int32(clamping: frame.width),
+                height: Int32(clamping: frame.height), row_stride: frame.width * MemoryLayout<Float>.stride,
+                data: values.baseAddress)
+            try frame.withImage { image in
+                try check(
+                    wantsMap
+                        ? mf_inspect(context, image, nil, &view, &result)
+                        : mf_inspect(context, image, nil, nil, &result))
+            }
+        }
+        let regions = withUnsafeBytes(of: result.regions) { bytes in
+            bytes.bindMemory(to: mf_region.self).prefix(Int(result.region_count)).map {
+                Inspection.Region(
+                    x: Int($0.x), y: Int($0.y), width: Int($0.width), height: Int($0.height), area: Int($0.area),
+                    peak: $0.peak)
+            }
+        }
+        return Inspection(
+            score: result.score, threshold: result.threshold, regions: regions,
+            seconds: Double(result.elapsed_ns) * 1e-9, map: map)
+    }
+
+    /// A plane of the last inspection at the model's own size, channels first: "image", "reconstruction", "map", and
+    /// "response" where the model has a prior.
+    public func plane(_ name: String) throws -> [Float] {
+        var count = 0
+        try check(mf_context_plane(context, name, nil, &count))
+        var values = [Float](repeating: 0, count: count)
+        try check(mf_context_plane(context, name, &values, &count))
+        return values
+    }
+
+    private func check(_ status: mf_status) throws {
+        guard status != MF_OK else { return }
+        throw ModelError(String(cString: mf_context_error(context)))
+    }
+}

@@ -1,0 +1,163 @@
+import MetaformerEngine
+import MetaformerGraph
+
+/// A frame for the engine: pixels that somebody owns, described as GenICam does.
+public struct Frame: Sendable {
+    public enum Format: Sendable {
+        case mono8, mono16, rgb8, rgb16
+
+        var code: UInt32 {
+            switch self {
+            case .mono8: MF_PIXEL_MONO8.rawValue
+            case .mono16: MF_PIXEL_MONO16.rawValue
+            case .rgb8: MF_PIXEL_RGB8.rawValue
+            case .rgb16: MF_PIXEL_RGB16.rawValue
+            }
+        }
+        var bytesPerPixel: Int {
+            switch self {
+            case .mono8: 1
+            case .mono16: 2
+            case .rgb8: 3
+            case .rgb16: 6
+            }
+        }
+    }
+
+    public let width: Int
+    public let height: Int
+    public let format: Format
+    /// Rows from top to bottom, without padding; 16-bit samples in the machine's byte order.
+    public let bytes: [UInt8]
+
+    /// Throws where the bytes are not those of the size and format.
+    public init(width: Int, height: Int, format: Format, bytes: [UInt8]) throws {
+        guard width > 0, height > 0, bytes.count == width * height * format.bytesPerPixel else {
+            throw ModelError("\(bytes.count) bytes are no frame of \(width) x \(height) pixels")
+        }
+        self.width = width
+        self.height = height
+        self.format = format
+        self.bytes = bytes
+    }
+
+    /// Calls `body` with the engine's view of the frame.
+    func withImage<Result>(_ body: (UnsafePointer<mf_image>) throws -> Result) rethrows -> Result {
+        try bytes.withUnsafeBytes { pixels in
+            var image = view(of: pixels.baseAddress)
+            return try body(&image)
+        }
+    }
+
+    fileprivate func view(of pixels: UnsafeRawPointer?) -> mf_image {
+        mf_image(
+            struct_size: MemoryLayout<mf_image>.size, pixel_format: format.code, width: Int32(clamping: width),
+            height: Int32(clamping: height), row_stride: width * format.bytesPerPixel, data: pixels)
+    }
+}
+
+/// A model file in the engine: immutable, shared between threads.
+public final class Model: @unchecked Sendable {
+    let handle: OpaquePointer
+
+    /// Opens a file and checks all of it. Throws an `EngineError` that names the file and says what is wrong.
+    public init(path: String) throws {
+        var handle: OpaquePointer?
+        try EngineError.check { error in mf_model_open_file(path, nil, &handle, error) }
+        guard let handle else { throw ModelError("\(path): the engine gave no model") }
+        self.handle = handle
+    }
+
+    init(consuming handle: OpaquePointer) { self.handle = handle }
+
+    deinit { mf_model_release(handle) }
+
+    /// A value of the model's configuration.
+    public subscript(setting key: String) -> String? { mf_model_setting(handle, key).map { String(cString: $0) } }
+
+    /// Writes the model: beside its place, synced, renamed into it.
+    public func save(path: String) throws {
+        try EngineError.check { error in mf_model_save(handle, path, error) }
+    }
+
+    // MARK: Adaptation
+
+    public struct AdaptationOptions: Sendable {
+        /// 0: one for each core.
+        public var threads = 0
+        /// nil for the model's own in this and the next two.
+        public var epochs: Int?
+        public var batch: Int?
+        public var learningRate: Float?
+        public var seed: UInt64 = 0
+        /// Whether a mirrored product is still a good one.
+        public var flips = false
+        /// Random shifts of up to so many pixels of the model's input.
+        public var shift = 0
+        public var falseAlarmRate: Float = 0.01
+
+        public init() {}
+    }
+
+    /// A step of an adaptation: what is being done, how much of it is done, and the loss where there is one.
+    public struct AdaptationProgress: Sendable {
+        public let stage: String
+        public let done: Int
+        public let total: Int
+        public let loss: Float
+    }
+
+    /// Teaches a product from good frames (Eq. 6, and the 30 epochs of the paper's Section 4), and sets the threshold from
+    /// frames that were held out. `progress` returns whether to go on.
+    public func adapted(
+        to frames: [Frame], options: AdaptationOptions = AdaptationOptions(),
+        progress: (AdaptationProgress) -> Bool = { _ in true }
+    ) throws -> Model {
+        var settings = mf_adapt_options()
+        settings.struct_size = MemoryLayout<mf_adapt_options>.size
+        settings.threads = Int32(clamping: options.threads)
+        settings.epochs = Int32(clamping: options.epochs ?? 0)
+        settings.batch = Int32(clamping: options.batch ?? 0)
+        settings.learning_rate = options.learningRate ?? 0
+        settings.seed = options.seed
+        settings.flips = options.flips ? 1 : 0
+        settings.shift = Int32(clamping: options.shift)
+        settings.false_alarm_rate = options.falseAlarmRate
+        var adapted: OpaquePointer?
+        try withoutActuallyEscaping(progress) { progress in
+            // The engine calls back on this thread, before mf_adapt returns.
+            var report = progress
+            try withUnsafeMutablePointer(to: &report) { pointer in
+                settings.opaque = UnsafeMutableRawPointer(pointer)
+                settings.progress = { opaque, stage, done, total, loss in
+                    guard let opaque, let stage else { return 0 }
+                    let report = opaque.assumingMemoryBound(to: ((AdaptationProgress) -> Bool).self).pointee
+                    let step = AdaptationProgress(
+                        stage: String(cString: stage), done: done, total: total, loss: loss)
+                    return report(step) ? 0 : 1
+                }
+                try Model.withImages(frames) { images in
+                    try EngineError.check { error in
+                        mf_adapt(handle, images.baseAddress, images.count, &settings, &adapted, error)
+                    }
+                }
+            }
+        }
+        guard let adapted else { throw ModelError("the engine gave no model") }
+        return Model(consuming: adapted)
+    }
+
+    /// Calls `body` with the engine's view of all frames, whose bytes stay where they are meanwhile.
+    private static func withImages<Result>(
+        _ frames: [Frame], _ body: (UnsafeBufferPointer<mf_image>) throws -> Result
+    ) throws -> Result {
+        let pixels = frames.map { frame in
+            let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: frame.bytes.count, alignment: 16)
+            copy.copyBytes(from: frame.bytes)
+            return copy
+        }
+        defer { pixels.forEach { $0.deallocate() } }
+        let images = zip(frames, pixels).map { $0.view(of: UnsafeRawPointer($1.baseAddress)) }
+        return try images.withUnsafeBufferPointer(body)
+    }
+}

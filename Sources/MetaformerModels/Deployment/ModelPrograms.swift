@@ -1,0 +1,141 @@
+import MetaformerGraph
+
+/// Adam (Kingma and Ba, "Adam: a method for stochastic optimization", 2015).
+public struct Adam: Hashable, Sendable, Codable {
+    public var beta1: Float = 0.9
+    public var beta2: Float = 0.999
+    public var epsilon: Float = 1e-8
+
+    public init() {}
+}
+
+/// How accumulated gradients change parameters.
+public enum Optimizer: Hashable, Sendable, Codable {
+    case adam(Adam)
+    /// θ − rate · gradient: the single step of Eq. 6.
+    case gradientDescent
+}
+
+/// The programs of a model file: all that the engine needs to inspect with a model and to adapt it.
+///
+/// Variables are the parameters by their own names; the state of training has names of its own: the accumulated gradient
+/// of a parameter is "gradient/<name>", Adam's moments are "adam.mean/<name>" and "adam.square/<name>". State is not
+/// stored in files: it starts at zero.
+public struct ModelPrograms: Sendable {
+    public let inspect: Program
+    /// Image → response map; nil for the autoencoder alone.
+    public let prior: Program?
+    public let gradient: Program
+    public let update: Program
+    /// Every parameter of the model, those that stay frozen included.
+    public let parameters: [ParameterSpecification]
+
+    /// - Parameter microBatch: images that the gradient program takes at once; memory grows with it.
+    public init(
+        _ configuration: Metaformer.Configuration, map: AnomalyMap = AnomalyMap(), optimizer: Optimizer = .adam(Adam()),
+        microBatch: Int = 1
+    ) throws {
+        let model = Metaformer(configuration)
+        let trainable = try model.trainableParameters()
+        (inspect, parameters) = try ModelPrograms.inspect(model, map)
+        prior = try ModelPrograms.prior(model)
+        gradient = try ModelPrograms.gradient(model, trainable, microBatch)
+        update = try ModelPrograms.update(trainable, optimizer)
+    }
+
+    /// By their names in the file.
+    public var named: [(name: String, program: Program)] {
+        [("inspect", inspect), ("gradient", gradient), ("update", update)] + (prior.map { [("prior", $0)] } ?? [])
+    }
+
+    // MARK: Programs
+
+    /// Image [1, C, H, W] → reconstruction, anomaly map [1, 1, H, W], and the response map where there is a prior.
+    private static func inspect(_ model: Metaformer, _ map: AnomalyMap) throws -> (Program, [ParameterSpecification]) {
+        let graph = Graph()
+        let scope = Scope(graph)
+        let image = try graph.input("image", model.imageShape(1))
+        let response = model.configuration.mode == .autoencoder ? nil : try model.response(to: image, in: scope)
+        let reconstruction = try model.reconstruct(image, response: response, in: scope).image
+        var outputs = [("reconstruction", reconstruction), ("map", try map(reconstruction, image))]
+        if let response { outputs.append(("response", response)) }
+        return (try Program(graph: graph, outputs: outputs.map { (name: $0.0, tensor: $0.1) }), scope.parameters)
+    }
+
+    private static func prior(_ model: Metaformer) throws -> Program? {
+        guard model.configuration.mode != .autoencoder else { return nil }
+        let graph = Graph()
+        let image = try graph.input("image", model.imageShape(1))
+        return try Program(graph: graph, outputs: [("response", model.response(to: image, in: Scope(graph)))])
+    }
+
+    /// Images [B, C, H, W], their response maps and weights [B] → Σ weight · loss; its gradient is added to what stands
+    /// in "gradient/<name>".
+    private static func gradient(_ model: Metaformer, _ trainable: [ParameterSpecification], _ batch: Int) throws
+        -> Program
+    {
+        let graph = Graph()
+        let image = try graph.input("image", model.imageShape(batch))
+        let shape = model.imageShape(batch)
+        let hasPrior = model.configuration.mode != .autoencoder
+        let response = hasPrior ? try graph.input("response", [batch, 1, shape[2], shape[3]]) : nil
+        let weights = try graph.input("weight", [batch])
+        let reconstruction = try model.reconstruct(image, response: response, in: Scope(graph)).image
+        let loss = try model.configuration.loss(reconstruction, image, weights: weights)
+        let variables = try trainable.map { try graph.variable($0.name, $0.shape) }
+        let gradients = try MetaformerGraph.gradient(of: loss, withRespectTo: variables)
+        let updates = try zip(trainable, gradients).map { parameter, gradient in
+            let name = "gradient/\(parameter.name)"
+            return (name: name, tensor: try graph.variable(name, parameter.shape) + gradient)
+        }
+        return try Program(graph: graph, outputs: [("loss", loss)], updates: updates)
+    }
+
+    /// One step at "learning_rate" along the accumulated gradients, which are then zero again.
+    private static func update(_ trainable: [ParameterSpecification], _ optimizer: Optimizer) throws -> Program {
+        let graph = Graph()
+        let rate = try graph.input("learning_rate", .scalar)
+        var updates: [(name: String, tensor: Tensor)] = []
+        let step = try optimizer.makeStep(graph, &updates)
+        for parameter in trainable {
+            let gradientName = "gradient/\(parameter.name)"
+            let value = try graph.variable(parameter.name, parameter.shape)
+            let direction = try step(parameter, graph.variable(gradientName, parameter.shape), &updates)
+            updates.append((parameter.name, try value - rate * direction))
+            updates.append((gradientName, try graph.full(0, parameter.shape)))
+        }
+        return try Program(graph: graph, outputs: [], updates: updates)
+    }
+}
+
+extension Metaformer {
+    /// [batch, C, H, W] of the images that the model takes.
+    public func imageShape(_ batch: Int) -> Shape {
+        let size = configuration.autoencoder.imageSize
+        return [batch, configuration.autoencoder.channels, size, size]
+    }
+}
+
+extension Optimizer {
+    typealias Updates = [(name: String, tensor: Tensor)]
+    typealias Step = (ParameterSpecification, Tensor, inout Updates) throws -> Tensor
+
+    /// What turns a parameter's gradient into the direction of its step, and the updates of the optimiser's own state.
+    func makeStep(_ graph: Graph, _ updates: inout Updates) throws -> Step {
+        guard case .adam(let adam) = self else { return { _, gradient, _ in gradient } }
+        // 1 − βᵗ, the bias corrections, as averages of ones: state like any other, that starts at zero.
+        func average(_ name: String, _ beta: Float, _ value: Tensor, _ updates: inout Updates) throws -> Tensor {
+            let next = try beta * graph.variable(name, value.shape) + (1 - beta) * value
+            updates.append((name, next))
+            return next
+        }
+        let one = graph.constant(1)
+        let weight1 = try average("adam.weight1", adam.beta1, one, &updates)
+        let weight2 = try average("adam.weight2", adam.beta2, one, &updates)
+        return { parameter, gradient, updates in
+            let mean = try average("adam.mean/\(parameter.name)", adam.beta1, gradient, &updates)
+            let square = try average("adam.square/\(parameter.name)", adam.beta2, gradient * gradient, &updates)
+            return try (mean / weight1) / (sqrt(square / weight2) + adam.epsilon)
+        }
+    }
+}

@@ -1,0 +1,162 @@
+import ArgumentParser
+import Foundation
+import MetaformerData
+import MetaformerModels
+
+struct AdaptCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "adapt",
+        abstract: "Teaches a product from good pictures.",
+        discussion: """
+            Tunes a model on pictures of good products and sets its threshold from good pictures that were held out: a fifth of \
+            20 or more, by cross-validation where there are fewer. The result is a model file for inspect.
+            """
+    )
+
+    @Option(
+        help: ArgumentHelp(
+            "A model file, or scratch:A, scratch:A+P or scratch:A+P+T to start from random parameters.",
+            valueName: "file"))
+    var model: ModelSource
+
+    @Option(help: ArgumentHelp("The folder of good pictures.", valueName: "dir"), completion: .directory)
+    var good: String
+
+    @Option(help: ArgumentHelp("The model file to write.", valueName: "file"), completion: .file())
+    var output: String
+
+    @Option(help: ArgumentHelp("Use only so many of the pictures, drawn at random.", valueName: "k"))
+    var shots: Int?
+
+    @Option(help: ArgumentHelp("Passes over the pictures; the model's own where left out.", valueName: "n"))
+    var epochs: Int?
+
+    @Option(help: ArgumentHelp("Pictures a step; the model's own where left out.", valueName: "n"))
+    var batch: Int?
+
+    @Option(help: ArgumentHelp("Rate of learning; the model's own where left out.", valueName: "x"))
+    var learningRate: Float?
+
+    @Flag(help: "A mirrored product is still a good one: show it mirrored as well.")
+    var flips = false
+
+    @Option(
+        help: ArgumentHelp("Show the pictures shifted by up to so many pixels of the model's input.", valueName: "n"))
+    var shift = 0
+
+    @Option(help: ArgumentHelp("The share of good products that the threshold may reject.", valueName: "x"))
+    var falseAlarmRate: Float = 0.01
+
+    @Option(help: ArgumentHelp("A text file that names the pictures to teach from, one a line.", valueName: "file"))
+    var trainList: String?
+
+    @OptionGroup var common: CommonOptions
+
+    private struct Result: Encodable {
+        let model: String
+        let images: Int
+        let threshold: Double?
+        let thresholdRule: String?
+        let thresholdFrom: String?
+        let falseAlarmRate: Double
+        let seconds: Double
+    }
+
+    func validate() throws {
+        try CommonOptions.requirePath(good, named: "--good")
+        try CommonOptions.requirePath(output, named: "--output")
+        if let shots, shots < 1 { throw ValidationError("--shots is \(shots); give at least 1.") }
+        if let epochs, !(1...1_000_000).contains(epochs) {
+            throw ValidationError("--epochs is \(epochs); give 1 to 1000000.")
+        }
+        if let batch, !(1...1_000_000).contains(batch) {
+            throw ValidationError("--batch is \(batch); give 1 to 1000000.")
+        }
+        if let learningRate, !(learningRate > 0 && learningRate < 1) {
+            throw ValidationError("--learning-rate is \(learningRate); give a number between 0 and 1.")
+        }
+        if shift < 0 { throw ValidationError("--shift is \(shift); give 0 or more.") }
+        guard falseAlarmRate > 0, falseAlarmRate <= 0.5 else {
+            throw ValidationError("--false-alarm-rate is \(falseAlarmRate); give a number above 0, at most 0.5.")
+        }
+    }
+
+    func run() throws {
+        let clock = ContinuousClock()
+        let start = clock.now
+        try requireFolder(of: output)
+        var selection = try ImageSelection.good(in: good, trainingList: trainList)
+        if let shots { selection = try selection.shots(shots, seed: common.seed) }
+        let frames = try read(selection)
+        let isGrey = frames.allSatisfy { $0.format == .mono8 || $0.format == .mono16 }
+        let model = try model.open(channels: isGrey ? 1 : 3, seed: common.seed)
+        let adapted = try adapt(model, to: frames)
+        try adapted.save(path: output)
+        let elapsed = (clock.now - start) / .seconds(1)
+
+        let threshold = adapted[setting: "threshold"].flatMap(Double.init)
+        if common.json {
+            try common.printJSON(
+                Result(
+                    model: output, images: frames.count, threshold: threshold,
+                    thresholdRule: adapted[setting: "threshold.rule"],
+                    thresholdFrom: adapted[setting: "threshold.from"],
+                    falseAlarmRate: Double(falseAlarmRate), seconds: elapsed))
+        }
+        common.remark(
+            "\(output): taught from \(frames.count) good picture\(frames.count == 1 ? "" : "s") in "
+                + "\(elapsed.formatted(.number.precision(.fractionLength(1)))) s")
+        if let threshold {
+            common.remark(
+                "threshold \(threshold.formatted(.number.precision(.significantDigits(4)))), from "
+                    + "\(adapted[setting: "threshold.from"] ?? "good images"), for \(falseAlarmRate * 100) % false alarms"
+                    + (adapted[setting: "threshold.rule"] == "extrapolated"
+                        ? " (extrapolated: too few images to count)" : ""))
+        }
+    }
+
+    private func read(_ selection: ImageSelection) throws -> [Frame] {
+        let progress = ProgressBar(total: selection.items.count, label: "reading", quiet: common.quiet || common.json)
+        defer { progress.finish() }
+        return try selection.items.map { item in
+            defer { progress.advance() }
+            return try Frame(MetaformerData.Image(contentsOf: item.url), of: item.url.relativePath)
+        }
+    }
+
+    private func adapt(_ model: Model, to frames: [Frame]) throws -> Model {
+        var options = Model.AdaptationOptions()
+        options.threads = common.threads
+        options.epochs = epochs
+        options.batch = batch
+        options.learningRate = learningRate
+        options.seed = common.seed
+        options.flips = flips
+        options.shift = shift
+        options.falseAlarmRate = falseAlarmRate
+        var progress: (stage: String, bar: ProgressBar)?
+        defer { progress?.bar.finish() }
+        return try model.adapted(to: frames, options: options) { step in
+            if progress?.stage != step.stage {
+                progress?.bar.finish()
+                progress = (
+                    step.stage, ProgressBar(total: step.total, label: step.stage, quiet: common.quiet || common.json)
+                )
+            }
+            progress?.bar.advance()
+            return true
+        }
+    }
+}
+
+/// Refuses an output whose folder is not there, before any work is done for it.
+func requireFolder(of path: String) throws {
+    let folder = URL(fileURLWithPath: path).deletingLastPathComponent()
+    var isDirectory: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: folder.path, isDirectory: &isDirectory), isDirectory.boolValue else {
+        throw CommandError("\(path): there is no folder \(folder.relativePath) to write it to; make it first")
+    }
+    if FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory), isDirectory.boolValue {
+        throw CommandError("\(path): is a folder; name a file to write")
+    }
+}

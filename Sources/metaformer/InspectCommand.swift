@@ -1,0 +1,145 @@
+import ArgumentParser
+import Foundation
+import MetaformerData
+import MetaformerModels
+
+struct InspectCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "inspect",
+        abstract: "Inspects pictures with a taught model.",
+        discussion: """
+            Writes for each picture an overlay of what was found (PNG) and the anomaly map at the picture's own size (float \
+            TIFF), and for all of them results.csv and results.json: score, threshold, verdict, defect boxes. Of a folder laid \
+            out as a data set, the pictures for testing are taken. Exits with 0 whatever the verdicts.
+            """
+    )
+
+    @Option(help: ArgumentHelp("The model file that adapt wrote.", valueName: "file"), completion: .file())
+    var model: String
+
+    @Argument(help: ArgumentHelp("Pictures, or folders of them.", valueName: "image-or-dir"), completion: .file())
+    var paths: [String]
+
+    @Option(
+        help: ArgumentHelp(
+            "The folder to write: made, or empty, or of an earlier inspection, which is replaced.", valueName: "dir"),
+        completion: .directory)
+    var output: String
+
+    @Option(help: ArgumentHelp("Compare scores with this instead of the model's threshold.", valueName: "x"))
+    var threshold: Float?
+
+    @Option(
+        help: ArgumentHelp(
+            "A text file of pictures that were taught from, one a line: they are left out.", valueName: "file"))
+    var trainList: String?
+
+    @OptionGroup var common: CommonOptions
+
+    func validate() throws {
+        try CommonOptions.requirePath(model, named: "--model")
+        try CommonOptions.requirePath(output, named: "--output")
+        for path in paths { try CommonOptions.requirePath(path, named: "<image-or-dir>") }
+        if let threshold, !threshold.isFinite {
+            throw ValidationError("--threshold is \(threshold); give a finite number.")
+        }
+    }
+
+    func run() throws {
+        let selection = try ImageSelection.inspected(paths, trainingList: trainList)
+        let model = try Model(path: model)
+        let inspector = try Inspector(model, threads: common.threads)
+        if let threshold { try inspector.setThreshold(threshold) }
+        let folder = try OutputFolder(path: output, mark: InspectionResults.jsonName)
+        let progress = ProgressBar(
+            total: selection.items.count, label: "inspecting", quiet: common.quiet || common.json)
+        defer { progress.finish() }
+        var results = InspectionResults(model: self.model)
+        for item in selection.items {
+            let image = try MetaformerData.Image(contentsOf: item.url)
+            let inspection = try inspector.inspect(Frame(image, of: item.url.relativePath), wantsMap: true)
+            try folder.makeFolder(of: item.name)
+            let stem = folder.url.appendingPathComponent(item.name).deletingPathExtension().path
+            let boxes = inspection.regions.map { HeatMap.Box(x: $0.x, y: $0.y, width: $0.width, height: $0.height) }
+            let overlay = HeatMap.overlay(on: image, map: inspection.map, threshold: inspection.threshold, boxes: boxes)
+            try overlay.write(png: URL(fileURLWithPath: stem + ".overlay.png"))
+            try FloatMap(width: image.width, height: image.height, values: inspection.map)
+                .write(tiff: URL(fileURLWithPath: stem + ".map.tif"))
+            results.add(item, inspection)
+            progress.advance()
+        }
+        progress.finish()
+        try results.write(to: folder.url)
+        try folder.commit()
+        if common.json { try common.printJSON(results) }
+        common.remark(results.summary(output: output))
+    }
+}
+
+/// The results of an inspection, as results.csv and results.json hold them.
+struct InspectionResults: Encodable {
+    static let jsonName = "results.json"
+    static let csvName = "results.csv"
+
+    struct Row: Encodable {
+        let image: String
+        let label: String
+        let score: Float
+        let threshold: Float
+        let verdict: String
+        let regions: [Inspection.Region]
+        let milliseconds: Double
+    }
+
+    let model: String
+    private(set) var images: [Row] = []
+
+    init(model: String) { self.model = model }
+
+    mutating func add(_ item: ImageSelection.Item, _ inspection: Inspection) {
+        images.append(
+            Row(
+                image: item.name, label: item.label.name, score: inspection.score, threshold: inspection.threshold,
+                verdict: inspection.isAnomalous ? "defective" : "good", regions: inspection.regions,
+                milliseconds: inspection.seconds * 1000))
+    }
+
+    func write(to folder: URL) throws {
+        var text = "image,label,score,threshold,verdict,regions,worst_x,worst_y,worst_width,worst_height,milliseconds\n"
+        for row in images {
+            let worst = row.regions.first
+            let box = worst.map { ["\($0.x)", "\($0.y)", "\($0.width)", "\($0.height)"] } ?? ["", "", "", ""]
+            let fields = [
+                quoted(row.image), quoted(row.label), "\(row.score)", "\(row.threshold)", row.verdict,
+                "\(row.regions.count)",
+            ]
+            let time = (row.milliseconds * 100).rounded() / 100
+            text += (fields + box + ["\(time)"]).joined(separator: ",") + "\n"
+        }
+        try AtomicFile.write(Data(text.utf8), to: folder.appendingPathComponent(InspectionResults.csvName))
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        // A model that was never taught has no threshold: nothing is above infinity.
+        encoder.nonConformingFloatEncodingStrategy = .convertToString(
+            positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+        try AtomicFile.write(encoder.encode(self), to: folder.appendingPathComponent(InspectionResults.jsonName))
+    }
+
+    /// A field of CSV (RFC 4180).
+    private func quoted(_ text: String) -> String {
+        guard text.contains(where: { ",\"\n\r".contains($0) }) else { return text }
+        return "\"" + text.replacingOccurrences(of: "\"", with: "\"\"") + "\""
+    }
+
+    func summary(output: String) -> String {
+        let defective = images.filter { $0.verdict == "defective" }
+        var lines = ["\(images.count) pictures: \(images.count - defective.count) good, \(defective.count) defective"]
+        let labelled = images.filter { $0.label != Label.unlabelled.name }
+        if !labelled.isEmpty {
+            let right = labelled.count { ($0.label == Label.good.name) == ($0.verdict == "good") }
+            lines.append("\(right) of \(labelled.count) verdicts agree with the labels")
+        }
+        lines.append("\(output): results.csv, results.json, an overlay and a map for each picture")
+        return lines.joined(separator: "\n")
+    }
+}

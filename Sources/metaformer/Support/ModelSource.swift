@@ -1,0 +1,41 @@
+import ArgumentParser
+import Foundation
+import MetaformerGraph
+import MetaformerModels
+
+/// Where a model comes from: a file, or "scratch:" and a configuration, which has learned nothing yet.
+enum ModelSource: ExpressibleByArgument, Equatable {
+    case file(String)
+    case scratch(Metaformer.Mode)
+
+    static let scratchPrefix = "scratch:"
+
+    init?(argument: String) {
+        guard argument.hasPrefix(ModelSource.scratchPrefix) else {
+            self = .file(argument)
+            return
+        }
+        guard let mode = Metaformer.Mode(rawValue: String(argument.dropFirst(ModelSource.scratchPrefix.count))) else {
+            return nil
+        }
+        self = .scratch(mode)
+    }
+
+    /// The contents of the file; of one from scratch, with `channels` and parameters drawn from `seed`.
+    func contents(channels: Int, seed: UInt64) throws -> TensorFile {
+        switch self {
+        case .file(let path): try TensorFile(path: path)
+        case .scratch(let mode):
+            try ModelDescription(mode: mode, channels: channels, origin: "scratch, seed \(seed)").file(seed: seed)
+        }
+    }
+
+    /// Opens the model; see `contents`.
+    func open(channels: Int, seed: UInt64) throws -> Model {
+        if case .file(let path) = self { return try Model(path: path) }
+        let temporary = FileManager.default.temporaryDirectory.appendingPathComponent("metaformer-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: temporary) }
+        try contents(channels: channels, seed: seed).write(path: temporary.path)
+        return try Model(path: temporary.path)
+    }
+}
