@@ -201,13 +201,13 @@ private func near(_ a: Double, _ b: Double, _ tolerance: Double = 1e-9) -> Bool 
     func golden(number: Int) throws {
         let golden = Golden.similarities[number]
         let (a, b) = images(number, count: golden.width * golden.height * golden.channels)
-        let measured = try StructuralSimilarity(
+        let measured = try ImageSimilarity(
             a, b, width: golden.width, height: golden.height, channels: golden.channels)
         #expect(near(measured.mean, golden.mean, 1e-8))
         for (place, value) in zip(golden.places, golden.values) {
             #expect(near(Double(measured.maps[place[2]][place[1], place[0]]), value, 1e-6))
         }
-        let one = try StructuralSimilarity(
+        let one = try ImageSimilarity(
             a, b, width: golden.width, height: golden.height, channels: golden.channels, threads: 1)
         #expect(one == measured)
     }
@@ -215,17 +215,17 @@ private func near(_ a: Double, _ b: Double, _ tolerance: Double = 1e-9) -> Bool 
     @Test("An image is like itself; what is no pair is refused")
     func edges() throws {
         let image = mix(1, 15 * 12)
-        #expect(near(try StructuralSimilarity(image, image, width: 15, height: 12, channels: 1).mean, 1, 1e-12))
+        #expect(near(try ImageSimilarity(image, image, width: 15, height: 12, channels: 1).mean, 1, 1e-12))
         #expect(throws: MetricError.self) {
-            try StructuralSimilarity(image, image, width: 18, height: 10, channels: 1)
+            try ImageSimilarity(image, image, width: 18, height: 10, channels: 1)
         }
         #expect(throws: MetricError.self) {
-            try StructuralSimilarity(image, mix(1, 8), width: 15, height: 12, channels: 1)
+            try ImageSimilarity(image, mix(1, 8), width: 15, height: 12, channels: 1)
         }
         var broken = image
         broken[179] = .nan
         #expect(throws: MetricError.self) {
-            try StructuralSimilarity(image, broken, width: 15, height: 12, channels: 1)
+            try ImageSimilarity(image, broken, width: 15, height: 12, channels: 1)
         }
     }
 }

@@ -3,7 +3,7 @@ import MetaformerEngine
 
 /// Structural similarity of two images (Wang et al. 2004): an 11x11 Gaussian window with sigma 1.5, K = (0.01, 0.03), one
 /// channel at a time, inside the image.
-public struct StructuralSimilarity: Sendable, Equatable {
+public struct ImageSimilarity: Sendable, Equatable {
     /// The mean over all windows and channels, at most 1.
     public let mean: Double
     /// A map a channel, 10 pixels narrower and lower than the images; value (x, y) is that of the window with this corner.
