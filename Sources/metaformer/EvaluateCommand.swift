@@ -42,6 +42,9 @@ struct EvaluateCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Passes over the pictures; the model's own where left out.", valueName: "n"))
     var epochs: Int?
 
+    @Option(help: ArgumentHelp("Pictures a step; the model's own where left out.", valueName: "n"))
+    var batch: Int?
+
     @Option(help: ArgumentHelp("Rate of learning; the model's own where left out.", valueName: "x"))
     var learningRate: Float?
 
@@ -69,6 +72,9 @@ struct EvaluateCommand: ParsableCommand {
         guard (1...1000).contains(seeds) else { throw ValidationError("--seeds is \(seeds); give 1 to 1000.") }
         if let epochs, !(1...1_000_000).contains(epochs) {
             throw ValidationError("--epochs is \(epochs); give 1 to 1000000.")
+        }
+        if let batch, !(1...1_000_000).contains(batch) {
+            throw ValidationError("--batch is \(batch); give 1 to 1000000.")
         }
         if let learningRate, !(learningRate > 0 && learningRate < 1) {
             throw ValidationError("--learning-rate is \(learningRate); give a number between 0 and 1.")
@@ -121,6 +127,7 @@ struct EvaluateCommand: ParsableCommand {
         return candidates.map { candidate in
             var candidate = candidate
             candidate.epochs = epochs
+            candidate.batch = batch ?? candidate.batch
             candidate.learningRate = learningRate ?? candidate.learningRate
             return candidate
         }

@@ -45,8 +45,8 @@ struct Chart {
         while step * 10 <= span / 3 { step *= 10 }
         step = [5.0, 2, 1].map { $0 * step }.first { span / $0 >= 3 } ?? step
         let digits = step >= 1 ? 0 : step >= 0.1 ? 1 : step >= 0.01 ? 2 : step >= 0.001 ? 3 : 4
-        let first = (range.lowerBound / step).rounded(.up)
-        let count = Int(((range.upperBound / step).rounded(.down) - first)) + 1
+        let first = (range.lowerBound / step - 1e-6).rounded(.up)
+        let count = Int((range.upperBound / step + 1e-6).rounded(.down) - first) + 1
         return (0..<max(0, min(count, 20))).map { i in
             let at = (first + Double(i)) * step
             return (at, fixed(at, digits))
@@ -79,12 +79,12 @@ struct Chart {
         let (x0, x1) = (Chart.left, Chart.width - Chart.right)
         let (y0, y1) = (Chart.height - Chart.bottom, Chart.top)
         var parts: [String] = []
-        for tick in yTicks where yRange.contains(tick.at) {
+        for tick in yTicks {
             let at = place(y(tick.at))
             parts.append("<line class=\"grid\" x1=\"\(x0)\" x2=\"\(x1)\" y1=\"\(at)\" y2=\"\(at)\"/>")
             parts.append("<text class=\"tick end\" x=\"\(x0 - 6)\" y=\"\(place(y(tick.at) + 4))\">\(tick.text)</text>")
         }
-        for tick in xTicks where xRange.contains(tick.at) {
+        for tick in xTicks {
             let at = place(x(tick.at))
             parts.append("<line class=\"axis\" x1=\"\(at)\" x2=\"\(at)\" y1=\"\(y0)\" y2=\"\(y0 + 4)\"/>")
             parts.append("<text class=\"tick middle\" x=\"\(at)\" y=\"\(y0 + 17)\">\(tick.text)</text>")

@@ -11,13 +11,15 @@ enum Charts {
             xRange: -0.3...(Double(summary.shots.count - 1) + 0.3),
             xTicks: summary.shots.enumerated().map { (Double($0.offset), $0.element.description) })
         var told: [String] = []
-        for method in summary.methods {
+        for (index, method) in summary.methods.enumerated() {
+            // Side by side, so that error bars do not hide each other.
+            let shift = 0.06 * (Double(index) - Double(summary.methods.count - 1) / 2)
             var line = Chart.Series(name: method, points: [], hasMarkers: true)
             for shots in summary.shots {
                 guard let value = summary.statistic(.auroc, method: method, shots: shots), let at = places[shots] else {
                     continue
                 }
-                line.points.append((at, value.mean))
+                line.points.append((at + shift, value.mean))
                 line.deviations.append(value.deviation ?? 0)
                 low = min(low, value.mean - (value.deviation ?? 0))
                 told.append("\(method), \(shots) shots: \(value.text())")

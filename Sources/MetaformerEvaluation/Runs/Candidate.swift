@@ -16,6 +16,7 @@ public struct Candidate: Sendable {
     public let origin: String
     /// Overrides of the model's own settings.
     public var epochs: Int?
+    public var batch: Int?
     public var learningRate: Float?
 
     /// A model file, named as its configuration is unless told otherwise.
@@ -46,6 +47,7 @@ public struct Candidate: Sendable {
         description.architecture.loss.weight = 0
         description.map.kind = .squaredError
         description.learningRate = 2e-4
+        description.batch = 16
         return description
     }
 
@@ -56,6 +58,7 @@ public struct Candidate: Sendable {
         description.architecture.loss.weight = 1000
         description.map.kind = .dissimilarity
         description.learningRate = 2e-4
+        description.batch = 16
         return description
     }
 
@@ -72,5 +75,5 @@ public struct Candidate: Sendable {
     }
 
     /// All that the result of teaching depends on, for a digest.
-    var identity: String { "\(name)|\(origin)|\(epochs ?? 0)|\(learningRate ?? 0)" }
+    var identity: String { "\(name)|\(origin)|\(epochs ?? 0)|\(batch ?? 0)|\(learningRate ?? 0)" }
 }

@@ -134,6 +134,7 @@ public struct EvaluationRun {
         var options = Model.AdaptationOptions()
         options.threads = plan.threads
         options.epochs = candidate.epochs
+        options.batch = candidate.batch
         options.learningRate = candidate.learningRate
         options.seed = unit.seed
         options.flips = plan.flips
