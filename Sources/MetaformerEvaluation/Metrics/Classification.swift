@@ -11,6 +11,13 @@ public struct Classification: Sendable, Equatable, Codable {
     /// The highest threshold that reaches it; scores at or above it count as defective.
     public let bestThreshold: Float
 
+    init(auroc: Double, averagePrecision: Double, bestF1: Double, bestThreshold: Float) {
+        self.auroc = auroc
+        self.averagePrecision = averagePrecision
+        self.bestF1 = bestF1
+        self.bestThreshold = bestThreshold
+    }
+
     /// Measures scores.
     ///
     /// - Parameter isDefective: what is known of each score's image.
@@ -24,9 +31,8 @@ public struct Classification: Sendable, Equatable, Codable {
         try MetricError.check { error in
             mf_classify(scores, isDefective.map { $0 ? 1 : 0 }, scores.count, nil, &result, error)
         }
-        auroc = result.auroc
-        averagePrecision = result.average_precision
-        bestF1 = result.best_f1
-        bestThreshold = result.best_threshold
+        self.init(
+            auroc: result.auroc, averagePrecision: result.average_precision, bestF1: result.best_f1,
+            bestThreshold: result.best_threshold)
     }
 }

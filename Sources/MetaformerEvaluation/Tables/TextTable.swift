@@ -55,7 +55,8 @@ extension Summary {
     /// The table of a terminal, within 80 columns.
     public var text: String {
         var table = TextTable(
-            names: 3, header: ["category", "method", "shots", "AUROC", "±", "AP", "F1", "pixels", "PRO", "ms"])
+            names: 3, header: ["category", "method", "shots", "AUROC", "±", "AP", "F1", "pixels", "PRO", "ms"],
+            nameWidth: 11)
         for (category, method, shots) in rows {
             let figure = { (figure: Figure) in
                 statistic(figure, method: method, shots: shots, category: category)
