@@ -37,6 +37,7 @@ let package = Package(
             cSettings: [.unsafeFlags(["-std=c17", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion"])],
             linkerSettings: [.linkedLibrary("png"), .linkedLibrary("jpeg"), .linkedLibrary("tiff")]
         ),
+        .systemLibrary(name: "COpenBLAS", path: "CSources/COpenBLAS"),
         // Swift
         .target(name: "MetaformerGraph", dependencies: ["MetaformerEngine"]),
         .target(name: "MetaformerModels", dependencies: ["MetaformerGraph"]),
@@ -56,9 +57,12 @@ let package = Package(
             ]
         ),
         // Tests
+        .executableTarget(
+            name: "allocation-probe", dependencies: ["MetaformerEngine"], path: "Tests/hosts/AllocationProbe",
+            cSettings: [.unsafeFlags(["-std=c17", "-Wall", "-Wextra", "-Wpedantic"])]),
         .testTarget(name: "MetaformerGraphTests", dependencies: ["MetaformerGraph"]),
-        .testTarget(name: "MetaformerEngineTests", dependencies: ["MetaformerEngine", "MetaformerGraph"]),
-        .testTarget(name: "MetaformerModelsTests", dependencies: ["MetaformerModels"]),
+        .testTarget(name: "MetaformerEngineTests", dependencies: ["MetaformerEngine", "MetaformerGraph", "COpenBLAS"]),
+        .testTarget(name: "MetaformerModelsTests", dependencies: ["MetaformerModels", "allocation-probe"]),
         .testTarget(name: "MetaformerDataTests", dependencies: ["MetaformerData"]),
         .testTarget(
             name: "MetaformerEvaluationTests",

@@ -147,8 +147,9 @@ typedef struct mf_image {
     size_t struct_size;
     uint32_t pixel_format; /**< an mf_pixel_format */
     int32_t width, height; /**< pixels */
-    ptrdiff_t row_stride;  /**< bytes from a row to the next; negative for a frame stored bottom-up, data then being its top row */
-    const void *data;      /**< the first pixel of the top row */
+    /** Bytes from a row to the next; negative for a frame that is stored bottom-up. */
+    ptrdiff_t row_stride;
+    const void *data; /**< the first pixel of the top row */
 } mf_image;
 
 /** A region of interest as one byte a pixel of the frame: 0 is ignored, all else is inspected. */
@@ -232,16 +233,16 @@ typedef int (*mf_progress)(void *opaque, const char *stage, size_t done, size_t 
 
 typedef struct mf_adapt_options {
     size_t struct_size;
-    int32_t threads;          /**< as in mf_context_options */
-    int32_t epochs;           /**< passes over the frames; 0 for the model's own (30 in the paper) */
-    int32_t batch;            /**< frames a step; 0 for the model's own (64 in the paper) */
-    float learning_rate;      /**< 0 for the model's own (1e-4 in the paper) */
-    uint64_t seed;            /**< of shuffling, shifts and flips */
-    int32_t flips;            /**< 1 where a mirrored product is still a good one */
-    int32_t shift;            /**< random shifts of up to so many pixels of the model's input */
-    float false_alarm_rate;   /**< for the threshold, in (0, 0.5]; 0 for 0.01 */
-    mf_progress progress;     /**< NULL, or called from the calling thread between steps */
-    void *opaque;             /**< handed to progress */
+    int32_t threads;        /**< as in mf_context_options */
+    int32_t epochs;         /**< passes over the frames; 0 for the model's own (30 in the paper) */
+    int32_t batch;          /**< frames a step; 0 for the model's own (64 in the paper) */
+    float learning_rate;    /**< 0 for the model's own (1e-4 in the paper) */
+    uint64_t seed;          /**< of shuffling, shifts and flips */
+    int32_t flips;          /**< 1 where a mirrored product is still a good one */
+    int32_t shift;          /**< random shifts of up to so many pixels of the model's input */
+    float false_alarm_rate; /**< for the threshold, in (0, 0.5]; 0 for 0.01 */
+    mf_progress progress;   /**< NULL, or called from the calling thread between steps */
+    void *opaque;           /**< handed to progress */
 } mf_adapt_options;
 
 /**

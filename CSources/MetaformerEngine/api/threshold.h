@@ -5,7 +5,7 @@
 
 /* How a threshold came about. */
 typedef enum mf_threshold_rule {
-    MF_THRESHOLD_CONFORMAL,   /* an order statistic of held-out scores: the stated rate holds whatever their distribution */
+    MF_THRESHOLD_CONFORMAL, /* an order statistic of held-out scores: the stated rate holds whatever their distribution */
     MF_THRESHOLD_EXTRAPOLATED /* too few scores for that: a prediction bound of their logarithms, taken as normal */
 } mf_threshold_rule;
 
