@@ -17,6 +17,7 @@ let package = Package(
         .library(name: "MetaformerGraph", targets: ["MetaformerGraph"]),
         .library(name: "MetaformerModels", targets: ["MetaformerModels"]),
         .library(name: "MetaformerData", targets: ["MetaformerData"]),
+        .library(name: "MetaformerEvaluation", targets: ["MetaformerEvaluation"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
@@ -46,10 +47,12 @@ let package = Package(
             // Pixels are worked on in loops: without the optimiser the tests would wait for minutes.
             swiftSettings: [.unsafeFlags(["-O"], .when(configuration: .debug))]
         ),
+        .target(
+            name: "MetaformerEvaluation", dependencies: ["MetaformerEngine", "MetaformerModels", "MetaformerData"]),
         .executableTarget(
             name: "metaformer",
             dependencies: [
-                "MetaformerModels", "MetaformerData",
+                "MetaformerModels", "MetaformerData", "MetaformerEvaluation",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
@@ -61,6 +64,12 @@ let package = Package(
         .testTarget(name: "MetaformerEngineTests", dependencies: ["MetaformerEngine", "MetaformerGraph", "COpenBLAS"]),
         .testTarget(name: "MetaformerModelsTests", dependencies: ["MetaformerModels", "allocation-probe"]),
         .testTarget(name: "MetaformerDataTests", dependencies: ["MetaformerData"]),
+        .testTarget(
+            name: "MetaformerEvaluationTests",
+            dependencies: ["MetaformerEvaluation", "MetaformerEngine"],
+            // References are loops over pixels.
+            swiftSettings: [.unsafeFlags(["-O"], .when(configuration: .debug))]
+        ),
         .testTarget(
             name: "CommandLineTests",
             dependencies: [
