@@ -32,7 +32,7 @@ import Testing
 
     @Test("Help is as it was agreed", arguments: commands)
     func help(command: Command) throws {
-        let text = Metaformer.helpMessage(for: command.type, includeHidden: false, columns: 80) + "\n"
+        let text = MetaformerCommand.helpMessage(for: command.type, includeHidden: false, columns: 80) + "\n"
         let file = SnapshotTests.goldenFolder.appendingPathComponent(command.fileName)
         if SnapshotTests.isUpdating {
             try FileManager.default.createDirectory(
@@ -51,7 +51,7 @@ import Testing
 
     @Test("Every command takes the common options", arguments: commands.filter { !$0.isGroup })
     func commonOptions(command: Command) {
-        let text = Metaformer.helpMessage(for: command.type, includeHidden: false, columns: 80)
+        let text = MetaformerCommand.helpMessage(for: command.type, includeHidden: false, columns: 80)
         for option in ["--threads <n>", "--seed <n>", "--json", "--quiet"] {
             #expect(text.contains(option), "\(option)")
         }
@@ -59,7 +59,7 @@ import Testing
 
     @Test("Help fits a terminal", arguments: commands)
     func width(command: Command) {
-        let text = Metaformer.helpMessage(for: command.type, includeHidden: false, columns: 80)
+        let text = MetaformerCommand.helpMessage(for: command.type, includeHidden: false, columns: 80)
         // The parser never breaks the line of usage.
         let lines = text.split(separator: "\n").filter { !$0.hasPrefix("USAGE: ") }
         #expect(lines.allSatisfy { $0.count <= 80 })
