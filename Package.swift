@@ -17,6 +17,7 @@ let package = Package(
         .library(name: "MetaformerGraph", targets: ["MetaformerGraph"]),
         .library(name: "MetaformerModels", targets: ["MetaformerModels"]),
         .library(name: "MetaformerData", targets: ["MetaformerData"]),
+        .library(name: "MetaformerTraining", targets: ["MetaformerTraining"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
@@ -45,10 +46,16 @@ let package = Package(
             // Pixels are worked on in loops: without the optimiser the tests would wait for minutes.
             swiftSettings: [.unsafeFlags(["-O"], .when(configuration: .debug))]
         ),
+        .target(
+            name: "MetaformerTraining",
+            dependencies: ["MetaformerModels", "MetaformerData"],
+            // Vectors of all parameters are worked on in loops.
+            swiftSettings: [.unsafeFlags(["-O"], .when(configuration: .debug))]
+        ),
         .executableTarget(
             name: "metaformer",
             dependencies: [
-                "MetaformerModels", "MetaformerData",
+                "MetaformerModels", "MetaformerData", "MetaformerTraining",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
@@ -57,6 +64,7 @@ let package = Package(
         .testTarget(name: "MetaformerEngineTests", dependencies: ["MetaformerEngine", "MetaformerGraph"]),
         .testTarget(name: "MetaformerModelsTests", dependencies: ["MetaformerModels"]),
         .testTarget(name: "MetaformerDataTests", dependencies: ["MetaformerData"]),
+        .testTarget(name: "MetaformerTrainingTests", dependencies: ["MetaformerTraining"]),
         .testTarget(
             name: "CommandLineTests",
             dependencies: [
