@@ -106,23 +106,25 @@ public struct Transformer: Hashable, Sendable {
 
     private func encode(_ source: Tensor, in scope: Scope) throws -> Tensor {
         var x = source
-        for index in 0..<configuration.encoderLayers {
-            let layer = scope[index]
-            x = try layer["norm1"].layerNormalization(x + attend(x, to: x, in: layer["attention"]))
-            x = try layer["norm2"].layerNormalization(x + feedForward(x, in: layer["feedforward"]))
-        }
+        for index in 0..<configuration.encoderLayers { x = try encoderLayer(x, in: scope[index]) }
         return try scope["norm"].layerNormalization(x)
     }
 
     private func decode(_ target: Tensor, memory: Tensor, in scope: Scope) throws -> Tensor {
         var x = target
-        for index in 0..<configuration.decoderLayers {
-            let layer = scope[index]
-            x = try layer["norm1"].layerNormalization(x + attend(x, to: x, in: layer["attention"]))
-            x = try layer["norm2"].layerNormalization(x + attend(x, to: memory, in: layer["cross"]))
-            x = try layer["norm3"].layerNormalization(x + feedForward(x, in: layer["feedforward"]))
-        }
+        for index in 0..<configuration.decoderLayers { x = try decoderLayer(x, memory: memory, in: scope[index]) }
         return try scope["norm"].layerNormalization(x)
+    }
+
+    func encoderLayer(_ x: Tensor, in scope: Scope) throws -> Tensor {
+        let x = try scope["norm1"].layerNormalization(x + attend(x, to: x, in: scope["attention"]))
+        return try scope["norm2"].layerNormalization(x + feedForward(x, in: scope["feedforward"]))
+    }
+
+    func decoderLayer(_ x: Tensor, memory: Tensor, in scope: Scope) throws -> Tensor {
+        var x = try scope["norm1"].layerNormalization(x + attend(x, to: x, in: scope["attention"]))
+        x = try scope["norm2"].layerNormalization(x + attend(x, to: memory, in: scope["cross"]))
+        return try scope["norm3"].layerNormalization(x + feedForward(x, in: scope["feedforward"]))
     }
 
     private func feedForward(_ x: Tensor, in scope: Scope) throws -> Tensor {

@@ -139,12 +139,12 @@ private struct ModelBench {
 
     func measureTrainingStep(batch: Int, runs: Int) throws -> BenchCommand.Measurement {
         guard let gradient = runners["program/gradient"], let update = runners["program/update"],
-            let image = gradient.slot(named: "image"), let weights = gradient.buffer("weight"),
+            let weights = gradient.buffer("weight"),
             let rate = update.buffer("learning_rate")
         else { throw CommandError("the model has no programs to train it") }
         weights.fill(1 / Float(batch))
         rate.fill(1e-4)
-        let micro = image.dimensions[0]
+        let micro = weights.count
         return try measure(
             "training step, \(batch) pictures", [(gradient, (batch + micro - 1) / micro), (update, 1)], runs)
     }

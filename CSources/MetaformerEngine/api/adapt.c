@@ -130,7 +130,7 @@ static mf_status prepare(lesson *l) {
     const mf_model *model = l->model;
     l->plane = (size_t)model->height * (size_t)model->width, l->image = l->plane * (size_t)model->channels;
     const mf_program *gradient = model->parts[MF_PART_GRADIENT];
-    l->micro = mf_program_find(gradient, "image")->dims[0];
+    l->micro = mf_program_find(gradient, "weight")->count;
     int failed = 0, prior = mf_program_find(gradient, "response") != NULL;
     l->states = take_memory(l, MAX_STATES, sizeof *l->states, &failed);
     l->images = take_memory(l, l->count * l->image, sizeof(float), &failed);

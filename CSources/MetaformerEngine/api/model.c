@@ -110,11 +110,24 @@ static mf_status check_variables(const mf_model *model, int part, mf_error *erro
     return MF_OK;
 }
 
-static mf_status check_slot(const mf_model *model, int part, const char *name, mf_slot_kind kind, uint32_t channels, int batch_of_one, mf_error *error) {
+/* A slot holds batch images of so many channels. Its dims may be those of another view, so the elements are counted. */
+static mf_status check_slot(const mf_model *model, int part, const char *name, mf_slot_kind kind, uint64_t batch, uint32_t channels, mf_error *error) {
     const mf_slot *slot = mf_program_find(model->parts[part], name);
-    if (!slot || slot->kind != kind || slot->rank != 4 || slot->dims[1] != channels || slot->dims[2] != (uint32_t)model->height || slot->dims[3] != (uint32_t)model->width ||
-        (batch_of_one && slot->dims[0] != 1))
-        return mf_fail(error, MF_E_FORMAT, "%s has no %s '%s' of %u x %d x %d", part_names[part], kind == MF_SLOT_INPUT ? "input" : "output", name, channels, model->height, model->width);
+    if (!slot || slot->kind != kind || slot->count != batch * channels * (uint64_t)model->height * (uint64_t)model->width)
+        return mf_fail(error, MF_E_FORMAT, "%s has no %s '%s' of %llu x %u x %d x %d", part_names[part], kind == MF_SLOT_INPUT ? "input" : "output", name,
+                       (unsigned long long)batch, channels, model->height, model->width);
+    return MF_OK;
+}
+
+static mf_status check_gradient(const mf_model *model, mf_error *error) {
+    const mf_program *p = model->parts[MF_PART_GRADIENT];
+    const mf_slot *weight = mf_program_find(p, "weight"), *loss = mf_program_find(p, "loss");
+    if (!weight || weight->kind != MF_SLOT_INPUT) return mf_fail(error, MF_E_FORMAT, "program/gradient has no input 'weight'");
+    if (!loss || loss->kind != MF_SLOT_OUTPUT || loss->count != 1) return mf_fail(error, MF_E_FORMAT, "program/gradient has no output 'loss' of one number");
+    MF_TRY(check_slot(model, MF_PART_GRADIENT, "image", MF_SLOT_INPUT, weight->count, (uint32_t)model->channels, error));
+    if (!mf_program_find(p, "response")) return MF_OK;
+    MF_TRY(check_slot(model, MF_PART_GRADIENT, "response", MF_SLOT_INPUT, weight->count, 1, error));
+    if (!model->parts[MF_PART_PRIOR]) return mf_fail(error, MF_E_FORMAT, "a gradient program that takes a response, but no prior to make it");
     return MF_OK;
 }
 
@@ -129,22 +142,15 @@ static mf_status check_parts(mf_model *model, mf_error *error) {
     for (int part = 0; part < MF_PART_COUNT; part++) MF_TRY(check_variables(model, part, error));
     uint32_t c = (uint32_t)model->channels;
     if (model->parts[MF_PART_INSPECT]) {
-        MF_TRY(check_slot(model, MF_PART_INSPECT, "image", MF_SLOT_INPUT, c, 1, error));
-        MF_TRY(check_slot(model, MF_PART_INSPECT, "reconstruction", MF_SLOT_OUTPUT, c, 1, error));
+        MF_TRY(check_slot(model, MF_PART_INSPECT, "image", MF_SLOT_INPUT, 1, c, error));
+        MF_TRY(check_slot(model, MF_PART_INSPECT, "reconstruction", MF_SLOT_OUTPUT, 1, c, error));
         MF_TRY(check_slot(model, MF_PART_INSPECT, "map", MF_SLOT_OUTPUT, 1, 1, error));
     }
     if (model->parts[MF_PART_PRIOR]) {
-        MF_TRY(check_slot(model, MF_PART_PRIOR, "image", MF_SLOT_INPUT, c, 1, error));
+        MF_TRY(check_slot(model, MF_PART_PRIOR, "image", MF_SLOT_INPUT, 1, c, error));
         MF_TRY(check_slot(model, MF_PART_PRIOR, "response", MF_SLOT_OUTPUT, 1, 1, error));
     }
-    if (model->parts[MF_PART_GRADIENT]) {
-        MF_TRY(check_slot(model, MF_PART_GRADIENT, "image", MF_SLOT_INPUT, c, 0, error));
-        if (mf_program_find(model->parts[MF_PART_GRADIENT], "response")) {
-            MF_TRY(check_slot(model, MF_PART_GRADIENT, "response", MF_SLOT_INPUT, 1, 0, error));
-            if (!model->parts[MF_PART_PRIOR]) return mf_fail(error, MF_E_FORMAT, "a gradient program that takes a response, but no prior to make it");
-        }
-    }
-    return MF_OK;
+    return model->parts[MF_PART_GRADIENT] ? check_gradient(model, error) : MF_OK;
 }
 
 /* ---- Life --------------------------------------------------------------------------------------------------------- */

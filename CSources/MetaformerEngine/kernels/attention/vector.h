@@ -6,18 +6,18 @@ typedef struct attention_job {
     uint64_t m, n, d, e; /* queries, keys, their length, a value's length */
     uint64_t blocks;
     float *scratch;
-    uint64_t q_size, panel_size, score_size, thread_scratch;
+    uint64_t spare_size, panel_size, score_size, thread_scratch;
 } attention_job;
 
 static attention_job attention_plan(const mf_call *call) {
     attention_job job = {.call = call, .m = call->shapes[0]->dims[1], .n = call->shapes[1]->dims[1], .d = call->shapes[1]->dims[2], .e = call->shapes[2]->dims[2]};
     job.blocks = (job.m + QUERIES - 1) / QUERIES;
     uint64_t widest = job.d > job.n ? job.d : job.n;
-    job.q_size = QUERIES * widest;                      /* packed queries, then packed weights */
+    job.spare_size = TILE_M * widest;
     job.panel_size = up_to(job.n, TILE_N) * job.d > up_to(job.e, TILE_N) * job.n ? up_to(job.n, TILE_N) * job.d : up_to(job.e, TILE_N) * job.n;
     job.panel_size = up_to(job.panel_size, 16);
     job.score_size = QUERIES * up_to(job.n > job.e ? job.n : job.e, TILE_N);
-    job.thread_scratch = up_to(job.q_size + job.panel_size + 2 * job.score_size, 16);
+    job.thread_scratch = up_to(job.spare_size + job.panel_size + 2 * job.score_size, 16);
     return job;
 }
 
@@ -27,20 +27,18 @@ static void attention_block(void *context, size_t index, int worker) {
     const attention_job *job = context;
     const mf_call *call = job->call;
     uint64_t batch = index / job->blocks, m0 = index % job->blocks * QUERIES, m = job->m - m0 < QUERIES ? job->m - m0 : QUERIES;
-    float *q = job->scratch + (size_t)worker * job->thread_scratch, *panel = q + job->q_size, *scores = panel + job->panel_size, *out = scores + job->score_size;
+    float *spare = job->scratch + (size_t)worker * job->thread_scratch, *panel = spare + job->spare_size, *scores = panel + job->panel_size, *out = scores + job->score_size;
     uint64_t keys = up_to(job->n, TILE_N), values = up_to(job->e, TILE_N);
     float scale = mf_float_of(call->instruction->attributes[0]), sums[QUERIES];
-    pack_rows(call->inputs[0] + (batch * job->m + m0) * job->d, job->d, 1, m, job->d, q);
     pack_columns(call->inputs[1] + batch * job->n * job->d, 1, job->d, job->n, job->d, panel);
-    multiply_panels(q, panel, m, job->n, job->d, scores, keys, 0);
+    multiply_rows(call->inputs[0] + (batch * job->m + m0) * job->d, job->d, panel, m, job->n, job->d, scores, keys, 0, spare);
     for (uint64_t i = 0; i < m; i++) {
         float *row = scores + i * keys;
         for (uint64_t j = 0; j < job->n; j++) row[j] *= scale;
         sums[i] = exponentials(row, job->n, reduce_block(row, job->n, 1), row);
     }
-    pack_rows(scores, keys, 1, m, job->n, q);
     pack_columns(call->inputs[2] + batch * job->n * job->e, job->e, 1, job->e, job->n, panel);
-    multiply_panels(q, panel, m, job->e, job->n, out, values, 0);
+    multiply_rows(scores, keys, panel, m, job->e, job->n, out, values, 0, spare);
     for (uint64_t i = 0; i < m; i++) {
         float inverse = 1.0f / sums[i], *to = call->output + (batch * job->m + m0 + i) * job->e;
         for (uint64_t j = 0; j < job->e; j++) to[j] = out[i * values + j] * inverse;

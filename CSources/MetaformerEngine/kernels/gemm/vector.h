@@ -12,20 +12,21 @@ enum { TILE_M = 6, VECTORS = 2 };
 #endif
 enum { TILE_N = VECTORS * MF_WIDTH, DEPTH = 256 };
 
-/* c[TILE_M][TILE_N] (+)= a^T b over depth steps; b's rows lie b_stride apart. */
-static inline void tile_multiply(const float *a, const float *b, uint64_t b_stride, uint64_t depth, float *c, uint64_t c_stride, int add) {
+/* c[TILE_M][TILE_N] (+)= a b over depth steps. Element (i, k) of a lies at a + i * a_row + k * a_step; b's rows are whole. */
+static inline __attribute__((always_inline)) void tile_multiply(const float *a, uint64_t a_row, uint64_t a_step, const float *b, uint64_t depth,
+                                                                float *c, uint64_t c_stride, int add) {
     vf sum[TILE_M][VECTORS];
 #pragma GCC unroll 16
     for (int i = 0; i < TILE_M; i++)
 #pragma GCC unroll 4
         for (int j = 0; j < VECTORS; j++) sum[i][j] = add ? v_load(c + (uint64_t)i * c_stride + j * MF_WIDTH) : v_splat(0);
-    for (uint64_t k = 0; k < depth; k++, a += TILE_M, b += b_stride) {
+    for (uint64_t k = 0; k < depth; k++, a += a_step, b += TILE_N) {
         vf column[VECTORS];
 #pragma GCC unroll 4
         for (int j = 0; j < VECTORS; j++) column[j] = v_load(b + j * MF_WIDTH);
 #pragma GCC unroll 16
         for (int i = 0; i < TILE_M; i++) {
-            vf row = v_splat(a[i]);
+            vf row = v_splat(a[(uint64_t)i * a_row]);
 #pragma GCC unroll 4
             for (int j = 0; j < VECTORS; j++) sum[i][j] = v_fma(row, column[j], sum[i][j]);
         }
@@ -48,9 +49,8 @@ static void pack_rows(const float *a, uint64_t row, uint64_t column, uint64_t ro
     for (uint64_t i0 = 0; i0 < rows; i0 += TILE_M, to += TILE_M * depth) {
         uint64_t n = rows - i0 < TILE_M ? rows - i0 : TILE_M;
         const float *from = a + i0 * row;
-        if (n == TILE_M) {
-            for (uint64_t k = 0; k < depth; k++)
-                for (uint64_t i = 0; i < TILE_M; i++) to[k * TILE_M + i] = from[i * row + k * column];
+        if (n == TILE_M && row == 1) {
+            for (uint64_t k = 0; k < depth; k++) memcpy(to + k * TILE_M, from + k * column, TILE_M * sizeof(float));
             continue;
         }
         for (uint64_t k = 0; k < depth; k++)
@@ -68,18 +68,36 @@ static inline void spread_row(const float *row, uint64_t n, uint64_t k, uint64_t
     for (uint64_t i = 0; i < TILE_N; i++) last[i] = j + i < n ? row[j + i] : 0;
 }
 
-/* Packs depth x columns, element (k, j) at b + k * row + j * column, into panels of TILE_N columns. */
+/* Eight rows of eight values, turned into columns: to[k * TILE_N + j] = from[j * row + k]. */
+static inline void transpose_8x8(const float *from, uint64_t row, float *to) {
+    __m256 r[8], t[8];
+    for (int i = 0; i < 8; i++) r[i] = _mm256_loadu_ps(from + (uint64_t)i * row);
+    for (int i = 0; i < 4; i++) t[2 * i] = _mm256_unpacklo_ps(r[2 * i], r[2 * i + 1]), t[2 * i + 1] = _mm256_unpackhi_ps(r[2 * i], r[2 * i + 1]);
+    for (int i = 0; i < 2; i++) {
+        r[4 * i] = _mm256_shuffle_ps(t[4 * i], t[4 * i + 2], 0x44), r[4 * i + 1] = _mm256_shuffle_ps(t[4 * i], t[4 * i + 2], 0xee);
+        r[4 * i + 2] = _mm256_shuffle_ps(t[4 * i + 1], t[4 * i + 3], 0x44), r[4 * i + 3] = _mm256_shuffle_ps(t[4 * i + 1], t[4 * i + 3], 0xee);
+    }
+    for (int i = 0; i < 4; i++) {
+        _mm256_storeu_ps(to + i * TILE_N, _mm256_permute2f128_ps(r[i], r[4 + i], 0x20));
+        _mm256_storeu_ps(to + (4 + i) * TILE_N, _mm256_permute2f128_ps(r[i], r[4 + i], 0x31));
+    }
+}
+
+/* Packs depth x columns, element (k, j) at b + k * row + j * column, one of row and column being 1, into panels of TILE_N
+   columns. */
 static void pack_columns(const float *b, uint64_t row, uint64_t column, uint64_t columns, uint64_t depth, float *to) {
     if (column == 1) {
         for (uint64_t k = 0; k < depth; k++) spread_row(b + k * row, columns, k, depth, to);
         return;
     }
     for (uint64_t j0 = 0; j0 < columns; j0 += TILE_N, to += TILE_N * depth) {
-        uint64_t n = columns - j0 < TILE_N ? columns - j0 : TILE_N;
+        uint64_t n = columns - j0 < TILE_N ? columns - j0 : TILE_N, whole = n / 8 * 8, deep = row == 1 ? depth / 8 * 8 : 0;
         if (n < TILE_N) memset(to, 0, TILE_N * depth * sizeof(float));
+        for (uint64_t j = 0; j < whole; j += 8)
+            for (uint64_t k = 0; k < deep; k += 8) transpose_8x8(b + (j0 + j) * column + k, column, to + k * TILE_N + j);
         for (uint64_t j = 0; j < n; j++) {
             const float *from = b + (j0 + j) * column;
-            for (uint64_t k = 0; k < depth; k++) to[k * TILE_N + j] = from[k * row];
+            for (uint64_t k = j < whole ? deep : 0; k < depth; k++) to[k * TILE_N + j] = from[k * row];
         }
     }
 }
@@ -87,8 +105,17 @@ static void pack_columns(const float *b, uint64_t row, uint64_t column, uint64_t
 /* Multiplies packed panels of A (m rows) and B (n columns) into the tile c, whose rows lie stride apart. */
 static void multiply_panels(const float *a, const float *b, uint64_t m, uint64_t n, uint64_t depth, float *c, uint64_t stride, int add) {
     for (uint64_t j = 0; j < n; j += TILE_N)
-        for (uint64_t i = 0; i < m; i += TILE_M)
-            tile_multiply(a + i * depth, b + j * depth, TILE_N, depth, c + i * stride + j, stride, add);
+        for (uint64_t i = 0; i < m; i += TILE_M) tile_multiply(a + i * depth, 1, TILE_M, b + j * depth, depth, c + i * stride + j, stride, add);
+}
+
+/* As multiply_panels, with A's rows where they lie, row apart; spare has room for a panel of depth. */
+static void multiply_rows(const float *a, uint64_t row, const float *b, uint64_t m, uint64_t n, uint64_t depth, float *c, uint64_t stride, int add, float *spare) {
+    uint64_t whole = m / TILE_M * TILE_M;
+    if (whole < m) pack_rows(a + whole * row, row, 1, m - whole, depth, spare);
+    for (uint64_t j = 0; j < n; j += TILE_N) {
+        for (uint64_t i = 0; i < whole; i += TILE_M) tile_multiply(a + i * row, row, 1, b + j * depth, depth, c + i * stride + j, stride, add);
+        if (whole < m) tile_multiply(spare, 1, TILE_M, b + j * depth, depth, c + whole * stride + j, stride, add);
+    }
 }
 
 /* How C is cut into blocks: by shape alone. */
@@ -100,7 +127,7 @@ typedef struct cut {
 
 static cut cut_make(uint64_t m, uint64_t n, uint64_t batch) {
     cut c = {.m = m, .n = n};
-    uint64_t down = (m + 239) / 240;
+    uint64_t down = (m + 263) / 264;
     c.rows = up_to((m + down - 1) / down, TILE_M);
     c.columns = up_to(n < 128 ? n : c.rows <= 48 ? 256 : 128, TILE_N);
     for (;;) {

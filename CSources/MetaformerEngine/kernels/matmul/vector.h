@@ -38,9 +38,13 @@ static void matmul_block(void *context, size_t index, int worker) {
     const float *right = call->inputs[1] + batch * p->b_batch + t.n0 * p->b_column;
     for (uint64_t k = 0; k < p->k; k += DEPTH) {
         uint64_t depth = p->k - k < DEPTH ? p->k - k : DEPTH;
-        pack_rows(left + k * p->a_column, p->a_row, p->a_column, t.m, depth, a);
         pack_columns(right + k * p->b_row, p->b_row, p->b_column, t.n, depth, b);
-        multiply_panels(a, b, t.m, t.n, depth, c, stride, k > 0);
+        if (p->a_column == 1) {
+            multiply_rows(left + k, p->a_row, b, t.m, t.n, depth, c, stride, k > 0, a);
+        } else {
+            pack_rows(left + k * p->a_column, p->a_row, p->a_column, t.m, depth, a);
+            multiply_panels(a, b, t.m, t.n, depth, c, stride, k > 0);
+        }
     }
     mf_operand operands[MF_MAX_INPUTS + 1];
     for (uint64_t i = 0; i < t.m; i++) {
