@@ -14,6 +14,12 @@ public struct Checkpoint: Sendable, Equatable {
         self.tensors = tensors
         self.numbers = numbers
     }
+
+    /// The tensors whose names begin with a prefix, by the rest of their names.
+    func tensors(under prefix: String) -> [String: [Float]] {
+        let kept = tensors.filter { $0.key.hasPrefix(prefix) }
+        return Dictionary(uniqueKeysWithValues: kept.map { (String($0.key.dropFirst(prefix.count)), $0.value) })
+    }
 }
 
 /// A folder of checkpoints, of which the last two are kept.

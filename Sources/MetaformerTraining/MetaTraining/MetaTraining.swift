@@ -144,13 +144,9 @@ public final class MetaTraining: SteppedTraining {
     }
 
     public func restore(_ checkpoint: Checkpoint) throws {
-        func part(_ prefix: String) -> [String: [Float]] {
-            let kept = checkpoint.tensors.filter { $0.key.hasPrefix(prefix) }
-            return Dictionary(uniqueKeysWithValues: kept.map { (String($0.key.dropFirst(prefix.count)), $0.value) })
-        }
         try outer.restore(checkpoint.tensors)
-        try bestParameters.assign(part("best/"))
-        try rates?.restore(part("rates/"))
+        try bestParameters.assign(checkpoint.tensors(under: "best/"))
+        try rates?.restore(checkpoint.tensors(under: "rates/"))
         best = checkpoint.numbers["best"] ?? .infinity
         epochsSinceBest = Int(checkpoint.numbers["epochsSinceBest"] ?? 0)
         isFinished = checkpoint.numbers["isFinished"] == 1
