@@ -8,7 +8,7 @@ struct MetaformerCommand: ParsableCommand {
         abstract: "Inspects images for defects, taught from a handful of good pictures.",
         subcommands: [
             AdaptCommand.self, InspectCommand.self, InfoCommand.self, DataCommand.self, SampleCommand.self,
-            TasksCommand.self, MetaTrainCommand.self, BenchCommand.self,
+            TasksCommand.self, PriorCommand.self, MetaTrainCommand.self, BenchCommand.self,
         ]
     )
 
