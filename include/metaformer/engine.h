@@ -91,6 +91,16 @@ typedef struct mf_timing {
 MF_API void mf_runner_set_timing(mf_runner *runner, int enabled);
 MF_API MF_MUST_USE mf_status mf_runner_timing(const mf_runner *runner, size_t index, mf_timing *out_timing);
 
+/* ---- Frames -------------------------------------------------------------------------------------------------------
+   */
+
+/**
+ * A frame as an inspection sees it: planes [channels, height, width] in [0, 1], channels being 1 (luma) or 3 (red,
+ * green, blue), resampled without aliasing. By this, training sees what inspections will.
+ */
+MF_API MF_MUST_USE mf_status mf_frame_planes(const mf_image *frame, int32_t channels, int32_t height, int32_t width,
+                                             float *planes, mf_error *error);
+
 /* ---- Tensor files ------------------------------------------------------------------------------------------------ */
 
 /* A model file is one .safetensors file: parameters as F32 tensors, programs as U8 tensors named "program/…", the
