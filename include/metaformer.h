@@ -263,12 +263,11 @@ typedef struct mf_adapt_options {
 MF_API MF_MUST_USE mf_status mf_adapt(const mf_model *model, const mf_image *frames, size_t count,
                                       const mf_adapt_options *options, mf_model **out_model, mf_error *error);
 
-/* ---- Metrics ------------------------------------------------------------------------------------------------------
-   */
+/* ---- Metrics ----------------------------------------------------------------------------------------------------- */
 
 /* How good scores and maps are, when it is known what is defective. Everything is computed in double and exactly, ties
- * included; scores that are NaN or infinite are refused with MF_E_INVALID. A threshold counts what is at or above it.
- * */
+ * included; scores that are NaN or infinite are refused with MF_E_INVALID. A threshold counts what is at or
+ * above it. */
 
 /** The most pixels that an exact evaluation holds, and the most bins of one by histogram. */
 #define MF_MAX_EVALUATION_PIXELS ((uint64_t)UINT32_MAX)
@@ -341,9 +340,8 @@ typedef struct mf_localization {
     double average_precision;
     double best_f1;
     float best_threshold;
-    double
-        pro; /**< area under the curve of mean region overlap over false-positive rate, up to the limit, over the limit
-        */
+    /** Area under the curve of mean region overlap over false-positive rate, up to the limit, divided by the limit. */
+    double pro;
     double auroc_error; /**< how far auroc and pro can be from the exact values; 0 without bins */
     double pro_error;
 } mf_localization;

@@ -91,8 +91,7 @@ typedef struct mf_timing {
 MF_API void mf_runner_set_timing(mf_runner *runner, int enabled);
 MF_API MF_MUST_USE mf_status mf_runner_timing(const mf_runner *runner, size_t index, mf_timing *out_timing);
 
-/* ---- Frames -------------------------------------------------------------------------------------------------------
-   */
+/* ---- Frames ------------------------------------------------------------------------------------------------------ */
 
 /**
  * A frame as an inspection sees it: planes [channels, height, width] in [0, 1], channels being 1 (luma) or 3 (red,
