@@ -334,7 +334,8 @@ typedef struct mf_localization {
     double average_precision;
     double best_f1;
     float best_threshold;
-    double pro;         /**< area under the curve of mean region overlap over false-positive rate, up to the limit, over the limit */
+    double
+        pro; /**< area under the curve of mean region overlap over false-positive rate, up to the limit, over the limit */
     double auroc_error; /**< how far auroc and pro can be from the exact values; 0 without bins */
     double pro_error;
 } mf_localization;
