@@ -18,6 +18,7 @@ let package = Package(
         .library(name: "MetaformerModels", targets: ["MetaformerModels"]),
         .library(name: "MetaformerData", targets: ["MetaformerData"]),
         .library(name: "MetaformerEvaluation", targets: ["MetaformerEvaluation"]),
+        .library(name: "MetaformerTraining", targets: ["MetaformerTraining"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
@@ -49,10 +50,16 @@ let package = Package(
         ),
         .target(
             name: "MetaformerEvaluation", dependencies: ["MetaformerEngine", "MetaformerModels", "MetaformerData"]),
+        .target(
+            name: "MetaformerTraining",
+            dependencies: ["MetaformerModels", "MetaformerData"],
+            // Vectors of all parameters are worked on in loops.
+            swiftSettings: [.unsafeFlags(["-O"], .when(configuration: .debug))]
+        ),
         .executableTarget(
             name: "metaformer",
             dependencies: [
-                "MetaformerModels", "MetaformerData", "MetaformerEvaluation",
+                "MetaformerModels", "MetaformerData", "MetaformerEvaluation", "MetaformerTraining",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
@@ -64,6 +71,7 @@ let package = Package(
         .testTarget(name: "MetaformerEngineTests", dependencies: ["MetaformerEngine", "MetaformerGraph", "COpenBLAS"]),
         .testTarget(name: "MetaformerModelsTests", dependencies: ["MetaformerModels", "allocation-probe"]),
         .testTarget(name: "MetaformerDataTests", dependencies: ["MetaformerData"]),
+        .testTarget(name: "MetaformerTrainingTests", dependencies: ["MetaformerTraining"]),
         .testTarget(
             name: "MetaformerEvaluationTests",
             dependencies: ["MetaformerEvaluation", "MetaformerEngine"],

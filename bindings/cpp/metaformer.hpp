@@ -1,6 +1,6 @@
 /*
- * metaformer.h for C++20: handles that release themselves, spans, and results that hold a value or an error. No exceptions are
- * thrown, and there is no logic here: see metaformer.h for what each call does.
+ * metaformer.h for C++20: handles that release themselves, spans, and results that hold a value or an error. No
+ * exceptions are thrown, and there is no logic here: see metaformer.h for what each call does.
  *
  *     auto model = metaformer::Model::open("washer.safetensors");
  *     if (!model) return fail(model.error().text);

@@ -51,7 +51,7 @@ static size_t random_below(lesson *l, size_t bound) {
     return (size_t)(((next_random(l) >> 32) * (uint64_t)bound) >> 32);
 }
 
-/* ---- Setting up --------------------------------------------------------------------------------------------------- */
+/* ---- Setting up -------------------------------------------------------------------------------------------------- */
 
 static mf_status take_options(lesson *l, const mf_adapt_options *given) {
     mf_adapt_options o = {.struct_size = sizeof o};
@@ -204,7 +204,7 @@ static mf_status read_frames(lesson *l, const mf_image *frames) {
     return status;
 }
 
-/* ---- Training ----------------------------------------------------------------------------------------------------- */
+/* ---- Training ---------------------------------------------------------------------------------------------------- */
 
 static void start_over(lesson *l) {
     for (size_t i = 0; i < l->state_count; i++) {
@@ -294,7 +294,7 @@ static size_t steps_of(const lesson *l, size_t n) {
     return (size_t)l->options.epochs * ((n + batch - 1) / batch);
 }
 
-/* ---- Threshold ---------------------------------------------------------------------------------------------------- */
+/* ---- Threshold --------------------------------------------------------------------------------------------------- */
 
 static mf_status score_view(lesson *l, float *out_score) {
     MF_TRY(mf_runner_run(l->runners[MF_PART_INSPECT], l->error));
@@ -363,7 +363,7 @@ static mf_status train_and_score(lesson *l, float *scores, size_t *out_scores) {
     return MF_OK;
 }
 
-/* ---- The new model ------------------------------------------------------------------------------------------------ */
+/* ---- The new model ----------------------------------------------------------------------------------------------- */
 
 /* A float as the shortest decimal number that reads back as it. */
 static mf_status set_number(mf_model *model, const char *key, float value, mf_error *error) {

@@ -11,7 +11,7 @@
 static const char *const part_names[MF_PART_COUNT] = {"program/inspect", "program/prior", "program/gradient",
                                                       "program/update"};
 
-/* ---- Settings ----------------------------------------------------------------------------------------------------- */
+/* ---- Settings ---------------------------------------------------------------------------------------------------- */
 
 const char *mf_model_setting(const mf_model *model, const char *key) {
     if (!model || !key) return NULL;
@@ -75,7 +75,7 @@ mf_status mf_model_number(const mf_model *model, const char *key, double fallbac
     return MF_OK;
 }
 
-/* ---- Parts -------------------------------------------------------------------------------------------------------- */
+/* ---- Parts ------------------------------------------------------------------------------------------------------- */
 
 const float *mf_model_values(const mf_model *model, const char *name, uint64_t count) {
     for (size_t i = 0; i < mf_file_tensor_count(model->file); i++) {
@@ -172,7 +172,7 @@ static mf_status check_parts(mf_model *model, mf_error *error) {
     return model->parts[MF_PART_GRADIENT] ? check_gradient(model, error) : MF_OK;
 }
 
-/* ---- Life --------------------------------------------------------------------------------------------------------- */
+/* ---- Life -------------------------------------------------------------------------------------------------------- */
 
 static mf_status make_model(mf_file *file, const mf_allocator *allocator, mf_model **out_model, mf_error *error) {
     mf_model *model = mf_allocate(allocator, sizeof *model);

@@ -28,7 +28,7 @@ struct mf_file {
     mf_header header;
 };
 
-/* ---- Checking ----------------------------------------------------------------------------------------------------- */
+/* ---- Checking ---------------------------------------------------------------------------------------------------- */
 
 static void checksum_text(const unsigned char *bytes, size_t size, size_t digits_at, char *out) {
     static const char zeros[CHECKSUM_DIGITS + 1] = "00000000000000000000000000000000";
@@ -94,7 +94,7 @@ static size_t find_checksum(const unsigned char *bytes, size_t header_end) {
 
 static mf_status check_format(const mf_file *file, const char *computed, int required, mf_error *error) {
     const char *format = mf_file_setting(file, "format"), *checksum = mf_file_setting(file, "checksum");
-    if (!format || strncmp(format, "metaformer ", 11) != 0) {
+    if (!format || strncmp(format, "metaformer", 10) != 0) {
         if (required) return mf_fail(error, MF_E_FORMAT, "a .safetensors file, but not a Metaformer model");
         return MF_OK;
     }
@@ -105,7 +105,7 @@ static mf_status check_format(const mf_file *file, const char *computed, int req
     return MF_OK;
 }
 
-/* ---- Opening ------------------------------------------------------------------------------------------------------ */
+/* ---- Opening ----------------------------------------------------------------------------------------------------- */
 
 static mf_status check_size(uint64_t size, const unsigned char *start, uint64_t *header_size, mf_error *error) {
     if (size < 10)
@@ -272,7 +272,7 @@ const mf_tensor *mf_file_find(const mf_file *file, const char *name) {
     return NULL;
 }
 
-/* ---- Writing ------------------------------------------------------------------------------------------------------ */
+/* ---- Writing ----------------------------------------------------------------------------------------------------- */
 
 static int write_all(int descriptor, const void *bytes, size_t size) {
     for (size_t at = 0; at < size;) {

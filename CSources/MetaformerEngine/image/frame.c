@@ -5,8 +5,7 @@
 
 #include <string.h>
 
-/* ---- Formats ------------------------------------------------------------------------------------------------------
- */
+/* ---- Formats ----------------------------------------------------------------------------------------------------- */
 
 typedef struct layout {
     uint32_t format;
@@ -83,8 +82,7 @@ mf_status mf_map_check(const mf_map *map, const mf_image *frame, mf_error *error
     return check_stride(map->row_stride, (int64_t)map->width * (int64_t)sizeof(float), "map", error);
 }
 
-/* ---- Resampling ---------------------------------------------------------------------------------------------------
- */
+/* ---- Resampling -------------------------------------------------------------------------------------------------- */
 
 /* The triangle filter for one output position: inputs first … first + count - 1 with weight(i), which sum to total. */
 typedef struct window {

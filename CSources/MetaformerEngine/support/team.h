@@ -1,5 +1,5 @@
-/* The only place that knows of threads. Work is cut into numbered tasks by shape, never by the number of threads, and no two
-   tasks add into one place: results do not depend on who runs what. */
+/* The only place that knows of threads. Work is cut into numbered tasks by shape, never by the number of threads, and
+   no two tasks add into one place: results do not depend on who runs what. */
 #ifndef MF_SUPPORT_TEAM_H
 #define MF_SUPPORT_TEAM_H
 

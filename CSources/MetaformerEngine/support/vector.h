@@ -1,6 +1,6 @@
 /*
- * Vectors of MF_WIDTH floats for the variant being compiled. A variant's file defines MF_VARIANT (its name, a suffix) and
- * MF_WIDTH, and sets the target, before it includes this and the kernels.
+ * Vectors of MF_WIDTH floats for the variant being compiled. A variant's file defines MF_VARIANT (its name, a suffix)
+ * and MF_WIDTH, and sets the target, before it includes this and the kernels.
  */
 #ifndef MF_SUPPORT_VECTOR_H
 #define MF_SUPPORT_VECTOR_H
@@ -87,7 +87,8 @@ static inline float v_highest(vf v) {
     return lane[0];
 }
 
-/* exp, log and tanh follow Cephes' single-precision range reductions and polynomials (S. Moshier, netlib.org/cephes). */
+/* exp, log and tanh follow Cephes' single-precision range reductions and polynomials (S. Moshier,
+   netlib.org/cephes). */
 static inline vf v_exp(vf x) {
     x = v_min(v_splat(89.0f), v_max(v_splat(-105.0f), x));
     vf n = v_round(x * 1.44269504088896341f);

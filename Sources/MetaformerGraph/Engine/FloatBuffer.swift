@@ -5,10 +5,13 @@ public final class FloatBuffer: @unchecked Sendable {
     /// The elements. Valid as long as the buffer is.
     public let pointer: UnsafeMutablePointer<Float>
     public let count: Int
+    /// Whose elements these are, where they are part of another buffer.
+    private let owner: FloatBuffer?
 
     /// A buffer of zeros.
     public init(count: Int) {
         self.count = count
+        owner = nil
         let bytes = UnsafeMutableRawPointer.allocate(
             byteCount: max(count, 1) * MemoryLayout<Float>.stride, alignment: 64)
         pointer = bytes.bindMemory(to: Float.self, capacity: max(count, 1))
@@ -20,7 +23,15 @@ public final class FloatBuffer: @unchecked Sendable {
         assign(values)
     }
 
-    deinit { pointer.deallocate() }
+    /// A part of another buffer: the same elements, which live as long as either does.
+    public init(_ owner: FloatBuffer, _ range: Range<Int>) {
+        precondition(range.lowerBound >= 0 && range.upperBound <= owner.count)
+        self.owner = owner
+        pointer = owner.pointer + range.lowerBound
+        count = range.count
+    }
+
+    deinit { if owner == nil { pointer.deallocate() } }
 
     /// Replaces the first elements; values beyond `count` are ignored.
     public func assign(_ values: some Collection<Float>) {

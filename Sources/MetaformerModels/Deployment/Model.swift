@@ -49,6 +49,20 @@ public struct Frame: Sendable {
         }
     }
 
+    /// The frame as an inspection by a model of this size sees it: [channels, height, width] in [0, 1].
+    ///
+    /// Throws where the channels are not 1 or 3, or the frame is smaller than 32 pixels a side.
+    public func planes(channels: Int, height: Int, width: Int) throws -> [Float] {
+        var planes = [Float](repeating: 0, count: max(channels, 0) * max(height, 0) * max(width, 0))
+        try withImage { image in
+            try EngineError.check { error in
+                mf_frame_planes(
+                    image, Int32(clamping: channels), Int32(clamping: height), Int32(clamping: width), &planes, error)
+            }
+        }
+        return planes
+    }
+
     fileprivate func view(of pixels: UnsafeRawPointer?) -> mf_image {
         mf_image(
             struct_size: MemoryLayout<mf_image>.size, pixel_format: format.code, width: Int32(clamping: width),
@@ -156,7 +170,7 @@ public final class Model: @unchecked Sendable {
             copy.copyBytes(from: frame.bytes)
             return copy
         }
-        defer { pixels.forEach { $0.deallocate() } }
+        defer { for copy in pixels { copy.deallocate() } }
         let images = zip(frames, pixels).map { $0.view(of: UnsafeRawPointer($1.baseAddress)) }
         return try images.withUnsafeBufferPointer(body)
     }

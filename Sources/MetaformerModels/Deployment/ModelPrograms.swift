@@ -40,7 +40,7 @@ public struct ModelPrograms: Sendable {
         (inspect, parameters) = try ModelPrograms.inspect(model, map)
         prior = try ModelPrograms.prior(model)
         gradient = try ModelPrograms.gradient(model, trainable, microBatch)
-        update = try ModelPrograms.update(trainable, optimizer)
+        update = try optimizer.program(updating: trainable)
     }
 
     /// By their names in the file.
@@ -90,22 +90,6 @@ public struct ModelPrograms: Sendable {
         }
         return try Program(graph: graph, outputs: [("loss", loss)], updates: updates)
     }
-
-    /// One step at "learning_rate" along the accumulated gradients, which are then zero again.
-    private static func update(_ trainable: [ParameterSpecification], _ optimizer: Optimizer) throws -> Program {
-        let graph = Graph()
-        let rate = try graph.input("learning_rate", .scalar)
-        var updates: [(name: String, tensor: Tensor)] = []
-        let step = try optimizer.makeStep(graph, &updates)
-        for parameter in trainable {
-            let gradientName = "gradient/\(parameter.name)"
-            let value = try graph.variable(parameter.name, parameter.shape)
-            let direction = try step(parameter, graph.variable(gradientName, parameter.shape), &updates)
-            updates.append((parameter.name, try value - rate * direction))
-            updates.append((gradientName, try graph.full(0, parameter.shape)))
-        }
-        return try Program(graph: graph, outputs: [], updates: updates)
-    }
 }
 
 extension Metaformer {
@@ -117,6 +101,23 @@ extension Metaformer {
 }
 
 extension Optimizer {
+    /// One step of the parameters at the input "learning_rate" along the gradients in "gradient/<name>", which are then
+    /// zero again. The optimiser's own state starts at zero.
+    public func program(updating parameters: [ParameterSpecification]) throws -> Program {
+        let graph = Graph()
+        let rate = try graph.input("learning_rate", .scalar)
+        var updates: [(name: String, tensor: Tensor)] = []
+        let step = try makeStep(graph, &updates)
+        for parameter in parameters {
+            let gradientName = "gradient/\(parameter.name)"
+            let value = try graph.variable(parameter.name, parameter.shape)
+            let direction = try step(parameter, graph.variable(gradientName, parameter.shape), &updates)
+            updates.append((parameter.name, try value - rate * direction))
+            updates.append((gradientName, try graph.full(0, parameter.shape)))
+        }
+        return try Program(graph: graph, outputs: [], updates: updates)
+    }
+
     typealias Updates = [(name: String, tensor: Tensor)]
     typealias Step = (ParameterSpecification, Tensor, inout Updates) throws -> Tensor
 

@@ -1,6 +1,6 @@
 /*
- * A host program that counts every allocation of its process, the C library's and the OpenMP runtime's included, while it inspects
- * frames with a model:
+ * A host program that counts every allocation of its process, the C library's and the OpenMP runtime's included, while
+ * it inspects frames with a model:
  *
  *     allocation-probe MODEL WIDTH HEIGHT THREADS
  *

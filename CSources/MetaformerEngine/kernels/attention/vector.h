@@ -1,4 +1,5 @@
-/* Attention, a block of queries a task: their scores against all keys stay in the cache, and no matrix of them is stored. */
+/* Attention, a block of queries a task: their scores against all keys stay in the cache, and no matrix of them is
+   stored. */
 enum { QUERIES = 48 / TILE_M * TILE_M };
 
 typedef struct attention_job {

@@ -1,7 +1,9 @@
 /*
- * Convolution and its input gradient as matrix products whose right side is gathered from the image while it is packed:
- * no im2col buffer is ever whole. The input gradient of a strided convolution falls into stride_h x stride_w phases, each a
- * convolution of dy, at stride 1, with the taps that reach that phase's pixels.
+ * Convolution and its input gradient as matrix products of the weights and the image's patches, of which no matrix is
+ * ever made. Where rows of the output are wide, the product's columns are read straight from a band of the image
+ * (band_vector.h); where they are narrow, patches are gathered into panels. The input gradient of a strided
+ * convolution falls into stride_h x stride_w phases, each a convolution of dy, at stride 1, with the taps that reach
+ * that phase's pixels.
  */
 
 /* What one phase reads and writes. For convolution there is one, with all taps. */
@@ -15,6 +17,15 @@ typedef struct phase {
     uint64_t k;                 /* channels x taps */
 } phase;
 
+/* How a phase goes by bands: see band_vector.h. */
+typedef struct band {
+    int64_t rows;                     /* output rows of a task */
+    int64_t width;                    /* the output's, rounded up to tiles */
+    int64_t lines, splits, pitch;     /* image rows, their column phases, and floats of one of these */
+    int64_t channels;                 /* image channels in a block of k */
+    uint64_t per_image, down, m_rows; /* tasks down an image, blocks of output channels, and channels of one */
+} band;
+
 typedef struct convolution_job {
     const mf_call *call;
     mf_geometry g;
@@ -27,6 +38,8 @@ typedef struct convolution_job {
     phase p;
     cut c;
     uint64_t blocks;
+    uint64_t depth; /* of the blocks that k goes in */
+    band b;         /* rows is 0 where patches are gathered */
     float *weights, *scratch;
     uint64_t thread_scratch;
 } convolution_job;
@@ -42,7 +55,8 @@ static phase phase_of(const convolution_job *job, int64_t index) {
                .origin_h = -g->pad_top,
                .origin_w = -g->pad_left};
     if (job->gradient) {
-        /* Pixel y takes dy's row (y + pad - tap) / stride where that is whole: taps of the same remainder as y + pad. */
+        /* Pixel y takes dy's row (y + pad - tap) / stride where that is whole: taps of the same remainder as y +
+           pad. */
         p.top = index / g->stride_w, p.left = index % g->stride_w;
         p.first_h = (p.top + g->pad_top) % g->stride_h, p.first_w = (p.left + g->pad_left) % g->stride_w;
         p.tap_step_h = g->stride_h, p.tap_step_w = g->stride_w;
@@ -79,14 +93,49 @@ static convolution_job convolution_plan(const mf_call *call) {
     return job;
 }
 
-/* Cuts a phase's product, and works out the thread's scratch: panels, tile, a gathered row, and the expression's. */
+/* Cuts a phase for bands, if its rows are wide enough. */
+static band band_of(const convolution_job *job) {
+    const phase *p = &job->p;
+    band b = {.width = (int64_t)up_to((uint64_t)p->out_w, TILE_N)};
+    if (p->k == 0 || p->out_w < TILE_N || b.width * 4 > p->out_w * 5) return b;
+    uint64_t m = (uint64_t)job->output_channels;
+    b.down = (m + 263) / 264;
+    b.m_rows = up_to((m + b.down - 1) / b.down, TILE_M);
+    int64_t wanted = (b.m_rows <= 48 ? 256 : 128) / b.width;
+    b.rows = wanted < 1 ? 1 : wanted > p->out_h ? p->out_h : wanted;
+    while (b.rows > 1 && (p->out_h + b.rows - 1) / b.rows * job->g.batch * job->g.groups < 8) b.rows--;
+    b.per_image = (uint64_t)((p->out_h + b.rows - 1) / b.rows);
+    b.lines = (b.rows - 1) * job->image_step_h + p->tap_h;
+    b.splits = job->image_step_w;
+    b.pitch = b.width + (p->tap_w - 1) / b.splits;
+    b.channels = DEPTH / (p->tap_h * p->tap_w);
+    b.channels = b.channels < 1 ? 1 : b.channels > job->image_channels ? job->image_channels : b.channels;
+    return b;
+}
+
+static uint64_t band_floats(const band *b) {
+    return up_to((uint64_t)(b->channels * b->lines * b->splits * b->pitch), 16);
+}
+static uint64_t band_tile(const band *b) {
+    return b->m_rows * (uint64_t)(b->rows * b->width);
+}
+
+/* Cuts a phase's product, and works out the thread's scratch. */
 static void convolution_enter(convolution_job *job, int64_t index) {
     job->p = phase_of(job, index);
+    job->b = band_of(job);
+    uint64_t expression = mf_expression_scratch(job->call->instruction->expression);
+    if (job->b.rows) {
+        job->depth = (uint64_t)(job->b.channels * job->p.tap_h * job->p.tap_w);
+        job->blocks = job->b.per_image * job->b.down * (uint64_t)job->g.batch;
+        job->thread_scratch = band_floats(&job->b) + up_to(job->depth, 16) + band_tile(&job->b) + expression;
+        return;
+    }
+    job->depth = DEPTH;
     job->c = cut_make((uint64_t)job->output_channels, (uint64_t)(job->g.batch * job->p.out_h * job->p.out_w),
                       (uint64_t)job->g.groups);
     job->blocks = job->c.down * job->c.across;
-    job->thread_scratch = cut_b(&job->c) + cut_c(&job->c) + up_to(job->c.columns, 16) +
-                          mf_expression_scratch(job->call->instruction->expression);
+    job->thread_scratch = cut_b(&job->c) + cut_c(&job->c) + up_to(job->c.columns, 16) + expression;
 }
 
 static uint64_t packed_weights(const convolution_job *job) {
@@ -105,9 +154,9 @@ static size_t convolution_scratch(const mf_call *call, int threads) {
     return most;
 }
 
-/* ---- Weights ------------------------------------------------------------------------------------------------------ */
+/* ---- Weights ----------------------------------------------------------------------------------------------------- */
 
-/* Packs TILE_M output channels of a group, all k, block of DEPTH after block. */
+/* Packs TILE_M output channels of a group, all k, block of depth after block. */
 static void convolution_pack_weights(void *context, size_t index, int worker) {
     (void)worker;
     const convolution_job *job = context;
@@ -122,8 +171,8 @@ static void convolution_pack_weights(void *context, size_t index, int worker) {
     uint64_t row =
         job->gradient ? kernel : (uint64_t)g->group_channels * kernel; /* from an output channel to the next */
     float *base = job->weights + group * packed_weights(job);
-    for (uint64_t k0 = 0; k0 < p->k; k0 += DEPTH) {
-        uint64_t depth = p->k - k0 < DEPTH ? p->k - k0 : DEPTH;
+    for (uint64_t k0 = 0; k0 < p->k; k0 += job->depth) {
+        uint64_t depth = p->k - k0 < job->depth ? p->k - k0 : job->depth;
         float *to = base + up_to(m, TILE_M) * k0 + m0 * depth;
         for (uint64_t k = k0; k < k0 + depth; k++, to += TILE_M) {
             int64_t tap = (int64_t)(k % taps);
@@ -135,7 +184,7 @@ static void convolution_pack_weights(void *context, size_t index, int worker) {
     }
 }
 
-/* ---- Image -------------------------------------------------------------------------------------------------------- */
+/* ---- Image ------------------------------------------------------------------------------------------------------- */
 
 /* n values of an image row, step apart, from column x; 0 outside. */
 static inline void gather_columns(const float *row, int64_t width, int64_t x, int64_t step, int64_t n, float *to) {
@@ -193,43 +242,49 @@ static void convolution_pack_image(const convolution_job *job, uint64_t group, c
     }
 }
 
-/* ---- Output ------------------------------------------------------------------------------------------------------- */
+/* ---- Output ------------------------------------------------------------------------------------------------------ */
 
-/* Finishes and stores a block: at once over whole stretches of an image, or, for a phase among others, row by row. */
-static void convolution_store(const convolution_job *job, uint64_t group, const block *t, const float *c,
-                              evaluator *v) {
+/* Finishes n values of an output channel and stores them from pixel (y, x) of the phase on: in one row, or, where the
+   phase is the whole output, over as many as there are. */
+static void convolution_store(const convolution_job *job, uint64_t image, uint64_t channel, int64_t y, int64_t x,
+                              const float *values, uint64_t n, evaluator *v) {
     const mf_call *call = job->call;
     const phase *p = &job->p;
-    int dense = job->output_step_h == 1 && job->output_step_w == 1;
-    uint64_t plane = (uint64_t)(job->output_h * job->output_w),
-             channels = (uint64_t)(job->g.groups * job->output_channels);
+    uint64_t step = (uint64_t)job->output_step_w, channels = (uint64_t)(job->g.groups * job->output_channels);
+    uint64_t at = (uint64_t)((p->top + y * job->output_step_h) * job->output_w + p->left + x * job->output_step_w);
+    float *out = call->output + (image * channels + channel) * (uint64_t)(job->output_h * job->output_w) + at;
     mf_operand operands[MF_MAX_INPUTS + 1];
-    uint32_t extras = call->instruction->input_count - 2;
+    if (step == 1) {
+        operands[0] = (mf_operand){values, 1};
+        mf_extras_at(call, image, channel, at, operands);
+        evaluate(v, operands, out, n);
+        return;
+    }
     float finished[MF_BLOCK];
-    for (uint64_t i = 0; i < t->m; i++) {
-        uint64_t channel = group * (uint64_t)job->output_channels + t->m0 + i;
+    for (uint64_t from = 0; from < n; from += MF_BLOCK) {
+        uint64_t count = n - from < MF_BLOCK ? n - from : MF_BLOCK;
+        operands[0] = (mf_operand){values + from, 1};
+        mf_extras_at(call, image, channel, at + from * step, operands);
+        for (uint32_t e = 1; e < call->instruction->input_count - 1; e++) operands[e].step *= (int64_t)step;
+        evaluate(v, operands, finished, count);
+        for (uint64_t k = 0; k < count; k++) out[(from + k) * step] = finished[k];
+    }
+}
+
+/* Stores a block of gathered patches' results, run by run. */
+static void convolution_store_block(const convolution_job *job, uint64_t group, const block *t, const float *c,
+                                    evaluator *v) {
+    int whole = job->output_step_h == 1 && job->output_step_w == 1;
+    for (uint64_t i = 0; i < t->m; i++)
         for (uint64_t column = t->n0; column < t->n0 + t->n;) {
-            pixels r = pixels_at(p, column, t->n0 + t->n);
-            uint64_t left_in_image = (uint64_t)(p->out_h * p->out_w) - column % (uint64_t)(p->out_h * p->out_w);
+            pixels r = pixels_at(&job->p, column, t->n0 + t->n);
+            uint64_t size = (uint64_t)(job->p.out_h * job->p.out_w), in_image = size - column % size;
             uint64_t rest = t->n0 + t->n - column;
-            uint64_t n = dense                      ? (left_in_image < rest ? left_in_image : rest)
-                         : (uint64_t)r.n < MF_BLOCK ? (uint64_t)r.n
-                                                    : MF_BLOCK;
-            uint64_t at =
-                (uint64_t)((p->top + r.y * job->output_step_h) * job->output_w + p->left + r.x * job->output_step_w);
-            float *out = call->output + (r.image * channels + channel) * plane + at;
-            operands[0] = (mf_operand){c + i * job->c.columns + (column - t->n0), 1};
-            mf_extras_at(call, r.image, channel, at, operands);
-            if (dense) {
-                evaluate(v, operands, out, n);
-            } else {
-                for (uint32_t e = 1; e <= extras; e++) operands[e].step *= job->output_step_w;
-                evaluate(v, operands, finished, n);
-                for (uint64_t k = 0; k < n; k++) out[k * (uint64_t)job->output_step_w] = finished[k];
-            }
+            uint64_t n = !whole ? (uint64_t)r.n : in_image < rest ? in_image : rest;
+            convolution_store(job, r.image, group * (uint64_t)job->output_channels + t->m0 + i, r.y, r.x,
+                              c + i * job->c.columns + (column - t->n0), n, v);
             column += n;
         }
-    }
 }
 
 static void convolution_block(void *context, size_t index, int worker) {
@@ -247,8 +302,10 @@ static void convolution_block(void *context, size_t index, int worker) {
         convolution_pack_image(job, group, &t, k, depth, row, b);
         multiply_panels(weights + m * k + t.m0 * depth, b, t.m, t.n, depth, c, job->c.columns, k > 0);
     }
-    convolution_store(job, group, &t, c, &v);
+    convolution_store_block(job, group, &t, c, &v);
 }
+
+#include "kernels/convolution/band_vector.h"
 
 static void convolution_run(const mf_call *call, const mf_team *team, void *scratch) {
     convolution_job job = convolution_plan(call);
@@ -259,6 +316,6 @@ static void convolution_run(const mf_call *call, const mf_team *team, void *scra
         job.scratch = job.weights + (uint64_t)job.g.groups * packed_weights(&job);
         mf_team_run(team, (size_t)job.g.groups * (up_to((uint64_t)job.output_channels, TILE_M) / TILE_M),
                     convolution_pack_weights, &job);
-        mf_team_run(team, (size_t)job.g.groups * job.blocks, convolution_block, &job);
+        mf_team_run(team, (size_t)job.g.groups * job.blocks, job.b.rows ? convolution_band : convolution_block, &job);
     }
 }

@@ -1,7 +1,7 @@
 /*
- * The weight gradient: dw[o, k] is the dot product of dy's plane o with the pixels that tap k reads, over all images. Both
- * are packed as rows of pixels, so that the long axis runs along the vectors. The pixels are cut into parts, by shape, whose
- * sums are added in order.
+ * The weight gradient: dw[o, k] is the dot product of dy's plane o with the pixels that tap k reads, over all images.
+ * Both are packed as rows of pixels, so that the long axis runs along the vectors. The pixels are cut into parts, by
+ * shape, whose sums are added in order.
  */
 #if MF_WIDTH == 16
 enum { DOT_M = 6, DOT_N = 4 };

@@ -1,9 +1,9 @@
 /*
  * The tile that matrix products and convolutions share: a block of C = A B, computed from packed panels of A and B.
  *
- * A's panels hold TILE_M rows for each k, B's TILE_N columns for each k; both are filled up with zeros, so the inner loop
- * has no edges. The k axis goes in blocks of DEPTH, whose panels of B stay in the second-level cache; C stays in a tile of
- * its own beside them until it is whole, and is then handed to the op to be finished (epilogue) and stored.
+ * A's panels hold TILE_M rows for each k, B's TILE_N columns for each k; both are filled up with zeros, so the inner
+ * loop has no edges. The k axis goes in blocks of DEPTH, whose panels of B stay in the second-level cache; C stays in
+ * a tile of its own beside them until it is whole, and is then handed to the op to be finished (epilogue) and stored.
  */
 #if MF_WIDTH == 16
 enum { TILE_M = 12, VECTORS = 2 };
@@ -12,7 +12,8 @@ enum { TILE_M = 6, VECTORS = 2 };
 #endif
 enum { TILE_N = VECTORS * MF_WIDTH, DEPTH = 256 };
 
-/* c[TILE_M][TILE_N] (+)= a b over depth steps. Element (i, k) of a lies at a + i * a_row + k * a_step; b's rows are whole. */
+/* c[TILE_M][TILE_N] (+)= a b over depth steps. Element (i, k) of a lies at a + i * a_row + k * a_step; b's rows are
+   whole. */
 static inline __attribute__((always_inline)) void tile_multiply(const float *a, uint64_t a_row, uint64_t a_step,
                                                                 const float *b, uint64_t depth, float *c,
                                                                 uint64_t c_stride, int add) {
@@ -92,8 +93,8 @@ static inline void transpose_8x8(const float *from, uint64_t row, float *to) {
     }
 }
 
-/* Packs depth x columns, element (k, j) at b + k * row + j * column, one of row and column being 1, into panels of TILE_N
-   columns. */
+/* Packs depth x columns, element (k, j) at b + k * row + j * column, one of row and column being 1, into panels of
+   TILE_N columns. */
 static void pack_columns(const float *b, uint64_t row, uint64_t column, uint64_t columns, uint64_t depth, float *to) {
     if (column == 1) {
         for (uint64_t k = 0; k < depth; k++) spread_row(b + k * row, columns, k, depth, to);

@@ -1,5 +1,5 @@
-/* Matrix products. Blocks of packed panels; but for a few rows of A (vectors times a matrix of weights), where packing B would
-   cost more than it saves: dot products with B's rows where it is transposed, else sums of B's rows. */
+/* Matrix products. Blocks of packed panels; but for a few rows of A (vectors times a matrix of weights), where packing
+   B would cost more than it saves: dot products with B's rows where it is transposed, else sums of B's rows. */
 
 typedef struct matmul_job {
     const mf_call *call;

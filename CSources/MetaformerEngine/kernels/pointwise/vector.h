@@ -132,7 +132,7 @@ static void evaluate(evaluator *v, const mf_operand *operands, float *out, size_
     }
 }
 
-/* ---- The op ------------------------------------------------------------------------------------------------------- */
+/* ---- The op ------------------------------------------------------------------------------------------------------ */
 
 typedef struct pointwise_job {
     const mf_call *call;

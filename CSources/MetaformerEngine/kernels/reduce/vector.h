@@ -1,7 +1,7 @@
 /*
- * Reductions. A full row of the inputs (their innermost axis) either goes into one output, or lies along a row of outputs.
- * The sequence of rows that go into an output is cut into parts, by shape, so that even a sum over everything has work for
- * all threads; the parts' results are then added in order.
+ * Reductions. A full row of the inputs (their innermost axis) either goes into one output, or lies along a row of
+ * outputs. The sequence of rows that go into an output is cut into parts, by shape, so that even a sum over everything
+ * has work for all threads; the parts' results are then added in order.
  */
 typedef struct reduce_job {
     const mf_call *call;
@@ -17,7 +17,8 @@ typedef struct reduce_job {
     float *scratch;
 } reduce_job;
 
-/* Splits the loops over the full shape into the axes that stay and those that go; a last axis of 1 is put where none is. */
+/* Splits the loops over the full shape into the axes that stay and those that go; a last axis of 1 is put where none
+   is. */
 static void reduce_split(const mf_call *call, reduce_job *job) {
     mf_shape full;
     mf_reduce_full_shape(call, &full);

@@ -1,5 +1,5 @@
-/* All kernels that have a vector form, for the variant that includes this: see support/vector.h. An op with no line here
-   runs its reference. */
+/* All kernels that have a vector form, for the variant that includes this: see support/vector.h. An op with no line
+   here runs its reference. */
 #include "kernels/convolution/convolution.h"
 #include "kernels/kernel.h"
 #include "kernels/loops.h"

@@ -1,0 +1,195 @@
+import Foundation
+import MetaformerData
+import MetaformerGraph
+import MetaformerModels
+
+/// Meta-training of A and T over meta-tasks, Eqs. 2 to 5: the universal model.
+public final class MetaTraining: SteppedTraining {
+    public let configuration: MetaTrainingConfiguration
+    private let learner: MetaLearner
+    private let outer: OuterOptimizer
+    private let rates: OuterOptimizer?
+    private let sampler: EpisodeSampler
+    private let probe: GateProbe?
+    private let prior: FrozenPrior?
+    private let training: [Int]
+    private let validation: [Int]
+    private var best = Double.infinity
+    private var bestParameters: ParameterVector
+    private var epochsSinceBest = 0
+
+    public private(set) var isFinished = false
+
+    /// - Parameters:
+    ///   - prior: the frozen instance prior; nil for the autoencoder alone.
+    ///   - cache: the folder of its response maps.
+    public init(
+        _ configuration: MetaTrainingConfiguration, tasks: TaskSet, prior: FrozenPrior?, cache: URL, threads: Int = 0
+    ) throws {
+        try configuration.check()
+        var configuration = configuration
+        let needsPrior = configuration.architecture.mode != .autoencoder
+        if let prior { configuration.architecture.prior = prior.configuration }
+        guard !needsPrior || prior != nil else {
+            throw TrainingError("\(configuration.architecture.mode.rawValue) needs a trained prior; name its file")
+        }
+        self.configuration = configuration
+        self.prior = needsPrior ? prior : nil
+        let model = Metaformer(configuration.architecture)
+        let objective = try Objective(model, microBatch: configuration.microBatch, threads: threads)
+        learner = try MetaLearner(objective, inner: configuration.inner)
+        let parameters = ParameterVector(objective.layout, seed: configuration.seed)
+        outer = try OuterOptimizer(.adam(Adam()), of: parameters, threads: threads)
+        rates =
+            configuration.inner.learnsRates
+            ? try OuterOptimizer(.adam(Adam()), of: ParameterVector(learner.rateLayout), threads: threads) : nil
+        bestParameters = ParameterVector(objective.layout)
+        bestParameters.copy(parameters)
+        let autoencoder = configuration.architecture.autoencoder
+        let loader = try SampleLoader(
+            size: autoencoder.imageSize, channels: autoencoder.channels, prior: self.prior, cache: cache,
+            threads: threads)
+        sampler = EpisodeSampler(configuration: configuration, tasks: tasks, loader: loader)
+        probe = configuration.architecture.mode == .full ? try GateProbe(model, threads: threads) : nil
+
+        var generator = RandomGenerator(seed: configuration.seed, stream: 1 << 40)
+        let order = tasks.groups.indices.shuffled(using: &generator)
+        let wanted = Int((configuration.validationShare * Double(order.count)).rounded(.up))
+        let held = min(wanted, order.count - 1)
+        validation = Array(order.prefix(held))
+        training = Array(order.dropFirst(held))
+    }
+
+    // MARK: Steps
+
+    public var stepsPerEpoch: Int {
+        (training.count + configuration.tasksPerStep - 1) / configuration.tasksPerStep
+    }
+    public var steps: Int { configuration.epochs * stepsPerEpoch }
+
+    public func step(_ number: Int) throws -> [String: Double] {
+        let epoch = number / stepsPerEpoch
+        var shuffling = RandomGenerator(seed: configuration.seed, stream: UInt64(2 << 40 | epoch))
+        let order = training.shuffled(using: &shuffling)
+        let first = number % stepsPerEpoch * configuration.tasksPerStep
+        let groups = order[first..<min(first + configuration.tasksPerStep, order.count)]
+
+        let isWarmingUp = configuration.mode == .maml && epoch < configuration.firstOrderEpochs
+        let mode = isWarmingUp ? LearningMode.fomaml : configuration.mode
+        var (query, support) = (0.0, 0.0)
+        for (place, group) in groups.enumerated() {
+            // A stream for each place: tasks can be dealt to processes.
+            var generator = RandomGenerator(seed: configuration.seed, stream: UInt64(number) << 8 | UInt64(place))
+            let losses = try learner.addMetaGradient(
+                of: sampler.episode(group, &generator), weight: 1 / Float(groups.count), mode: mode,
+                at: outer.parameters, logRates: rates?.parameters, to: outer.gradient, rateSum: rates?.gradient)
+            query += losses.query / Double(groups.count)
+            support += (losses.support.first ?? losses.query) / Double(groups.count)
+        }
+        let rate = configuration.outerRate.rate(epoch: epoch)
+        let norm = try outer.step(learningRate: rate, maximumNorm: configuration.maximumNorm)
+        if mode != .joint { try rates?.step(learningRate: configuration.rateOfRates, maximumNorm: 1) }
+        var metrics = ["loss.query": query, "loss.support": support, "gradient.norm": norm, "rate": Double(rate)]
+        if number % stepsPerEpoch == stepsPerEpoch - 1 {
+            metrics.merge(try validate()) { _, new in new }
+            metrics["epoch"] = Double(epoch)
+        }
+        return metrics
+    }
+
+    /// Query losses of held-out tasks, the same episodes each time, and the state of the gate.
+    private func validate() throws -> [String: Double] {
+        var (before, after) = (0.0, 0.0)
+        var gates: [(mean: Double, spread: Double)] = []
+        // Without groups to hold out, the training's own say at least whether it runs.
+        let groups = validation.isEmpty ? Array(training.prefix(1)) : validation
+        for group in groups {
+            var generator = RandomGenerator(seed: configuration.seed, stream: UInt64(3 << 40 | group))
+            let episode = try sampler.episode(group, &generator)
+            let losses = try learner.losses(of: episode, at: outer.parameters, logRates: rates?.parameters)
+            before += losses.before / Double(groups.count)
+            after += losses.after / Double(groups.count)
+            if let probe, let sample = episode.query.first {
+                gates.append(try probe.gate(for: sample, at: outer.parameters))
+            }
+        }
+        let isBetter = after < best
+        if isBetter {
+            best = after
+            bestParameters.copy(outer.parameters)
+        }
+        epochsSinceBest = isBetter ? 0 : epochsSinceBest + 1
+        isFinished = configuration.patience > 0 && epochsSinceBest >= configuration.patience
+        var metrics = ["validation.before": before, "validation.after": after, "validation.best": best]
+        if !gates.isEmpty {
+            metrics["gate.mean"] = gates.reduce(0) { $0 + $1.mean } / Double(gates.count)
+            metrics["gate.spread"] = gates.reduce(0) { $0 + $1.spread } / Double(gates.count)
+        }
+        return metrics
+    }
+
+    // MARK: State
+
+    public var tensors: [String: [Float]] {
+        var tensors = outer.tensors
+        for (name, values) in bestParameters.values { tensors["best/\(name)"] = values }
+        for (name, values) in rates?.tensors ?? [:] { tensors["rates/\(name)"] = values }
+        return tensors
+    }
+
+    public var numbers: [String: Double] {
+        // No loss yet is no number that a text can hold everywhere.
+        let best: [String: Double] = best.isFinite ? ["best": best] : [:]
+        return best.merging(["epochsSinceBest": Double(epochsSinceBest), "isFinished": isFinished ? 1 : 0]) { $1 }
+    }
+
+    public func restore(_ checkpoint: Checkpoint) throws {
+        try outer.restore(checkpoint.tensors)
+        try bestParameters.assign(checkpoint.tensors(under: "best/"))
+        try rates?.restore(checkpoint.tensors(under: "rates/"))
+        best = checkpoint.numbers["best"] ?? .infinity
+        epochsSinceBest = Int(checkpoint.numbers["epochsSinceBest"] ?? 0)
+        isFinished = checkpoint.numbers["isFinished"] == 1
+    }
+
+    // MARK: Result
+
+    /// The universal model: the parameters of the best validation, with the programs that adapt and inspect.
+    public func modelFile(origin: String) throws -> TensorFile {
+        var description = ModelDescription(architecture: configuration.architecture, origin: origin)
+        description.map.loss = configuration.architecture.loss
+        let parameters = bestParameters.values.merging(prior?.parameters ?? [:]) { first, _ in first }
+        return try description.file(parameters: parameters)
+    }
+}
+
+/// Measures R': a gate that is one everywhere does nothing, a constant one only darkens.
+final class GateProbe {
+    private let runner: Runner
+
+    init(_ model: Metaformer, threads: Int) throws {
+        let graph = Graph()
+        let scope = Scope(graph)
+        let shape = model.imageShape(1)
+        let response = try graph.input("response", [1, 1, shape[2], shape[3]])
+        guard let gate = try model.reconstruct(graph.input("image", shape), response: response, in: scope).gate else {
+            throw TrainingError("the model has no gate")
+        }
+        let mean = try gate.mean()
+        let spread = try sqrt(square(gate - mean).mean())
+        runner = try Runner(
+            program: Program(graph: graph, outputs: [("mean", mean), ("spread", spread)]).data, threads: threads)
+        try runner.bindRemaining()
+    }
+
+    func gate(for sample: Sample, at parameters: ParameterVector) throws -> (mean: Double, spread: Double) {
+        for (parameter, part) in zip(parameters.layout.parameters, parameters.parts)
+        where runner.slot(named: parameter.name) != nil {
+            try runner.bind(parameter.name, to: part)
+        }
+        runner.buffer("image")?.assign(sample.image)
+        runner.buffer("response")?.assign(sample.response)
+        try runner.run()
+        return (Double(runner.buffer("mean")?[0] ?? .nan), Double(runner.buffer("spread")?[0] ?? .nan))
+    }
+}

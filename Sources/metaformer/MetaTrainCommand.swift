@@ -1,0 +1,198 @@
+import ArgumentParser
+import Foundation
+import MetaformerData
+import MetaformerGraph
+import MetaformerModels
+import MetaformerTraining
+
+struct MetaTrainCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "meta-train",
+        abstract: "Trains the universal model on meta-tasks.",
+        discussion: """
+            Learns parameters that adapt to a new product in a few steps, by MAML over the tasks of a file of tasks build. \
+            The folder gets model.safetensors, which adapt --model takes, metrics.jsonl with a line a step, and \
+            checkpoints. A run that was stopped or killed goes on with --resume and the same options, and gives bit for \
+            bit what it would have given.
+            """
+    )
+
+    enum Preset: String, ExpressibleByArgument, CaseIterable { case standard, paper }
+
+    @Option(help: ArgumentHelp("The file of tasks.", valueName: "file"), completion: .file())
+    var tasks: String
+
+    @Option(
+        help: ArgumentHelp("The prior of prior train, or a model with one.", valueName: "file"), completion: .file())
+    var prior: String?
+
+    @Option(help: ArgumentHelp("The folder of the run.", valueName: "dir"), completion: .directory)
+    var output: String
+
+    @Option(help: ArgumentHelp("The folder of the pictures, where it was moved.", valueName: "dir"))
+    var images: String?
+
+    @Option(help: "The parts of the model: A, A+P or A+P+T.")
+    var configuration: Metaformer.Mode = .full
+
+    @Option(help: "maml, fomaml (first order), or joint (no meta-learning).")
+    var mode: LearningMode = .maml
+
+    @Option(help: "standard, or paper: the published settings.")
+    var preset: Preset = .standard
+
+    @Option(help: ArgumentHelp("Rows and columns of the model's images, a multiple of 32.", valueName: "n"))
+    var size = 256
+
+    @Option(help: ArgumentHelp("1 for grey, 3 for colour.", valueName: "n"))
+    var channels = 3
+
+    @Option(help: ArgumentHelp("Passes over all tasks.", valueName: "n"))
+    var epochs: Int?
+
+    @Option(help: ArgumentHelp("Epochs of first-order gradients at the start of maml.", valueName: "n"))
+    var firstOrderEpochs: Int?
+
+    @Option(help: ArgumentHelp("Tasks a step.", valueName: "n"))
+    var tasksPerStep: Int?
+
+    @Option(help: ArgumentHelp("Pictures that a task adapts to.", valueName: "n"))
+    var support: Int?
+
+    @Option(help: ArgumentHelp("Pictures that a task is judged by.", valueName: "n"))
+    var query: Int?
+
+    @Option(help: ArgumentHelp("Inner steps.", valueName: "n"))
+    var innerSteps: Int?
+
+    @Option(help: ArgumentHelp("Inner rate, for the loss summed over the support.", valueName: "x"))
+    var innerRate: Float?
+
+    @Flag(help: "Learn an inner rate for each step and parameter.")
+    var learnRates = false
+
+    @Option(help: ArgumentHelp("Outer rate of learning.", valueName: "x"))
+    var rate: Float?
+
+    @Option(help: ArgumentHelp("The share of tasks made of views of one picture.", valueName: "x"))
+    var oneImage: Float?
+
+    @Option(help: ArgumentHelp("The share of queries to repair.", valueName: "x"))
+    var repair: Float?
+
+    @Option(help: ArgumentHelp("Steps between checkpoints.", valueName: "n"))
+    var checkpointInterval = 25
+
+    @Flag(help: "Go on from the last checkpoint of the folder.")
+    var resume = false
+
+    @OptionGroup var common: CommonOptions
+
+    private struct Result: Encodable {
+        let model: String
+        let steps: Int
+        let loss: Double?
+        let validationAfter: Double?
+        let seconds: Double
+    }
+
+    /// All that a run depends on; a resumed one must have the same.
+    private struct RunSettings: Encodable {
+        let training: MetaTrainingConfiguration
+        let tasks: String
+        let prior: String?
+    }
+
+    func validate() throws {
+        try CommonOptions.requirePath(tasks, named: "--tasks")
+        try CommonOptions.requirePath(output, named: "--output")
+        guard size >= 32, size % 32 == 0, size <= 1024 else {
+            throw ValidationError("--size is \(size); give a multiple of 32 up to 1024.")
+        }
+        guard channels == 1 || channels == 3 else { throw ValidationError("--channels is \(channels); give 1 or 3.") }
+        if configuration != .autoencoder, prior == nil {
+            throw ValidationError("\(configuration.rawValue) needs --prior; only A is trained without.")
+        }
+        if checkpointInterval < 1 { throw ValidationError("--checkpoint-interval: give at least 1.") }
+        do { try settings().check() } catch { throw ValidationError("\(error)") }
+    }
+
+    func run() throws {
+        let clock = ContinuousClock()
+        let start = clock.now
+        let taskSet = try TaskSet(contentsOf: URL(fileURLWithPath: tasks), directory: images)
+        let frozen = try prior.map { try FrozenPrior(path: $0) }
+        let folder = URL(fileURLWithPath: output)
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        let run = try TrainingRun(folder: folder, configuration: text(taskSet), resumes: resume)
+        let training = try MetaTraining(
+            settings(), tasks: taskSet, prior: frozen, cache: folder.appendingPathComponent("responses"),
+            threads: common.threads)
+        let progress = ProgressBar(
+            total: training.steps - run.stepsDone, label: "meta-training", quiet: common.quiet || common.json)
+        var last: [String: Double] = [:]
+        var steps = run.stepsDone
+        defer { progress.finish() }
+        try run.run(training, steps: training.steps, interval: checkpointInterval) { step, metrics in
+            last.merge(metrics) { _, new in new }
+            steps = step + 1
+            progress.advance()
+            return true
+        }
+        progress.finish()
+        let model = folder.appendingPathComponent("model.safetensors").path
+        try training.modelFile(origin: "meta-train \(mode.rawValue), seed \(common.seed)").write(path: model)
+        let result = Result(
+            model: model, steps: steps, loss: last["loss.query"], validationAfter: last["validation.best"],
+            seconds: (clock.now - start) / .seconds(1))
+        if common.json { try common.printJSON(result) }
+        let loss = last["validation.best"].map {
+            ", validation loss \($0.formatted(.number.precision(.significantDigits(4))))"
+        }
+        common.remark("\(model): \(steps) steps\(loss ?? "")")
+    }
+
+    private func settings() -> MetaTrainingConfiguration {
+        let architecture = Metaformer.Configuration(mode: configuration, imageSize: size, channels: channels)
+        var settings: MetaTrainingConfiguration =
+            preset == .paper
+            ? .paper(architecture: architecture) : MetaTrainingConfiguration(architecture: architecture)
+        settings.mode = mode
+        settings.seed = common.seed
+        if let epochs { settings.epochs = epochs }
+        if let firstOrderEpochs { settings.firstOrderEpochs = firstOrderEpochs }
+        if let tasksPerStep { settings.tasksPerStep = tasksPerStep }
+        if let support { settings.supportSize = support }
+        if let query { settings.querySize = query }
+        if let innerSteps { settings.inner.steps = innerSteps }
+        if let innerRate { settings.inner.rate = innerRate }
+        settings.inner.learnsRates = learnRates
+        if let rate { settings.outerRate.start = rate }
+        if let oneImage { settings.oneImageShare = oneImage }
+        if let repair { settings.repairShare = repair }
+        return settings
+    }
+
+    private func text(_ taskSet: TaskSet) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        let settings = RunSettings(
+            training: settings(), tasks: try Fingerprint.file(tasks), prior: try prior.map(Fingerprint.file))
+        return String(decoding: try encoder.encode(settings), as: UTF8.self)
+    }
+}
+
+extension Metaformer.Mode: ExpressibleByArgument {}
+extension LearningMode: ExpressibleByArgument {}
+
+/// What tells a file from another, for the settings of a run.
+enum Fingerprint {
+    /// FNV-1a of the contents, 64 bits, in hexadecimal.
+    static func file(_ path: String) throws -> String {
+        guard let data = FileManager.default.contents(atPath: path) else {
+            throw CommandError("\(path): cannot be read; name a file")
+        }
+        let hash = data.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x0000_0100_0000_01b3 }
+        return String(hash, radix: 16)
+    }
+}

@@ -1,0 +1,258 @@
+import ArgumentParser
+import Foundation
+import MetaformerData
+import MetaformerModels
+import MetaformerTraining
+
+struct PriorCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "prior",
+        abstract: "Trains and judges the instance prior, which says where the object is.",
+        subcommands: [Train.self, Judge.self, Render.self]
+    )
+
+    enum Preset: String, ExpressibleByArgument, CaseIterable { case compact, paper }
+
+    struct Train: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "train",
+            abstract: "Trains the instance prior as the generator of a visual-effect GAN.",
+            discussion: """
+                Photos without the effect and images with it need not be pairs. Those with it are photos that carry it \
+                (--effect-images), or composed by foreground masks (--masks), or, without either, by keeping the \
+                dominant hue of each photo. The folder gets prior.safetensors, metrics.jsonl, and checkpoints, from which \
+                --resume goes on.
+                """
+        )
+
+        @Option(help: ArgumentHelp("The folder of photos.", valueName: "dir"), completion: .directory)
+        var images: String
+
+        @Option(help: ArgumentHelp("The folder of the run.", valueName: "dir"), completion: .directory)
+        var output: String
+
+        @Option(help: "selective-colour, black or blur.")
+        var effect: VisualEffect = .selectiveColour
+
+        @Option(help: ArgumentHelp("A folder of photos that carry the effect.", valueName: "dir"))
+        var effectImages: String?
+
+        @Option(help: ArgumentHelp("A folder of foreground masks, named like their photos.", valueName: "dir"))
+        var masks: String?
+
+        @Option(help: ArgumentHelp("Keep so many photos with masks back, to judge by.", valueName: "n"))
+        var holdOut = 0
+
+        @Option(help: "compact, for inspection PCs, or paper.")
+        var preset: Preset = .compact
+
+        @Option(help: ArgumentHelp("Steps of the generator.", valueName: "n"))
+        var steps: Int?
+
+        @Option(help: ArgumentHelp("Photos a step.", valueName: "n"))
+        var batch: Int?
+
+        @Option(help: ArgumentHelp("Steps of the discriminator to one of the generator.", valueName: "n"))
+        var criticSteps: Int?
+
+        @Option(help: ArgumentHelp("Rate of learning.", valueName: "x"))
+        var rate: Float?
+
+        @Option(help: ArgumentHelp("Steps between checkpoints.", valueName: "n"))
+        var checkpointInterval = 50
+
+        @Flag(help: "Go on from the last checkpoint of the folder.")
+        var resume = false
+
+        @OptionGroup var common: CommonOptions
+
+        private struct RunSettings: Encodable {
+            let training: PriorTrainingConfiguration
+            let domain: String
+            let photos: Int
+            let heldOut: [String]
+        }
+
+        private struct Result: Encodable {
+            let prior: String
+            let steps: Int
+            let domain: String
+            let photos: Int
+            let heldOut: Int
+            let distance: Double?
+            let responseMean: Double?
+            let seconds: Double
+        }
+
+        func validate() throws {
+            try CommonOptions.requirePath(images, named: "--images")
+            try CommonOptions.requirePath(output, named: "--output")
+            if masks != nil, effectImages != nil { throw ValidationError("give --masks or --effect-images, not both.") }
+            if holdOut < 0 || (holdOut > 0 && masks == nil) {
+                throw ValidationError("--hold-out keeps photos with masks back: give --masks and a number from 0.")
+            }
+            for (name, value) in [("--steps", steps), ("--batch", batch), ("--critic-steps", criticSteps)] {
+                if let value, value < 1 { throw ValidationError("\(name) is \(value); give at least 1.") }
+            }
+            if let rate, !(rate > 0 && rate < 1) {
+                throw ValidationError("--rate is \(rate); give a number between 0 and 1.")
+            }
+            if checkpointInterval < 1 { throw ValidationError("--checkpoint-interval: give at least 1.") }
+        }
+
+        func run() throws {
+            let clock = ContinuousClock()
+            let start = clock.now
+            let all = try MaskedPhotos(images: images, masks: masks)
+            let (photos, held) = holdOut > 0 ? try all.holdingOut(holdOut, seed: common.seed) : (all, [])
+            let (domain, name) = try domain(photos)
+            let folder = URL(fileURLWithPath: output)
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+            let heldNames = held.map(\.lastPathComponent)
+            let text = try settingsText(
+                RunSettings(training: settings(), domain: name, photos: photos.photos.count, heldOut: heldNames))
+            let run = try TrainingRun(folder: folder, configuration: text, resumes: resume)
+            if !held.isEmpty {
+                let list = Data((heldNames.joined(separator: "\n") + "\n").utf8)
+                try AtomicFile.write(list, to: folder.appendingPathComponent("held-out.txt"))
+            }
+            let training = try PriorTraining(
+                settings(), inputs: photos.photos, domain: domain, threads: common.threads)
+            let total = settings().steps
+            let progress = ProgressBar(
+                total: total - run.stepsDone, label: "prior", quiet: common.quiet || common.json)
+            defer { progress.finish() }
+            var last: [String: Double] = [:]
+            try run.run(training, steps: total, interval: checkpointInterval) { _, metrics in
+                last = metrics
+                progress.advance()
+                return true
+            }
+            progress.finish()
+            let file = folder.appendingPathComponent("prior.safetensors").path
+            try training.prior.file().write(path: file)
+            if common.json {
+                try common.printJSON(
+                    Result(
+                        prior: file, steps: total, domain: name, photos: photos.photos.count, heldOut: held.count,
+                        distance: last["critic.distance"], responseMean: last["response.mean"],
+                        seconds: (clock.now - start) / .seconds(1)))
+            }
+            common.remark("\(file): \(total) steps on \(photos.photos.count) photos, effect by \(name)")
+        }
+
+        private func domain(_ photos: MaskedPhotos) throws -> (EffectDomain, String) {
+            if let effectImages {
+                return (.photos(try MaskedPhotos(images: effectImages, masks: nil).photos), "effect photos")
+            }
+            return masks == nil ? (.dominantHue(photos.photos), "dominant hue") : (.masks(photos.pairs), "masks")
+        }
+
+        private func settings() -> PriorTrainingConfiguration {
+            var settings: PriorTrainingConfiguration = preset == .paper ? .paper : .compact
+            settings.effect = effect
+            settings.seed = common.seed
+            if let steps { settings.steps = steps }
+            if let batch { settings.batch = batch }
+            if let criticSteps { settings.criticSteps = criticSteps }
+            if let rate { settings.rate.start = rate }
+            return settings
+        }
+
+        private func settingsText(_ settings: RunSettings) throws -> String {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+            return String(decoding: try encoder.encode(settings), as: UTF8.self)
+        }
+    }
+
+    struct Judge: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "judge",
+            abstract: "Compares response maps with foreground masks.",
+            discussion: """
+                A map is foreground where it is at least twice its mean. Beside the prior stand two maps that look at \
+                nothing: a Gaussian in the middle, and foreground everywhere.
+                """
+        )
+
+        @Option(help: ArgumentHelp("The prior, or a model with one.", valueName: "file"), completion: .file())
+        var prior: String
+
+        @Option(help: ArgumentHelp("The folder of photos.", valueName: "dir"), completion: .directory)
+        var images: String
+
+        @Option(help: ArgumentHelp("The folder of their masks.", valueName: "dir"), completion: .directory)
+        var masks: String
+
+        @Option(help: ArgumentHelp("A text file that names the photos to judge by, one a line.", valueName: "file"))
+        var list: String?
+
+        @OptionGroup var common: CommonOptions
+
+        func run() throws {
+            let names = try list.map(MaskedPhotos.names)
+            let photos = try MaskedPhotos(images: images, masks: masks, names: names)
+            let frozen = try FrozenPrior(path: prior)
+            let progress = ProgressBar(
+                total: photos.pairs.count, label: "judging", quiet: common.quiet || common.json)
+            let report = try PriorReport(frozen, pairs: photos.pairs, threads: common.threads) { progress.advance() }
+            progress.finish()
+            if common.json { return try common.printJSON(report) }
+            print("\(report.images) photos           IoU    F-measure")
+            let rows = [
+                ("prior", report.prior), ("centred Gaussian", report.gaussian), ("everything", report.constant),
+            ]
+            for (name, agreement) in rows {
+                let format = FloatingPointFormatStyle<Double>.number.precision(.fractionLength(3))
+                let label = name + String(repeating: " ", count: 20 - name.count)
+                print("\(label) \(agreement.iou.formatted(format))    \(agreement.fMeasure.formatted(format))")
+            }
+        }
+    }
+
+    struct Render: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "render",
+            abstract: "Shows photos, their response maps and the effect in one picture."
+        )
+
+        @Option(help: ArgumentHelp("The prior, or a model with one.", valueName: "file"), completion: .file())
+        var prior: String
+
+        @Option(help: ArgumentHelp("The folder of photos.", valueName: "dir"), completion: .directory)
+        var images: String
+
+        @Option(help: ArgumentHelp("The PNG file to write.", valueName: "file"), completion: .file())
+        var output: String
+
+        @Option(help: ArgumentHelp("A text file that names the photos, one a line.", valueName: "file"))
+        var list: String?
+
+        @Option(help: ArgumentHelp("How many photos, drawn at random.", valueName: "n"))
+        var count = 12
+
+        @Option(help: "selective-colour, black or blur.")
+        var effect: VisualEffect = .selectiveColour
+
+        @OptionGroup var common: CommonOptions
+
+        func validate() throws {
+            guard (1...200).contains(count) else { throw ValidationError("--count is \(count); give 1 to 200.") }
+        }
+
+        func run() throws {
+            try requireFolder(of: output)
+            let photos = try MaskedPhotos(images: images, masks: nil, names: list.map(MaskedPhotos.names)).photos
+            var generator = RandomGenerator(seed: common.seed)
+            let chosen = photos.shuffled(using: &generator).prefix(count)
+            let sheet = try ContactSheet.responses(
+                of: FrozenPrior(path: prior), to: Array(chosen), effect: effect, threads: common.threads)
+            try sheet.image?.write(png: URL(fileURLWithPath: output))
+            if common.json { try common.printJSON(["photos": chosen.count]) }
+            common.remark("\(output): \(chosen.count) photos")
+        }
+    }
+}
+
+extension VisualEffect: ExpressibleByArgument {}
