@@ -22,6 +22,7 @@ mf_status mf_evaluation_create(const mf_metric_options *options, mf_evaluation *
     }
     e->allocator = allocator;
     e->team = mf_team_make(resolved.threads);
+    if (e->team.threads > MF_EVALUATION_WORKERS) e->team.threads = MF_EVALUATION_WORKERS;
     e->bins = bins;
     e->bin_count = (size_t)resolved.bins;
     e->low = resolved.low, e->high = resolved.high;

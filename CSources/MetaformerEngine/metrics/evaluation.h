@@ -5,6 +5,9 @@
 #include "metrics/metric.h"
 #include "metrics/sweep.h"
 
+/* Workers that take part: each needs a histogram of 1 MiB. */
+#define MF_EVALUATION_WORKERS 32
+
 /* The scores of one image, as keys: the good ones, and the defective ones beside the numbers of their regions. */
 typedef struct mf_pixels {
     uint32_t *ok; /* owns the memory of all three */

@@ -8,7 +8,7 @@ enum ReportAssets {
           --s5: #b4bec9; } }
         @media print { :root { color-scheme: light; --ink: #000; --soft: #333; --rule: #bbb; --page: #fff; --raised: #fff;
           --wrong: #900; --s0: #0b5cad; --s1: #c2410c; --s2: #157347; --s3: #7a3b9d; --s4: #8a6100; --s5: #4a5560; }
-          .order { display: none; } .gallery li, .chart { break-inside: avoid; } }
+          .gallery li, .chart, tr { break-inside: avoid; } }
         * { box-sizing: border-box; }
         body { margin: 0; background: var(--page); color: var(--ink); font: 15px/1.5 system-ui, sans-serif; }
         main { max-width: 1080px; margin: 0 auto; padding: 24px 20px 64px; }
@@ -43,6 +43,8 @@ enum ReportAssets {
         .panels figcaption { text-align: center; }
         dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 18px; } dt { color: var(--soft); }
         dd { margin: 0; overflow-wrap: anywhere; }
+        @media print { .order { display: none; } main { padding: 0; } .scroll { overflow: visible; } table { font-size: 10px; }
+          th { font-size: 9px; } th, td { padding: 3px 7px 3px 0; } .charts { gap: 8px; } .chart { width: 300px; } }
         @media (max-width: 600px) { dl { grid-template-columns: 1fr; } dd { margin-bottom: 6px; } }
         """
 
