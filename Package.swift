@@ -17,6 +17,7 @@ let package = Package(
         .library(name: "MetaformerGraph", targets: ["MetaformerGraph"]),
         .library(name: "MetaformerModels", targets: ["MetaformerModels"]),
         .library(name: "MetaformerData", targets: ["MetaformerData"]),
+        .library(name: "MetaformerEvaluation", targets: ["MetaformerEvaluation"]),
         .library(name: "MetaformerTraining", targets: ["MetaformerTraining"]),
     ],
     dependencies: [
@@ -37,6 +38,7 @@ let package = Package(
             cSettings: [.unsafeFlags(["-std=c17", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion"])],
             linkerSettings: [.linkedLibrary("png"), .linkedLibrary("jpeg"), .linkedLibrary("tiff")]
         ),
+        .systemLibrary(name: "COpenBLAS", path: "CSources/COpenBLAS"),
         // Swift
         .target(name: "MetaformerGraph", dependencies: ["MetaformerEngine"]),
         .target(name: "MetaformerModels", dependencies: ["MetaformerGraph"]),
@@ -47,6 +49,8 @@ let package = Package(
             swiftSettings: [.unsafeFlags(["-O"], .when(configuration: .debug))]
         ),
         .target(
+            name: "MetaformerEvaluation", dependencies: ["MetaformerEngine", "MetaformerModels", "MetaformerData"]),
+        .target(
             name: "MetaformerTraining",
             dependencies: ["MetaformerModels", "MetaformerData"],
             // Vectors of all parameters are worked on in loops.
@@ -55,16 +59,25 @@ let package = Package(
         .executableTarget(
             name: "metaformer",
             dependencies: [
-                "MetaformerModels", "MetaformerData", "MetaformerTraining",
+                "MetaformerModels", "MetaformerData", "MetaformerEvaluation", "MetaformerTraining",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
         // Tests
+        .executableTarget(
+            name: "allocation-probe", dependencies: ["MetaformerEngine"], path: "Tests/hosts/AllocationProbe",
+            cSettings: [.unsafeFlags(["-std=c17", "-Wall", "-Wextra", "-Wpedantic"])]),
         .testTarget(name: "MetaformerGraphTests", dependencies: ["MetaformerGraph"]),
-        .testTarget(name: "MetaformerEngineTests", dependencies: ["MetaformerEngine", "MetaformerGraph"]),
-        .testTarget(name: "MetaformerModelsTests", dependencies: ["MetaformerModels"]),
+        .testTarget(name: "MetaformerEngineTests", dependencies: ["MetaformerEngine", "MetaformerGraph", "COpenBLAS"]),
+        .testTarget(name: "MetaformerModelsTests", dependencies: ["MetaformerModels", "allocation-probe"]),
         .testTarget(name: "MetaformerDataTests", dependencies: ["MetaformerData"]),
         .testTarget(name: "MetaformerTrainingTests", dependencies: ["MetaformerTraining"]),
+        .testTarget(
+            name: "MetaformerEvaluationTests",
+            dependencies: ["MetaformerEvaluation", "MetaformerEngine"],
+            // References are loops over pixels.
+            swiftSettings: [.unsafeFlags(["-O"], .when(configuration: .debug))]
+        ),
         .testTarget(
             name: "CommandLineTests",
             dependencies: [

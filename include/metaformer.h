@@ -17,10 +17,11 @@
  * Rules that hold everywhere:
  * - Every function that can fail returns an mf_status. On failure its out-parameters are untouched, there is nothing to
  *   free, and a text says what was wrong: in the mf_error given, or, once there is a context, from mf_context_error.
- * - A struct passed by pointer starts with struct_size: set it to sizeof the struct. Fields are only ever added at the end.
+ * - A struct passed by pointer starts with struct_size: set it to sizeof the struct. Fields are only ever added at the
+ * end.
  * - Release functions take NULL.
- * - The library keeps no global mutable state, never exits or aborts, and writes nothing to the standard streams. The one
- *   environment variable that it reads is MF_FORCE_ISA (reference, avx2 or avx512), for testing.
+ * - The library keeps no global mutable state, never exits or aborts, and writes nothing to the standard streams. The
+ *   one environment variable that it reads is MF_FORCE_ISA (reference, avx2 or avx512), for testing.
  * - Results are the same, bit for bit, for any number of threads.
  */
 #ifndef METAFORMER_H
@@ -41,7 +42,7 @@
 extern "C" {
 #endif
 
-/* ---- Version ------------------------------------------------------------------------------------------------------ */
+/* ---- Version ----------------------------------------------------------------------------------------------------- */
 
 #define MF_VERSION_MAJOR 0
 #define MF_VERSION_MINOR 1
@@ -50,9 +51,10 @@ extern "C" {
 /** The version of the library in use, as "major.minor.patch". */
 MF_API const char *mf_version(void);
 
-/* ---- Status ------------------------------------------------------------------------------------------------------- */
+/* ---- Status ------------------------------------------------------------------------------------------------------ */
 
-/** What went wrong. The high nibble is the group: 1 a mistake of the caller, 2 a resource or a file, 3 an interruption. */
+/** What went wrong. The high nibble is the group: 1 a mistake of the caller, 2 a resource or a file, 3 an
+ *  interruption. */
 typedef enum mf_status {
     MF_OK = 0,
     MF_E_INVALID = 0x11,     /**< an argument is NULL, out of range, or does not fit another                     */
@@ -77,9 +79,10 @@ typedef struct mf_error {
 /** The name of a status, such as "MF_E_FORMAT"; "unknown status" for other numbers. */
 MF_API const char *mf_status_name(mf_status status);
 
-/* ---- Memory ------------------------------------------------------------------------------------------------------- */
+/* ---- Memory ------------------------------------------------------------------------------------------------------ */
 
-/** The host's allocator. Both functions may be called from the thread that calls the library, never from its workers. */
+/** The host's allocator. Both functions may be called from the thread that calls the library, never from its workers.
+ *  */
 typedef struct mf_allocator {
     size_t struct_size;
     void *opaque;
@@ -89,7 +92,7 @@ typedef struct mf_allocator {
     void (*release)(void *opaque, void *pointer);
 } mf_allocator;
 
-/* ---- Model -------------------------------------------------------------------------------------------------------- */
+/* ---- Model ------------------------------------------------------------------------------------------------------- */
 
 /** Parameters, programs and configuration of one product or of a universal model: immutable, shared between threads. */
 typedef struct mf_model mf_model;
@@ -110,7 +113,8 @@ MF_API MF_MUST_USE mf_status mf_model_open_file(const char *path, const mf_alloc
 MF_API MF_MUST_USE mf_status mf_model_open_memory(const void *data, size_t size, const mf_allocator *allocator,
                                                   mf_model **out_model, mf_error *error);
 
-/** Writes a model file: to a temporary file beside path, synced, then renamed over it. A model reads back bit for bit. */
+/** Writes a model file: to a temporary file beside path, synced, then renamed over it. A model reads back bit for bit.
+ *  */
 MF_API MF_MUST_USE mf_status mf_model_save(const mf_model *model, const char *path, mf_error *error);
 
 /**
@@ -122,7 +126,7 @@ MF_API const char *mf_model_setting(const mf_model *model, const char *key);
 /** Releases a model. Contexts keep what they need: a model may be released before them. */
 MF_API void mf_model_release(mf_model *model);
 
-/* ---- Images ------------------------------------------------------------------------------------------------------- */
+/* ---- Images ------------------------------------------------------------------------------------------------------ */
 
 /** Pixel formats by their GenICam PFNC number. Values of 10 to 14 bits lie in the low bits of 16. */
 typedef enum mf_pixel_format {
@@ -147,8 +151,9 @@ typedef struct mf_image {
     size_t struct_size;
     uint32_t pixel_format; /**< an mf_pixel_format */
     int32_t width, height; /**< pixels */
-    ptrdiff_t row_stride;  /**< bytes from a row to the next; negative for a frame stored bottom-up, data then being its top row */
-    const void *data;      /**< the first pixel of the top row */
+    /** Bytes from a row to the next; negative for a frame that is stored bottom-up. */
+    ptrdiff_t row_stride;
+    const void *data; /**< the first pixel of the top row */
 } mf_image;
 
 /** A region of interest as one byte a pixel of the frame: 0 is ignored, all else is inspected. */
@@ -167,7 +172,7 @@ typedef struct mf_map {
     float *data;
 } mf_map;
 
-/* ---- Context ------------------------------------------------------------------------------------------------------ */
+/* ---- Context ----------------------------------------------------------------------------------------------------- */
 
 /** What one thread needs to use a model. Never share one between threads; any number may share a model. */
 typedef struct mf_context mf_context;
@@ -189,7 +194,7 @@ MF_API MF_MUST_USE mf_status mf_context_set_threshold(mf_context *context, float
 
 MF_API void mf_context_release(mf_context *context);
 
-/* ---- Inspection --------------------------------------------------------------------------------------------------- */
+/* ---- Inspection -------------------------------------------------------------------------------------------------- */
 
 /** A connected region (8-connectivity) of the frame where the map is above the threshold. */
 typedef struct mf_region {
@@ -215,39 +220,40 @@ typedef struct mf_result {
  * Inspects a frame.
  * @param mask    NULL to inspect all of it
  * @param map     NULL, or an image of the frame's size that receives the anomaly map
- * @return MF_OK, MF_E_INVALID, MF_E_UNSUPPORTED (pixel format), MF_E_LIMIT (frame too small or too large), MF_E_STATE (the
- *         model has no inspect program)
+ * @return MF_OK, MF_E_INVALID, MF_E_UNSUPPORTED (pixel format), MF_E_LIMIT (frame too small or too large), MF_E_STATE
+ *         (the model has no inspect program)
  */
 MF_API MF_MUST_USE mf_status mf_inspect(mf_context *context, const mf_image *frame, const mf_mask *mask, mf_map *map,
                                         mf_result *out_result);
 
-/** Copies one of the planes that the last mf_inspect computed at the model's own size, channels first: "image" as the model
- *  saw it, "reconstruction", "response" (where the model has a prior), "map". size is in floats; NULL data asks for it. */
+/** Copies one of the planes that the last mf_inspect computed at the model's own size, channels first: "image" as the
+ *  model saw it, "reconstruction", "response" (where the model has a prior), "map". size is in floats; NULL data asks
+ *  for it. */
 MF_API MF_MUST_USE mf_status mf_context_plane(mf_context *context, const char *name, float *data, size_t *size);
 
-/* ---- Adaptation --------------------------------------------------------------------------------------------------- */
+/* ---- Adaptation -------------------------------------------------------------------------------------------------- */
 
 /** What mf_adapt tells its host: a stage, what is done of it and how much there is. Returns non-zero to stop. */
 typedef int (*mf_progress)(void *opaque, const char *stage, size_t done, size_t total, float loss);
 
 typedef struct mf_adapt_options {
     size_t struct_size;
-    int32_t threads;          /**< as in mf_context_options */
-    int32_t epochs;           /**< passes over the frames; 0 for the model's own (30 in the paper) */
-    int32_t batch;            /**< frames a step; 0 for the model's own (64 in the paper) */
-    float learning_rate;      /**< 0 for the model's own (1e-4 in the paper) */
-    uint64_t seed;            /**< of shuffling, shifts and flips */
-    int32_t flips;            /**< 1 where a mirrored product is still a good one */
-    int32_t shift;            /**< random shifts of up to so many pixels of the model's input */
-    float false_alarm_rate;   /**< for the threshold, in (0, 0.5]; 0 for 0.01 */
-    mf_progress progress;     /**< NULL, or called from the calling thread between steps */
-    void *opaque;             /**< handed to progress */
+    int32_t threads;        /**< as in mf_context_options */
+    int32_t epochs;         /**< passes over the frames; 0 for the model's own (30 in the paper) */
+    int32_t batch;          /**< frames a step; 0 for the model's own (64 in the paper) */
+    float learning_rate;    /**< 0 for the model's own (1e-4 in the paper) */
+    uint64_t seed;          /**< of shuffling, shifts and flips */
+    int32_t flips;          /**< 1 where a mirrored product is still a good one */
+    int32_t shift;          /**< random shifts of up to so many pixels of the model's input */
+    float false_alarm_rate; /**< for the threshold, in (0, 0.5]; 0 for 0.01 */
+    mf_progress progress;   /**< NULL, or called from the calling thread between steps */
+    void *opaque;           /**< handed to progress */
 } mf_adapt_options;
 
 /**
- * Teaches a product: tunes the model on good frames by gradient descent (Eq. 6 and the 30 epochs of the paper), then sets
- * the threshold from good frames that were held out: a fifth of 20 or more, by cross-validation where there are fewer; from
- * shifted copies of a single one.
+ * Teaches a product: tunes the model on good frames by gradient descent (Eq. 6 and the 30 epochs of the paper), then
+ * sets the threshold from good frames that were held out: a fifth of 20 or more, by cross-validation where there are
+ * fewer; from shifted copies of a single one.
  * @param frames   count structs, all with the struct_size of the first
  * @param options  NULL for the model's own
  * @return MF_OK and a new model, which has nothing to do with the old one any more; MF_E_INVALID, MF_E_UNSUPPORTED,
@@ -256,6 +262,126 @@ typedef struct mf_adapt_options {
  */
 MF_API MF_MUST_USE mf_status mf_adapt(const mf_model *model, const mf_image *frames, size_t count,
                                       const mf_adapt_options *options, mf_model **out_model, mf_error *error);
+
+/* ---- Metrics ------------------------------------------------------------------------------------------------------
+   */
+
+/* How good scores and maps are, when it is known what is defective. Everything is computed in double and exactly, ties
+ * included; scores that are NaN or infinite are refused with MF_E_INVALID. A threshold counts what is at or above it.
+ * */
+
+/** The most pixels that an exact evaluation holds, and the most bins of one by histogram. */
+#define MF_MAX_EVALUATION_PIXELS ((uint64_t)UINT32_MAX)
+#define MF_MAX_EVALUATION_BINS (1 << 24)
+
+typedef struct mf_metric_options {
+    size_t struct_size;
+    int32_t threads;               /**< 1 to 256; 0 for one a processor */
+    const mf_allocator *allocator; /**< NULL for malloc; otherwise copied */
+    int32_t bins;    /**< of an evaluation: 0 for exact; 2 to MF_MAX_EVALUATION_BINS for a histogram of fixed size */
+    float low, high; /**< what the bins span, evenly; scores beyond fall into the first or the last */
+} mf_metric_options;
+
+/**
+ * Structural similarity of two images (Wang et al. 2004): an 11x11 Gaussian window with sigma 1.5 inside the image, K
+ * = (0.01, 0.03), a channel at a time, for values in [0, 1].
+ * @param a, b      planes [channels, height, width]; height and width 11 to MF_MAX_SIDE, channels 1 to 1024
+ * @param options   NULL for none; bins has no effect
+ * @param map       NULL, or room for [channels, height - 10, width - 10]
+ * @param out_mean  of the map
+ * @return MF_OK, MF_E_INVALID, MF_E_NOMEM
+ */
+MF_API MF_MUST_USE mf_status mf_ssim(const float *a, const float *b, int32_t channels, int32_t height, int32_t width,
+                                     const mf_metric_options *options, float *map, double *out_mean, mf_error *error);
+
+/** How well scores tell defective from good. */
+typedef struct mf_classification {
+    size_t struct_size;
+    double auroc;             /**< the chance that a defective one scores higher than a good one, ties counting half */
+    double average_precision; /**< sum of precision times gain in recall over the distinct scores */
+    double best_f1;           /**< the highest F1 of any threshold */
+    float best_threshold;     /**< the highest threshold that reaches it */
+} mf_classification;
+
+/**
+ * Measures image scores.
+ * @param labels  a byte a score: 0 for good, all else for defective; at least one of each
+ * @return MF_OK, MF_E_INVALID, MF_E_LIMIT (over UINT32_MAX scores), MF_E_NOMEM
+ */
+MF_API MF_MUST_USE mf_status mf_classify(const float *scores, const uint8_t *labels, size_t count,
+                                         const mf_metric_options *options, mf_classification *out_result,
+                                         mf_error *error);
+
+/** Anomaly maps and masks of a test set, gathered one image at a time. Not for use by two threads at once. */
+typedef struct mf_evaluation mf_evaluation;
+
+/**
+ * Creates an evaluation. An exact one keeps 4 bytes a good and 8 a defective pixel, and at most 16 while it measures.
+ * One by histogram keeps 24 bytes a bin, takes scores in a bin as equal, and says how far its areas can be off by that.
+ */
+MF_API MF_MUST_USE mf_status mf_evaluation_create(const mf_metric_options *options, mf_evaluation **out_evaluation,
+                                                  mf_error *error);
+MF_API void mf_evaluation_release(mf_evaluation *evaluation);
+
+/**
+ * Adds an image. On failure the evaluation is as before.
+ * @param map   its anomaly map, which is only read; sides 1 to MF_MAX_SIDE
+ * @param mask  NULL for a good image; otherwise of the map's size, defective where it is not 0. Defective pixels that
+ *              touch, also by a corner, are one region.
+ * @return MF_OK, MF_E_INVALID, MF_E_LIMIT (over MF_MAX_EVALUATION_PIXELS), MF_E_NOMEM
+ */
+MF_API MF_MUST_USE mf_status mf_evaluation_add(mf_evaluation *evaluation, const mf_map *map, const mf_mask *mask,
+                                               mf_error *error);
+
+/** How well maps tell defective pixels from good ones. */
+typedef struct mf_localization {
+    size_t struct_size;
+    uint64_t images, pixels, defective_pixels, regions;
+    double auroc; /**< these four over pixels, as in mf_classification */
+    double average_precision;
+    double best_f1;
+    float best_threshold;
+    double
+        pro; /**< area under the curve of mean region overlap over false-positive rate, up to the limit, over the limit
+        */
+    double auroc_error; /**< how far auroc and pro can be from the exact values; 0 without bins */
+    double pro_error;
+} mf_localization;
+
+/**
+ * Measures what was added. PRO follows Bergmann et al. (CVPR 2019, section 5): at each distinct score, the mean over
+ * all regions of the share that is found, against the share of good pixels found; between scores the curve is straight.
+ * @param pro_limit  the highest false-positive rate, in (0, 1]; 0.3 is usual
+ * @return MF_OK, MF_E_INVALID, MF_E_STATE (no good or no defective pixel yet), MF_E_NOMEM
+ */
+MF_API MF_MUST_USE mf_status mf_evaluation_measure(const mf_evaluation *evaluation, double pro_limit,
+                                                   mf_localization *out_result, mf_error *error);
+
+/** A corner of the curves over the false-positive rate; between corners they are straight. */
+typedef struct mf_curve_point {
+    float threshold;
+    double false_positive_rate, true_positive_rate, region_overlap;
+} mf_curve_point;
+
+/**
+ * Gives the exact curves, from the highest threshold down; the first point is (0, 0), with a threshold of infinity,
+ * and the last (1, 1).
+ * @param points  NULL to ask for the number of points
+ * @param count   the room in points; receives the number
+ * @return as mf_evaluation_measure; MF_E_LIMIT where there is too little room
+ */
+MF_API MF_MUST_USE mf_status mf_evaluation_curve(const mf_evaluation *evaluation, mf_curve_point *points, size_t *count,
+                                                 mf_error *error);
+
+/**
+ * Gives each region's share of pixels that score at or above a threshold, in the order of images, and of first pixels
+ * in them.
+ * @param overlaps  NULL to ask for the number of regions
+ * @param count     the room in overlaps; receives the number
+ * @return MF_OK, MF_E_INVALID, MF_E_LIMIT (too little room), MF_E_STATE (an evaluation by histogram), MF_E_NOMEM
+ */
+MF_API MF_MUST_USE mf_status mf_evaluation_overlaps(const mf_evaluation *evaluation, float threshold, double *overlaps,
+                                                    size_t *count, mf_error *error);
 
 #ifdef __cplusplus
 }

@@ -7,8 +7,9 @@ struct MetaformerCommand: ParsableCommand {
         commandName: "metaformer",
         abstract: "Inspects images for defects, taught from a handful of good pictures.",
         subcommands: [
-            AdaptCommand.self, InspectCommand.self, InfoCommand.self, DataCommand.self, SampleCommand.self,
-            TasksCommand.self, PriorCommand.self, MetaTrainCommand.self, BenchCommand.self,
+            AdaptCommand.self, InspectCommand.self, EvaluateCommand.self, MetricsCommand.self, PriorCommand.self,
+            TasksCommand.self, MetaTrainCommand.self, InfoCommand.self, DataCommand.self, SampleCommand.self,
+            BenchCommand.self,
         ]
     )
 

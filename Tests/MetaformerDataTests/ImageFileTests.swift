@@ -166,9 +166,9 @@ let orientations: [(Int, @Sendable (Int, Int, Int, Int) -> (Int, Int))] = [
 
     @Test("A picture counts as marked above half of its range")
     func markedPixels() {
-        #expect(!Image(width: 2, height: 1, channels: 1, bytes: [0, 127]).hasMarkedPixels)
-        #expect(Image(width: 2, height: 1, channels: 1, bytes: [0, 128]).hasMarkedPixels)
-        #expect(!Image(width: 2, height: 1, channels: 1, samples: [255, 32_767]).hasMarkedPixels)
-        #expect(Image(width: 2, height: 1, channels: 1, samples: [0, 32_768]).hasMarkedPixels)
+        #expect(!Image(width: 2, height: 1, channels: 1, bytes: [0, 127]).hasPixels(above: 127))
+        #expect(Image(width: 2, height: 1, channels: 1, bytes: [0, 128]).hasPixels(above: 127))
+        #expect(!Image(width: 2, height: 1, channels: 1, samples: [255, 32_767]).hasPixels(above: 127))
+        #expect(Image(width: 2, height: 1, channels: 1, samples: [0, 32_768]).hasPixels(above: 127))
     }
 }

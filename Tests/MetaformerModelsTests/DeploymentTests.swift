@@ -15,11 +15,15 @@ final class TemporaryFolder {
 /// A small product: a bright disc, with a dark scratch where it is defective, in colour or grey.
 func disc(_ seed: UInt64, size: Int = 96, scratched: Bool = false, format: Frame.Format = .rgb8) throws -> Frame {
     var generator = SplitMix64(seed: seed)
-    let centre = (x: Double(size) / 2 + generator.nextUnit() * 4 - 2, y: Double(size) / 2 + generator.nextUnit() * 4 - 2)
+    let centre = (
+        x: Double(size) / 2 + generator.nextUnit() * 4 - 2, y: Double(size) / 2 + generator.nextUnit() * 4 - 2
+    )
     var bytes: [UInt8] = []
     for y in 0..<size {
         for x in 0..<size {
-            let radius = ((Double(x) - centre.x) * (Double(x) - centre.x) + (Double(y) - centre.y) * (Double(y) - centre.y)).squareRoot()
+            let radius =
+                ((Double(x) - centre.x) * (Double(x) - centre.x) + (Double(y) - centre.y) * (Double(y) - centre.y))
+                .squareRoot()
             var value = radius < Double(size) / 3 ? 190 - radius : 40
             if scratched, Swift.abs(x - y) < 3, radius < Double(size) / 4 { value = 20 }
             value += generator.nextUnit() * 6
@@ -134,7 +138,9 @@ struct DeploymentTests {
     @Test("the map has the frame's size, and its highest value is near the score") func maps() throws {
         let inspector = try Inspector(model(.prior))
         for (width, height) in [(64, 64), (200, 48), (33, 257)] {
-            let frame = try Frame(width: width, height: height, format: .mono16, bytes: (0..<width * height * 2).map { UInt8(truncatingIfNeeded: $0 * 37) })
+            let frame = try Frame(
+                width: width, height: height, format: .mono16,
+                bytes: (0..<width * height * 2).map { UInt8(truncatingIfNeeded: $0 * 37) })
             let inspection = try inspector.inspect(frame, wantsMap: true)
             #expect(inspection.map.count == width * height)
             let highest = try #require(inspection.map.max())

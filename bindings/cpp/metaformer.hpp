@@ -1,6 +1,6 @@
 /*
- * metaformer.h for C++20: handles that release themselves, spans, and results that hold a value or an error. No exceptions are
- * thrown, and there is no logic here: see metaformer.h for what each call does.
+ * metaformer.h for C++20: handles that release themselves, spans, and results that hold a value or an error. No
+ * exceptions are thrown, and there is no logic here: see metaformer.h for what each call does.
  *
  *     auto model = metaformer::Model::open("washer.safetensors");
  *     if (!model) return fail(model.error().text);
@@ -30,7 +30,7 @@ struct Error {
 
 /* A value, or the error that stood in its way. */
 template <class T> class Result {
-public:
+  public:
     Result(T value) : content(std::move(value)) {}
     Result(Error error) : content(std::move(error)) {}
 
@@ -41,7 +41,7 @@ public:
     const T *operator->() const { return &std::get<0>(content); }
     const Error &error() const { return std::get<1>(content); }
 
-private:
+  private:
     std::variant<T, Error> content;
 };
 
@@ -56,7 +56,7 @@ struct Frame {
 };
 
 class Model {
-public:
+  public:
     static Result<Model> open(const std::string &path) {
         mf_error error = make_error();
         mf_model *model = nullptr;
@@ -67,7 +67,8 @@ public:
     static Result<Model> open(std::span<const unsigned char> bytes) {
         mf_error error = make_error();
         mf_model *model = nullptr;
-        if (mf_model_open_memory(bytes.data(), bytes.size(), nullptr, &model, &error)) return Error{error.status, error.text};
+        if (mf_model_open_memory(bytes.data(), bytes.size(), nullptr, &model, &error))
+            return Error{error.status, error.text};
         return Model(model);
     }
 
@@ -78,7 +79,8 @@ public:
         for (size_t i = 0; i < frames.size(); i++) images[i] = frames[i].image();
         mf_error error = make_error();
         mf_model *adapted = nullptr;
-        if (mf_adapt(handle.get(), images.get(), frames.size(), &options, &adapted, &error)) return Error{error.status, error.text};
+        if (mf_adapt(handle.get(), images.get(), frames.size(), &options, &adapted, &error))
+            return Error{error.status, error.text};
         return Model(adapted);
     }
 
@@ -93,7 +95,7 @@ public:
 
     const mf_model *get() const { return handle.get(); }
 
-private:
+  private:
     friend class Context;
     explicit Model(mf_model *model) : handle(model, mf_model_release) {}
 
@@ -108,7 +110,7 @@ private:
 
 /* What one thread needs to inspect. */
 class Context {
-public:
+  public:
     static Result<Context> create(const Model &model, int32_t threads = 0) {
         mf_context_options options = {sizeof options, threads};
         mf_error error = Model::make_error();
@@ -120,7 +122,8 @@ public:
     /* map: room for width x height floats, or empty. */
     Result<mf_result> inspect(const Frame &frame, std::span<float> map = {}) {
         mf_image image = frame.image();
-        mf_map view = {sizeof view, frame.width, frame.height, static_cast<ptrdiff_t>(sizeof(float)) * frame.width, map.data()};
+        mf_map view = {sizeof view, frame.width, frame.height, static_cast<ptrdiff_t>(sizeof(float)) * frame.width,
+                       map.data()};
         if (!map.empty() && map.size() < static_cast<size_t>(frame.width) * static_cast<size_t>(frame.height))
             return Error{MF_E_INVALID, "map: smaller than the frame"};
         mf_result result = {};
@@ -136,7 +139,7 @@ public:
         return std::monostate();
     }
 
-private:
+  private:
     explicit Context(mf_context *context) : handle(context, mf_context_release) {}
 
     std::unique_ptr<mf_context, void (*)(mf_context *)> handle;

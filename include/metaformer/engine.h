@@ -2,8 +2,8 @@
  * The lower half of the library, for language layers: programs and the files that hold them.
  *
  * A program is a flat list of instructions over one planned arena (CSources/MetaformerEngine/program/format.h). It is
- * validated once, when opened; a runner then binds its inputs, outputs and variables to memory of the caller's, and runs it
- * any number of times without allocating.
+ * validated once, when opened; a runner then binds its inputs, outputs and variables to memory of the caller's, and
+ * runs it any number of times without allocating.
  */
 #ifndef METAFORMER_ENGINE_H
 #define METAFORMER_ENGINE_H
@@ -14,7 +14,7 @@
 extern "C" {
 #endif
 
-/* ---- Programs ----------------------------------------------------------------------------------------------------- */
+/* ---- Programs ---------------------------------------------------------------------------------------------------- */
 
 /** A validated program: immutable, shared between threads. */
 typedef struct mf_program mf_program;
@@ -45,7 +45,7 @@ MF_API size_t mf_program_slot_count(const mf_program *program);
 /** The slot of a number below mf_program_slot_count; NULL past it. */
 MF_API const mf_slot *mf_program_slot(const mf_program *program, size_t index);
 
-/* ---- Runners ------------------------------------------------------------------------------------------------------ */
+/* ---- Runners ----------------------------------------------------------------------------------------------------- */
 
 /** The kernels that a runner uses; automatic takes the best that the processor has. */
 typedef enum mf_isa { MF_ISA_AUTOMATIC = 0, MF_ISA_REFERENCE = 1, MF_ISA_AVX2 = 2, MF_ISA_AVX512 = 3 } mf_isa;
@@ -69,7 +69,8 @@ MF_API MF_MUST_USE mf_status mf_runner_create(mf_program *program, const mf_runn
                                               mf_runner **out_runner, mf_error *error);
 MF_API void mf_runner_release(mf_runner *runner);
 
-/** Binds all slots of a name to count floats, at a multiple of 4 bytes, that stay there until bound anew or released. */
+/** Binds all slots of a name to count floats, at a multiple of 4 bytes, that stay there until bound anew or released.
+ *  */
 MF_API MF_MUST_USE mf_status mf_runner_bind(mf_runner *runner, const char *name, float *data, size_t count,
                                             mf_error *error);
 
@@ -90,20 +91,21 @@ typedef struct mf_timing {
 MF_API void mf_runner_set_timing(mf_runner *runner, int enabled);
 MF_API MF_MUST_USE mf_status mf_runner_timing(const mf_runner *runner, size_t index, mf_timing *out_timing);
 
-/* ---- Frames ------------------------------------------------------------------------------------------------------- */
+/* ---- Frames -------------------------------------------------------------------------------------------------------
+   */
 
 /**
- * A frame as an inspection sees it: planes [channels, height, width] in [0, 1], channels being 1 (luma) or 3 (red, green,
- * blue), resampled without aliasing. By this, training sees what inspections will.
+ * A frame as an inspection sees it: planes [channels, height, width] in [0, 1], channels being 1 (luma) or 3 (red,
+ * green, blue), resampled without aliasing. By this, training sees what inspections will.
  */
 MF_API MF_MUST_USE mf_status mf_frame_planes(const mf_image *frame, int32_t channels, int32_t height, int32_t width,
                                              float *planes, mf_error *error);
 
-/* ---- Tensor files ------------------------------------------------------------------------------------------------- */
+/* ---- Tensor files ------------------------------------------------------------------------------------------------ */
 
 /* A model file is one .safetensors file: parameters as F32 tensors, programs as U8 tensors named "program/…", the
- * configuration as metadata. Besides it the metadata holds "format" (see MF_FILE_FORMAT) and "checksum" (XXH3-128 of the
- * whole file with the checksum's own digits as '0'). */
+ * configuration as metadata. Besides it the metadata holds "format" (see MF_FILE_FORMAT) and "checksum" (XXH3-128 of
+ * the whole file with the checksum's own digits as '0'). */
 
 #define MF_FILE_FORMAT "metaformer 1"
 
@@ -136,7 +138,8 @@ MF_API const mf_tensor *mf_file_find(const mf_file *file, const char *name);
 MF_API size_t mf_file_entry_count(const mf_file *file);
 MF_API const mf_entry *mf_file_entry(const mf_file *file, size_t index);
 
-/** Writes tensors and metadata ("format" and "checksum" are added) to a temporary file beside path, syncs and renames it. */
+/** Writes tensors and metadata ("format" and "checksum" are added) to a temporary file beside path, syncs and renames
+ *  it. */
 MF_API MF_MUST_USE mf_status mf_file_write(const char *path, const mf_tensor *tensors, size_t tensor_count,
                                            const mf_entry *entries, size_t entry_count, mf_error *error);
 

@@ -47,21 +47,28 @@ static uint64_t next_random(lesson *l) {
 }
 
 /* A number below bound; its bias of less than bound / 2^32 does not matter here. */
-static size_t random_below(lesson *l, size_t bound) { return (size_t)(((next_random(l) >> 32) * (uint64_t)bound) >> 32); }
+static size_t random_below(lesson *l, size_t bound) {
+    return (size_t)(((next_random(l) >> 32) * (uint64_t)bound) >> 32);
+}
 
-/* ---- Setting up --------------------------------------------------------------------------------------------------- */
+/* ---- Setting up -------------------------------------------------------------------------------------------------- */
 
 static mf_status take_options(lesson *l, const mf_adapt_options *given) {
     mf_adapt_options o = {.struct_size = sizeof o};
     if (given) {
-        if (given->struct_size < sizeof o) return mf_fail(l->error, MF_E_INVALID, "mf_adapt_options: struct_size is not set");
+        if (given->struct_size < sizeof o)
+            return mf_fail(l->error, MF_E_INVALID, "mf_adapt_options: struct_size is not set");
         o = *given;
     }
     if (o.epochs < 0 || o.epochs > 1000000 || o.batch < 0 || o.shift < 0 || o.threads < 0 || o.threads > MF_MAX_THREADS)
         return mf_fail(l->error, MF_E_INVALID, "mf_adapt_options: a number is negative or too large");
-    if (!(o.learning_rate >= 0 && o.learning_rate < 1)) return mf_fail(l->error, MF_E_INVALID, "learning_rate: in (0, 1), or 0 for the model's own");
-    if (!(o.false_alarm_rate >= 0 && o.false_alarm_rate <= 0.5f)) return mf_fail(l->error, MF_E_INVALID, "false_alarm_rate: in (0, 0.5], or 0 for 0.01");
-    if (o.shift * 2 >= l->model->width || o.shift * 2 >= l->model->height) return mf_fail(l->error, MF_E_INVALID, "shift: under half of the model's %d x %d pixels", l->model->width, l->model->height);
+    if (!(o.learning_rate >= 0 && o.learning_rate < 1))
+        return mf_fail(l->error, MF_E_INVALID, "learning_rate: in (0, 1), or 0 for the model's own");
+    if (!(o.false_alarm_rate >= 0 && o.false_alarm_rate <= 0.5f))
+        return mf_fail(l->error, MF_E_INVALID, "false_alarm_rate: in (0, 0.5], or 0 for 0.01");
+    if (o.shift * 2 >= l->model->width || o.shift * 2 >= l->model->height)
+        return mf_fail(l->error, MF_E_INVALID, "shift: under half of the model's %d x %d pixels", l->model->width,
+                       l->model->height);
     double epochs, batch, rate;
     MF_TRY(mf_model_number(l->model, "adapt.epochs", 30, 1, 1e6, &epochs, l->error));
     MF_TRY(mf_model_number(l->model, "adapt.batch", 64, 1, 1e6, &batch, l->error));
@@ -90,13 +97,15 @@ static mf_status gather_states(lesson *l) {
             size_t known = 0;
             while (known < l->state_count && strcmp(l->states[known].name, slot->name)) known++;
             if (known < l->state_count) {
-                if (l->states[known].count != slot->count) return mf_fail(l->error, MF_E_FORMAT, "'%.60s' differs between programs", slot->name);
+                if (l->states[known].count != slot->count)
+                    return mf_fail(l->error, MF_E_FORMAT, "'%.60s' differs between programs", slot->name);
                 continue;
             }
             if (known == MAX_STATES) return mf_fail(l->error, MF_E_LIMIT, "over %d variables", MAX_STATES);
             int failed = 0;
             state *s = &l->states[l->state_count];
-            *s = (state){slot->name, take_memory(l, slot->count, sizeof(float), &failed), mf_model_values(l->model, slot->name, slot->count), slot->count};
+            *s = (state){slot->name, take_memory(l, slot->count, sizeof(float), &failed),
+                         mf_model_values(l->model, slot->name, slot->count), slot->count};
             if (failed) return mf_fail(l->error, MF_E_NOMEM, "no memory for '%.60s'", slot->name);
             l->state_count++;
         }
@@ -106,7 +115,8 @@ static mf_status gather_states(lesson *l) {
 
 static mf_status make_runner(lesson *l, mf_part part) {
     mf_program *p = l->model->parts[part];
-    mf_runner_options options = {.struct_size = sizeof options, .threads = l->options.threads, .allocator = l->allocator};
+    mf_runner_options options = {
+        .struct_size = sizeof options, .threads = l->options.threads, .allocator = l->allocator};
     MF_TRY(mf_runner_create(p, &options, &l->runners[part], l->error));
     for (size_t i = 0; i < mf_program_slot_count(p); i++) {
         const mf_slot *slot = mf_program_slot(p, i);
@@ -157,12 +167,14 @@ static mf_status prepare(lesson *l) {
     MF_TRY(bind(l, MF_PART_INSPECT, "image", l->view, l->image));
     MF_TRY(bind(l, MF_PART_INSPECT, "map", l->view_map, l->plane));
     MF_TRY(bind(l, MF_PART_INSPECT, "reconstruction", l->view_reconstruction, l->image));
-    if (mf_program_find(model->parts[MF_PART_INSPECT], "response")) MF_TRY(bind(l, MF_PART_INSPECT, "response", l->view_response, l->plane));
+    if (mf_program_find(model->parts[MF_PART_INSPECT], "response"))
+        MF_TRY(bind(l, MF_PART_INSPECT, "response", l->view_response, l->plane));
     return MF_OK;
 }
 
 static mf_status report(lesson *l, const char *stage, size_t done, size_t total, float loss) {
-    if (l->options.progress && l->options.progress(l->options.opaque, stage, done, total, loss)) return mf_fail(l->error, MF_E_CANCELLED, "adaptation was cancelled");
+    if (l->options.progress && l->options.progress(l->options.opaque, stage, done, total, loss))
+        return mf_fail(l->error, MF_E_CANCELLED, "adaptation was cancelled");
     return MF_OK;
 }
 
@@ -174,12 +186,13 @@ static const mf_image *frame_at(const mf_image *frames, size_t index) {
 /* Frames to the model's size, and their responses, which the frozen prior gives once. */
 static mf_status read_frames(lesson *l, const mf_image *frames) {
     int failed = 0;
-    void *scratch = take_memory(l, 1, mf_frame_scratch(&l->team), &failed);
+    void *scratch = take_memory(l, 1, MF_RESAMPLE_SCRATCH, &failed);
     if (failed) return mf_fail(l->error, MF_E_NOMEM, "no memory to read frames");
     mf_status status = MF_OK;
     for (size_t i = 0; status == MF_OK && i < l->count; i++) {
         float *image = l->images + i * l->image;
-        mf_frame_resample(frame_at(frames, i), l->model->channels, l->model->height, l->model->width, image, &l->team, scratch);
+        mf_frame_resample(frame_at(frames, i), l->model->channels, l->model->height, l->model->width, image, &l->team,
+                          scratch);
         if (l->responses) {
             status = bind(l, MF_PART_PRIOR, "image", image, l->image);
             if (status == MF_OK) status = bind(l, MF_PART_PRIOR, "response", l->responses + i * l->plane, l->plane);
@@ -191,12 +204,14 @@ static mf_status read_frames(lesson *l, const mf_image *frames) {
     return status;
 }
 
-/* ---- Training ----------------------------------------------------------------------------------------------------- */
+/* ---- Training ---------------------------------------------------------------------------------------------------- */
 
 static void start_over(lesson *l) {
     for (size_t i = 0; i < l->state_count; i++) {
-        if (l->states[i].start) memcpy(l->states[i].values, l->states[i].start, l->states[i].count * sizeof(float));
-        else memset(l->states[i].values, 0, l->states[i].count * sizeof(float));
+        if (l->states[i].start)
+            memcpy(l->states[i].values, l->states[i].start, l->states[i].count * sizeof(float));
+        else
+            memset(l->states[i].values, 0, l->states[i].count * sizeof(float));
     }
     l->random = l->options.seed;
 }
@@ -207,13 +222,15 @@ static int64_t source_index(int64_t i, int64_t n, int64_t shift, int flip) {
     return from < 0 ? -from : from >= n ? 2 * (n - 1) - from : from;
 }
 
-static void copy_view(const lesson *l, const float *from, size_t planes, int64_t down, int64_t right, int flip, float *to) {
+static void copy_view(const lesson *l, const float *from, size_t planes, int64_t down, int64_t right, int flip,
+                      float *to) {
     int64_t height = l->model->height, width = l->model->width;
     for (size_t p = 0; p < planes; p++)
         for (int64_t y = 0; y < height; y++) {
             const float *row = from + p * l->plane + (size_t)(source_index(y, height, down, 0) * width);
             float *out = to + p * l->plane + (size_t)(y * width);
-            if (right == 0 && !flip) memcpy(out, row, (size_t)width * sizeof(float));
+            if (right == 0 && !flip)
+                memcpy(out, row, (size_t)width * sizeof(float));
             else
                 for (int64_t x = 0; x < width; x++) out[x] = row[source_index(x, width, right, flip)];
         }
@@ -228,8 +245,10 @@ static void place_frame(lesson *l, size_t frame, size_t place) {
         right = (int64_t)random_below(l, (size_t)(2 * reach + 1)) - reach;
     }
     if (l->options.flips) flip = (int)random_below(l, 2);
-    copy_view(l, l->images + frame * l->image, (size_t)l->model->channels, down, right, flip, l->batch + place * l->image);
-    if (l->responses) copy_view(l, l->responses + frame * l->plane, 1, down, right, flip, l->batch_response + place * l->plane);
+    copy_view(l, l->images + frame * l->image, (size_t)l->model->channels, down, right, flip,
+              l->batch + place * l->image);
+    if (l->responses)
+        copy_view(l, l->responses + frame * l->plane, 1, down, right, flip, l->batch_response + place * l->plane);
 }
 
 /* One step on frames order[from … from + n - 1]: their mean loss, by accumulated micro-batches. */
@@ -244,7 +263,9 @@ static mf_status take_step(lesson *l, size_t from, size_t n, float *out_loss) {
         MF_TRY(mf_runner_run(l->runners[MF_PART_GRADIENT], l->error));
         *out_loss += *l->loss;
     }
-    if (!isfinite(*out_loss)) return mf_fail(l->error, MF_E_STATE, "the loss is not finite: take a lower learning rate than %g", (double)l->options.learning_rate);
+    if (!isfinite(*out_loss))
+        return mf_fail(l->error, MF_E_STATE, "the loss is not finite: take a lower learning rate than %g",
+                       (double)l->options.learning_rate);
     *l->rate = l->options.learning_rate;
     return mf_runner_run(l->runners[MF_PART_UPDATE], l->error);
 }
@@ -273,7 +294,7 @@ static size_t steps_of(const lesson *l, size_t n) {
     return (size_t)l->options.epochs * ((n + batch - 1) / batch);
 }
 
-/* ---- Threshold ---------------------------------------------------------------------------------------------------- */
+/* ---- Threshold --------------------------------------------------------------------------------------------------- */
 
 static mf_status score_view(lesson *l, float *out_score) {
     MF_TRY(mf_runner_run(l->runners[MF_PART_INSPECT], l->error));
@@ -319,7 +340,9 @@ static mf_status train_and_score(lesson *l, float *scores, size_t *out_scores) {
     }
     size_t folds = l->count < FOLDS ? l->count : FOLDS;
     l->steps_total = steps_of(l, l->count);
-    for (size_t fold = 0; folds > 1 && fold < folds; fold++) l->steps_total += steps_of(l, l->count - (mf_share(l->count, folds, fold + 1) - mf_share(l->count, folds, fold)));
+    for (size_t fold = 0; folds > 1 && fold < folds; fold++)
+        l->steps_total +=
+            steps_of(l, l->count - (mf_share(l->count, folds, fold + 1) - mf_share(l->count, folds, fold)));
     for (size_t fold = 0; folds > 1 && fold < folds; fold++) {
         size_t first = mf_share(l->count, folds, fold), n = mf_share(l->count, folds, fold + 1) - first;
         deal(l, first, n);
@@ -340,7 +363,7 @@ static mf_status train_and_score(lesson *l, float *scores, size_t *out_scores) {
     return MF_OK;
 }
 
-/* ---- The new model ------------------------------------------------------------------------------------------------ */
+/* ---- The new model ----------------------------------------------------------------------------------------------- */
 
 /* A float as the shortest decimal number that reads back as it. */
 static mf_status set_number(mf_model *model, const char *key, float value, mf_error *error) {
@@ -362,7 +385,11 @@ static mf_status record(lesson *l, mf_model *adapted, float *scores, size_t scor
     MF_TRY(set_number(adapted, "threshold.false_alarm_rate", l->options.false_alarm_rate, e));
     MF_TRY(set_number(adapted, "threshold.scores", (float)score_count, e));
     MF_TRY(mf_model_set(adapted, "threshold.rule", rule == MF_THRESHOLD_CONFORMAL ? "conformal" : "extrapolated", e));
-    MF_TRY(mf_model_set(adapted, "threshold.from", l->count >= HOLD_OUT_FROM ? "held-out images" : l->count > 1 ? "cross-validation" : "shifted views of one image", e));
+    MF_TRY(mf_model_set(adapted, "threshold.from",
+                        l->count >= HOLD_OUT_FROM ? "held-out images"
+                        : l->count > 1            ? "cross-validation"
+                                                  : "shifted views of one image",
+                        e));
     MF_TRY(set_number(adapted, "adapted.images", (float)l->count, e));
     MF_TRY(set_number(adapted, "adapted.epochs", (float)l->options.epochs, e));
     MF_TRY(set_number(adapted, "adapted.batch", (float)l->options.batch, e));
@@ -385,24 +412,31 @@ static mf_status make_adapted(lesson *l, float *scores, size_t score_count, mf_m
             l->states[k].values = previous;
         }
     }
-    if (status != MF_OK) mf_model_release(adapted);
-    else *out_model = adapted;
+    if (status != MF_OK)
+        mf_model_release(adapted);
+    else
+        *out_model = adapted;
     return status;
 }
 
 static void clean_up(lesson *l) {
     for (int part = 0; part < MF_PART_COUNT; part++) mf_runner_release(l->runners[part]);
     for (size_t i = 0; i < l->state_count; i++) mf_free(l->allocator, l->states[i].values);
-    void *parts[] = {l->states, l->images, l->responses, l->batch, l->batch_response, l->weights, l->loss, l->rate, l->view, l->view_map, l->view_reconstruction, l->view_response, l->order};
+    void *parts[] = {l->states, l->images, l->responses, l->batch,    l->batch_response,      l->weights,
+                     l->loss,   l->rate,   l->view,      l->view_map, l->view_reconstruction, l->view_response,
+                     l->order};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) mf_free(l->allocator, parts[i]);
 }
 
-mf_status mf_adapt(const mf_model *model, const mf_image *frames, size_t count, const mf_adapt_options *options, mf_model **out_model, mf_error *error) {
+mf_status mf_adapt(const mf_model *model, const mf_image *frames, size_t count, const mf_adapt_options *options,
+                   mf_model **out_model, mf_error *error) {
     if (!model || !frames || !out_model) return mf_fail(error, MF_E_INVALID, "mf_adapt: NULL argument");
     if (count < 1) return mf_fail(error, MF_E_INVALID, "mf_adapt: at least one good frame is needed");
-    if (count > MAX_FRAMES) return mf_fail(error, MF_E_LIMIT, "mf_adapt: %zu frames; at most %d are taken", count, MAX_FRAMES);
+    if (count > MAX_FRAMES)
+        return mf_fail(error, MF_E_LIMIT, "mf_adapt: %zu frames; at most %d are taken", count, MAX_FRAMES);
     for (int part = 0; part < MF_PART_COUNT; part++)
-        if (!model->parts[part] && part != MF_PART_PRIOR) return mf_fail(error, MF_E_STATE, "this model has not the programs to be adapted");
+        if (!model->parts[part] && part != MF_PART_PRIOR)
+            return mf_fail(error, MF_E_STATE, "this model has not the programs to be adapted");
     for (size_t i = 0; i < count; i++) {
         mf_error cause = {.struct_size = sizeof cause};
         mf_status status = mf_frame_check(frame_at(frames, i), &cause);

@@ -50,21 +50,25 @@ static mf_status prepare(mf_context *context, int32_t threads, mf_error *error) 
     context->grid = mf_allocate(a, plane);
     context->labels = mf_allocate(a, plane * sizeof(int32_t));
     context->pending = mf_allocate(a, plane * sizeof(int32_t));
-    context->scratch = mf_allocate(a, mf_frame_scratch(&context->team));
-    if (!context->image || !context->reconstruction || !context->map || !context->response || !context->grid || !context->labels || !context->pending || !context->scratch)
+    context->scratch = mf_allocate(a, MF_RESAMPLE_SCRATCH);
+    if (!context->image || !context->reconstruction || !context->map || !context->response || !context->grid ||
+        !context->labels || !context->pending || !context->scratch)
         return mf_fail(error, MF_E_NOMEM, "no memory for a context");
     MF_TRY(mf_bind_parameters(model, MF_PART_INSPECT, context->runner, error));
     MF_TRY(mf_runner_bind(context->runner, "image", context->image, image, error));
     MF_TRY(mf_runner_bind(context->runner, "reconstruction", context->reconstruction, image, error));
     MF_TRY(mf_runner_bind(context->runner, "map", context->map, plane, error));
     const mf_slot *response = mf_program_find(p, "response");
-    if (response && response->kind == MF_SLOT_OUTPUT) MF_TRY(mf_runner_bind(context->runner, "response", context->response, plane, error));
+    if (response && response->kind == MF_SLOT_OUTPUT)
+        MF_TRY(mf_runner_bind(context->runner, "response", context->response, plane, error));
     return MF_OK;
 }
 
-mf_status mf_context_create(const mf_model *model, const mf_context_options *options, mf_context **out_context, mf_error *error) {
+mf_status mf_context_create(const mf_model *model, const mf_context_options *options, mf_context **out_context,
+                            mf_error *error) {
     if (!model || !out_context) return mf_fail(error, MF_E_INVALID, "mf_context_create: NULL argument");
-    if (options && options->struct_size < sizeof *options) return mf_fail(error, MF_E_INVALID, "mf_context_options: struct_size is not set");
+    if (options && options->struct_size < sizeof *options)
+        return mf_fail(error, MF_E_INVALID, "mf_context_options: struct_size is not set");
     if (!model->parts[MF_PART_INSPECT]) return mf_fail(error, MF_E_STATE, "this model has no inspect program");
     int32_t threads = options ? options->threads : 0;
     mf_context *context = mf_allocate(&model->allocator, sizeof *context);
@@ -87,12 +91,16 @@ void mf_context_release(mf_context *context) {
     mf_model *model = context->model;
     const mf_allocator allocator = model->allocator;
     mf_runner_release(context->runner);
-    void *parts[] = {context->image, context->reconstruction, context->map, context->response, context->grid, context->labels, context->pending, context->scratch, context};
+    void *parts[] = {context->image,    context->reconstruction, context->map,
+                     context->response, context->grid,           context->labels,
+                     context->pending,  context->scratch,        context};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) mf_free(&allocator, parts[i]);
     mf_model_release(model);
 }
 
-const char *mf_context_error(const mf_context *context) { return context ? context->error.text : ""; }
+const char *mf_context_error(const mf_context *context) {
+    return context ? context->error.text : "";
+}
 
 mf_status mf_context_set_threshold(mf_context *context, float threshold) {
     if (!context) return MF_E_INVALID;
@@ -114,7 +122,8 @@ static void scale_regions(const mf_context *context, const mf_image *frame, mf_r
     int64_t w = context->model->width, h = context->model->height;
     for (int32_t i = 0; i < result->region_count; i++) {
         mf_region *r = &result->regions[i];
-        int64_t right = ((r->x + r->width) * (int64_t)frame->width + w - 1) / w, bottom = ((r->y + r->height) * (int64_t)frame->height + h - 1) / h;
+        int64_t right = ((r->x + r->width) * (int64_t)frame->width + w - 1) / w,
+                bottom = ((r->y + r->height) * (int64_t)frame->height + h - 1) / h;
         r->x = (int32_t)(r->x * (int64_t)frame->width / w), r->y = (int32_t)(r->y * (int64_t)frame->height / h);
         r->width = (int32_t)right - r->x, r->height = (int32_t)bottom - r->y;
         double area = (double)r->area * frame->width * frame->height / (double)(w * h);
@@ -122,12 +131,14 @@ static void scale_regions(const mf_context *context, const mf_image *frame, mf_r
     }
 }
 
-mf_status mf_inspect(mf_context *context, const mf_image *frame, const mf_mask *mask, mf_map *map, mf_result *out_result) {
+mf_status mf_inspect(mf_context *context, const mf_image *frame, const mf_mask *mask, mf_map *map,
+                     mf_result *out_result) {
     if (!context) return MF_E_INVALID;
     mf_error *error = &context->error;
     struct timespec start, end;
     clock_gettime(CLOCK_MONOTONIC, &start);
-    if (!out_result || out_result->struct_size < sizeof *out_result) return mf_fail(error, MF_E_INVALID, "result: NULL, or without struct_size");
+    if (!out_result || out_result->struct_size < sizeof *out_result)
+        return mf_fail(error, MF_E_INVALID, "result: NULL, or without struct_size");
     MF_TRY(mf_frame_check(frame, error));
     if (mask) MF_TRY(mf_mask_check(mask, frame, error));
     if (map) MF_TRY(mf_map_check(map, frame, error));
@@ -138,17 +149,20 @@ mf_status mf_inspect(mf_context *context, const mf_image *frame, const mf_mask *
         mf_mask_shrink(mask, model->height, model->width, context->grid);
         if (!memchr(context->grid, 1, plane)) return mf_fail(error, MF_E_INVALID, "mask: nothing in it is inspected");
     }
-    mf_frame_resample(frame, model->channels, model->height, model->width, context->image, &context->team, context->scratch);
+    mf_frame_resample(frame, model->channels, model->height, model->width, context->image, &context->team,
+                      context->scratch);
     MF_TRY(mf_runner_run(context->runner, error));
     context->inspected = 1;
     out_result->score = highest(context->map, grid, plane);
     out_result->threshold = context->threshold;
     out_result->is_anomalous = out_result->score > context->threshold;
-    out_result->region_count = mf_regions_find(context->map, grid, model->height, model->width, context->threshold, context->labels, context->pending, out_result->regions, MF_MAX_REGIONS);
+    out_result->region_count = mf_regions_find(context->map, grid, model->height, model->width, context->threshold,
+                                               context->labels, context->pending, out_result->regions, MF_MAX_REGIONS);
     scale_regions(context, frame, out_result);
     if (map) mf_map_resample(context->map, model->height, model->width, map, &context->team, context->scratch);
     clock_gettime(CLOCK_MONOTONIC, &end);
-    out_result->elapsed_ns = (uint64_t)(end.tv_sec - start.tv_sec) * 1000000000U + (uint64_t)end.tv_nsec - (uint64_t)start.tv_nsec;
+    out_result->elapsed_ns =
+        (uint64_t)(end.tv_sec - start.tv_sec) * 1000000000U + (uint64_t)end.tv_nsec - (uint64_t)start.tv_nsec;
     return MF_OK;
 }
 
@@ -167,7 +181,8 @@ mf_status mf_context_plane(mf_context *context, const char *name, float *data, s
     if (!source) return mf_fail(error, MF_E_INVALID, "this model has no plane '%.40s'", name);
     if (data) {
         if (!context->inspected) return mf_fail(error, MF_E_STATE, "mf_context_plane: nothing has been inspected");
-        if (*size < count) return mf_fail(error, MF_E_INVALID, "plane '%s' takes %zu floats, not %zu", name, count, *size);
+        if (*size < count)
+            return mf_fail(error, MF_E_INVALID, "plane '%s' takes %zu floats, not %zu", name, count, *size);
         memcpy(data, source, count * sizeof(float));
     }
     *size = count;

@@ -8,9 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const part_names[MF_PART_COUNT] = {"program/inspect", "program/prior", "program/gradient", "program/update"};
+static const char *const part_names[MF_PART_COUNT] = {"program/inspect", "program/prior", "program/gradient",
+                                                      "program/update"};
 
-/* ---- Settings ----------------------------------------------------------------------------------------------------- */
+/* ---- Settings ---------------------------------------------------------------------------------------------------- */
 
 const char *mf_model_setting(const mf_model *model, const char *key) {
     if (!model || !key) return NULL;
@@ -62,16 +63,19 @@ static int parse_number(const char *text, double *out_value) {
     return 1;
 }
 
-mf_status mf_model_number(const mf_model *model, const char *key, double fallback, double low, double high, double *out_value, mf_error *error) {
+mf_status mf_model_number(const mf_model *model, const char *key, double fallback, double low, double high,
+                          double *out_value, mf_error *error) {
     const char *text = mf_model_setting(model, key);
     double value = fallback;
-    if (text && !parse_number(text, &value)) return mf_fail(error, MF_E_FORMAT, "setting '%s' is '%.40s', not a number", key, text);
-    if (!(value >= low && value <= high)) return mf_fail(error, MF_E_LIMIT, "setting '%s' is %g; %g to %g are possible", key, value, low, high);
+    if (text && !parse_number(text, &value))
+        return mf_fail(error, MF_E_FORMAT, "setting '%s' is '%.40s', not a number", key, text);
+    if (!(value >= low && value <= high))
+        return mf_fail(error, MF_E_LIMIT, "setting '%s' is %g; %g to %g are possible", key, value, low, high);
     *out_value = value;
     return MF_OK;
 }
 
-/* ---- Parts -------------------------------------------------------------------------------------------------------- */
+/* ---- Parts ------------------------------------------------------------------------------------------------------- */
 
 const float *mf_model_values(const mf_model *model, const char *name, uint64_t count) {
     for (size_t i = 0; i < mf_file_tensor_count(model->file); i++) {
@@ -88,7 +92,8 @@ static mf_status open_parts(mf_model *model, mf_error *error) {
         const mf_tensor *tensor = mf_file_find(model->file, part_names[part]);
         if (!tensor) continue;
         mf_error cause = {.struct_size = sizeof cause};
-        mf_status status = mf_program_open_with(tensor->data, tensor->bytes, &model->allocator, &model->parts[part], &cause);
+        mf_status status =
+            mf_program_open_with(tensor->data, tensor->bytes, &model->allocator, &model->parts[part], &cause);
         if (status != MF_OK) return mf_fail(error, status, "%s: %s", part_names[part], cause.text);
     }
     return MF_OK;
@@ -100,34 +105,45 @@ static mf_status check_variables(const mf_model *model, int part, mf_error *erro
     for (size_t i = 0; p && i < mf_program_slot_count(p); i++) {
         const mf_slot *slot = mf_program_slot(p, i);
         if (slot->kind != MF_SLOT_VARIABLE) continue;
-        if (slot->written && (part == MF_PART_INSPECT || part == MF_PART_PRIOR)) return mf_fail(error, MF_E_FORMAT, "%s writes '%.60s'", part_names[part], slot->name);
+        if (slot->written && (part == MF_PART_INSPECT || part == MF_PART_PRIOR))
+            return mf_fail(error, MF_E_FORMAT, "%s writes '%.60s'", part_names[part], slot->name);
         if (mf_model_values(model, slot->name, slot->count)) continue;
         const mf_program *update = model->parts[MF_PART_UPDATE];
         const mf_slot *state = update ? mf_program_find(update, slot->name) : NULL;
-        if (!slot->written && !(state && state->written)) return mf_fail(error, MF_E_FORMAT, "%s needs '%.60s', which the file has not in this shape", part_names[part], slot->name);
-        if (mf_file_find(model->file, slot->name)) return mf_fail(error, MF_E_FORMAT, "'%.60s' has not the shape that %s needs", slot->name, part_names[part]);
+        if (!slot->written && !(state && state->written))
+            return mf_fail(error, MF_E_FORMAT, "%s needs '%.60s', which the file has not in this shape",
+                           part_names[part], slot->name);
+        if (mf_file_find(model->file, slot->name))
+            return mf_fail(error, MF_E_FORMAT, "'%.60s' has not the shape that %s needs", slot->name, part_names[part]);
     }
     return MF_OK;
 }
 
 /* A slot holds batch images of so many channels. Its dims may be those of another view, so the elements are counted. */
-static mf_status check_slot(const mf_model *model, int part, const char *name, mf_slot_kind kind, uint64_t batch, uint32_t channels, mf_error *error) {
+static mf_status check_slot(const mf_model *model, int part, const char *name, mf_slot_kind kind, uint64_t batch,
+                            uint32_t channels, mf_error *error) {
     const mf_slot *slot = mf_program_find(model->parts[part], name);
-    if (!slot || slot->kind != kind || slot->count != batch * channels * (uint64_t)model->height * (uint64_t)model->width)
-        return mf_fail(error, MF_E_FORMAT, "%s has no %s '%s' of %llu x %u x %d x %d", part_names[part], kind == MF_SLOT_INPUT ? "input" : "output", name,
-                       (unsigned long long)batch, channels, model->height, model->width);
+    if (!slot || slot->kind != kind ||
+        slot->count != batch * channels * (uint64_t)model->height * (uint64_t)model->width)
+        return mf_fail(error, MF_E_FORMAT, "%s has no %s '%s' of %llu x %u x %d x %d", part_names[part],
+                       kind == MF_SLOT_INPUT ? "input" : "output", name, (unsigned long long)batch, channels,
+                       model->height, model->width);
     return MF_OK;
 }
 
 static mf_status check_gradient(const mf_model *model, mf_error *error) {
     const mf_program *p = model->parts[MF_PART_GRADIENT];
     const mf_slot *weight = mf_program_find(p, "weight"), *loss = mf_program_find(p, "loss");
-    if (!weight || weight->kind != MF_SLOT_INPUT) return mf_fail(error, MF_E_FORMAT, "program/gradient has no input 'weight'");
-    if (!loss || loss->kind != MF_SLOT_OUTPUT || loss->count != 1) return mf_fail(error, MF_E_FORMAT, "program/gradient has no output 'loss' of one number");
-    MF_TRY(check_slot(model, MF_PART_GRADIENT, "image", MF_SLOT_INPUT, weight->count, (uint32_t)model->channels, error));
+    if (!weight || weight->kind != MF_SLOT_INPUT)
+        return mf_fail(error, MF_E_FORMAT, "program/gradient has no input 'weight'");
+    if (!loss || loss->kind != MF_SLOT_OUTPUT || loss->count != 1)
+        return mf_fail(error, MF_E_FORMAT, "program/gradient has no output 'loss' of one number");
+    MF_TRY(
+        check_slot(model, MF_PART_GRADIENT, "image", MF_SLOT_INPUT, weight->count, (uint32_t)model->channels, error));
     if (!mf_program_find(p, "response")) return MF_OK;
     MF_TRY(check_slot(model, MF_PART_GRADIENT, "response", MF_SLOT_INPUT, weight->count, 1, error));
-    if (!model->parts[MF_PART_PRIOR]) return mf_fail(error, MF_E_FORMAT, "a gradient program that takes a response, but no prior to make it");
+    if (!model->parts[MF_PART_PRIOR])
+        return mf_fail(error, MF_E_FORMAT, "a gradient program that takes a response, but no prior to make it");
     return MF_OK;
 }
 
@@ -136,9 +152,12 @@ static mf_status check_parts(mf_model *model, mf_error *error) {
     MF_TRY(mf_model_number(model, "input.channels", 0, 1, 3, &channels, error));
     MF_TRY(mf_model_number(model, "input.height", 0, MF_MIN_SIDE, 4096, &height, error));
     MF_TRY(mf_model_number(model, "input.width", 0, MF_MIN_SIDE, 4096, &width, error));
-    MF_TRY(mf_model_number(model, "threshold", (double)INFINITY, -(double)INFINITY, (double)INFINITY, &threshold, error));
-    if (channels != 1 && channels != 3) return mf_fail(error, MF_E_FORMAT, "setting 'input.channels' is %g; 1 and 3 are possible", channels);
-    model->channels = (int32_t)channels, model->height = (int32_t)height, model->width = (int32_t)width, model->threshold = (float)threshold;
+    MF_TRY(
+        mf_model_number(model, "threshold", (double)INFINITY, -(double)INFINITY, (double)INFINITY, &threshold, error));
+    if (channels != 1 && channels != 3)
+        return mf_fail(error, MF_E_FORMAT, "setting 'input.channels' is %g; 1 and 3 are possible", channels);
+    model->channels = (int32_t)channels, model->height = (int32_t)height, model->width = (int32_t)width,
+    model->threshold = (float)threshold;
     for (int part = 0; part < MF_PART_COUNT; part++) MF_TRY(check_variables(model, part, error));
     uint32_t c = (uint32_t)model->channels;
     if (model->parts[MF_PART_INSPECT]) {
@@ -153,7 +172,7 @@ static mf_status check_parts(mf_model *model, mf_error *error) {
     return model->parts[MF_PART_GRADIENT] ? check_gradient(model, error) : MF_OK;
 }
 
-/* ---- Life --------------------------------------------------------------------------------------------------------- */
+/* ---- Life -------------------------------------------------------------------------------------------------------- */
 
 static mf_status make_model(mf_file *file, const mf_allocator *allocator, mf_model **out_model, mf_error *error) {
     mf_model *model = mf_allocate(allocator, sizeof *model);
@@ -162,7 +181,8 @@ static mf_status make_model(mf_file *file, const mf_allocator *allocator, mf_mod
     model->references = 1;
     model->file_references = mf_allocate(allocator, sizeof *model->file_references);
     model->parameters = mf_allocate(allocator, mf_file_tensor_count(file) * sizeof *model->parameters);
-    mf_status status = model->file_references && model->parameters ? MF_OK : mf_fail(error, MF_E_NOMEM, "no memory for a model");
+    mf_status status =
+        model->file_references && model->parameters ? MF_OK : mf_fail(error, MF_E_NOMEM, "no memory for a model");
     if (status == MF_OK) {
         model->file = file; /* the model's from here on */
         *model->file_references = 1;
@@ -193,7 +213,8 @@ mf_status mf_model_open_file(const char *path, const mf_allocator *allocator, mf
     return status == MF_OK ? MF_OK : mf_fail(error, status, "%.100s: %s", path, cause.text);
 }
 
-mf_status mf_model_open_memory(const void *data, size_t size, const mf_allocator *allocator, mf_model **out_model, mf_error *error) {
+mf_status mf_model_open_memory(const void *data, size_t size, const mf_allocator *allocator, mf_model **out_model,
+                               mf_error *error) {
     if (!data || !out_model) return mf_fail(error, MF_E_INVALID, "mf_model_open_memory: NULL argument");
     mf_allocator resolved;
     MF_TRY(mf_allocator_resolve(allocator, &resolved, error));
@@ -217,7 +238,12 @@ mf_status mf_model_derive(const mf_model *model, mf_model **out_model, mf_error 
     mf_model *derived = mf_allocate(a, sizeof *derived);
     if (!derived) return mf_fail(error, MF_E_NOMEM, "no memory for a model");
     size_t tensors = mf_file_tensor_count(model->file);
-    *derived = (mf_model){.allocator = *a, .references = 1, .channels = model->channels, .height = model->height, .width = model->width, .threshold = model->threshold};
+    *derived = (mf_model){.allocator = *a,
+                          .references = 1,
+                          .channels = model->channels,
+                          .height = model->height,
+                          .width = model->width,
+                          .threshold = model->threshold};
     derived->parameters = mf_allocate(a, tensors * sizeof *derived->parameters);
     mf_status status = derived->parameters ? MF_OK : mf_fail(error, MF_E_NOMEM, "no memory for a model");
     if (status == MF_OK) {
@@ -231,10 +257,13 @@ mf_status mf_model_derive(const mf_model *model, mf_model **out_model, mf_error 
         if (!model->parameters[i]) continue;
         size_t bytes = mf_file_tensor(model->file, i)->bytes;
         derived->parameters[i] = mf_allocate(a, bytes);
-        if (derived->parameters[i]) memcpy(derived->parameters[i], model->parameters[i], bytes);
-        else status = mf_fail(error, MF_E_NOMEM, "no memory for a model");
+        if (derived->parameters[i])
+            memcpy(derived->parameters[i], model->parameters[i], bytes);
+        else
+            status = mf_fail(error, MF_E_NOMEM, "no memory for a model");
     }
-    for (size_t i = 0; status == MF_OK && i < model->setting_count; i++) status = mf_model_set(derived, model->settings[i].key, model->settings[i].value, error);
+    for (size_t i = 0; status == MF_OK && i < model->setting_count; i++)
+        status = mf_model_set(derived, model->settings[i].key, model->settings[i].value, error);
     if (status != MF_OK) {
         mf_model_release(derived);
         return status;
@@ -246,9 +275,11 @@ mf_status mf_model_derive(const mf_model *model, mf_model **out_model, mf_error 
 void mf_model_release(mf_model *model) {
     if (!model || __atomic_sub_fetch(&model->references, 1, __ATOMIC_ACQ_REL)) return;
     mf_allocator allocator = model->allocator;
-    for (size_t i = 0; i < model->setting_count; i++) mf_free(&allocator, model->settings[i].key), mf_free(&allocator, model->settings[i].value);
+    for (size_t i = 0; i < model->setting_count; i++)
+        mf_free(&allocator, model->settings[i].key), mf_free(&allocator, model->settings[i].value);
     for (int part = 0; part < MF_PART_COUNT; part++) mf_program_release(model->parts[part]);
-    for (size_t i = 0; model->file && model->parameters && i < mf_file_tensor_count(model->file); i++) mf_free(&allocator, model->parameters[i]);
+    for (size_t i = 0; model->file && model->parameters && i < mf_file_tensor_count(model->file); i++)
+        mf_free(&allocator, model->parameters[i]);
     if (model->file && __atomic_sub_fetch(model->file_references, 1, __ATOMIC_ACQ_REL) == 0) {
         mf_file_release(model->file);
         mf_free(&allocator, model->file_references);
@@ -271,7 +302,8 @@ mf_status mf_model_save(const mf_model *model, const char *path, mf_error *error
             tensors[i] = *mf_file_tensor(model->file, i);
             if (model->parameters[i]) tensors[i].data = model->parameters[i];
         }
-        for (size_t i = 0; i < model->setting_count; i++) entries[i] = (mf_entry){model->settings[i].key, model->settings[i].value};
+        for (size_t i = 0; i < model->setting_count; i++)
+            entries[i] = (mf_entry){model->settings[i].key, model->settings[i].value};
         status = mf_file_write(path, tensors, count, entries, model->setting_count, error);
     }
     mf_free(&model->allocator, tensors);

@@ -16,8 +16,8 @@ struct mf_model {
     mf_allocator allocator;
     long references;
     mf_file *file;
-    long *file_references;  /* shared by the models that adaptation made from this one */
-    float **parameters;     /* by tensor: its own values where adaptation changed them, NULL where the file's stand */
+    long *file_references; /* shared by the models that adaptation made from this one */
+    float **parameters;    /* by tensor: its own values where adaptation changed them, NULL where the file's stand */
     mf_setting *settings;
     size_t setting_count;
     mf_program *parts[MF_PART_COUNT];
@@ -36,6 +36,7 @@ mf_status mf_model_set(mf_model *model, const char *key, const char *value, mf_e
 const float *mf_model_values(const mf_model *model, const char *name, uint64_t count);
 
 /* A setting as a number within limits; fallback where there is none. */
-mf_status mf_model_number(const mf_model *model, const char *key, double fallback, double low, double high, double *out_value, mf_error *error);
+mf_status mf_model_number(const mf_model *model, const char *key, double fallback, double low, double high,
+                          double *out_value, mf_error *error);
 
 #endif

@@ -6,13 +6,16 @@
 
 #include <stdlib.h>
 
-mf_status mf_frame_planes(const mf_image *frame, int32_t channels, int32_t height, int32_t width, float *planes, mf_error *error) {
+mf_status mf_frame_planes(const mf_image *frame, int32_t channels, int32_t height, int32_t width, float *planes,
+                          mf_error *error) {
     if (!frame || !planes) return mf_fail(error, MF_E_INVALID, "mf_frame_planes: NULL argument");
     if ((channels != 1 && channels != 3) || height < 1 || width < 1 || height > MF_MAX_SIDE || width > MF_MAX_SIDE)
-        return mf_fail(error, MF_E_INVALID, "mf_frame_planes: 1 or 3 channels of 1 to %d rows and columns, not %d of %d x %d", MF_MAX_SIDE, channels, width, height);
+        return mf_fail(error, MF_E_INVALID,
+                       "mf_frame_planes: 1 or 3 channels of 1 to %d rows and columns, not %d of %d x %d", MF_MAX_SIDE,
+                       channels, width, height);
     MF_TRY(mf_frame_check(frame, error));
     mf_team alone = {1};
-    void *scratch = malloc(mf_frame_scratch(&alone));
+    void *scratch = malloc(MF_RESAMPLE_SCRATCH);
     if (!scratch) return mf_fail(error, MF_E_NOMEM, "no memory to read a frame");
     mf_frame_resample(frame, channels, height, width, planes, &alone, scratch);
     free(scratch);

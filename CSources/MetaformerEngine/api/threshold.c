@@ -34,7 +34,8 @@ float mf_threshold_of(float *scores, size_t count, double rate, mf_threshold_rul
     for (size_t i = 0; i < count; i++) sum += log(fmax((double)scores[i], 1e-12));
     double mean = sum / n;
     for (size_t i = 0; i < count; i++) squares += pow(log(fmax((double)scores[i], 1e-12)) - mean, 2);
-    /* Two or three scores say little of their spread: no less than a tenth, and a t quantile of three degrees at the widest. */
+    /* Two or three scores say little of their spread: no less than a tenth, and a t quantile of three degrees at the
+       widest. */
     double deviation = fmax(count > 1 ? sqrt(squares / (n - 1)) : 0, 0.1), freedom = fmax(n - 1, 3);
     double bound = exp(mean + student_quantile(1 - rate, freedom) * deviation * sqrt(1 + 1 / n));
     return (float)fmax(bound, (double)scores[count - 1]);

@@ -5,14 +5,16 @@
 
 /* How a threshold came about. */
 typedef enum mf_threshold_rule {
-    MF_THRESHOLD_CONFORMAL,   /* an order statistic of held-out scores: the stated rate holds whatever their distribution */
-    MF_THRESHOLD_EXTRAPOLATED /* too few scores for that: a prediction bound of their logarithms, taken as normal */
+    /* An order statistic of held-out scores: the stated rate holds whatever their distribution. */
+    MF_THRESHOLD_CONFORMAL,
+    /* Too few scores for that: a prediction bound of their logarithms, taken as normal. */
+    MF_THRESHOLD_EXTRAPOLATED
 } mf_threshold_rule;
 
 /*
- * The score that a good image exceeds with probability rate, from count > 0 scores of held-out good images (sorted in place).
- * Conformal prediction: of n exchangeable scores and one more, the new one exceeds the k-th smallest, k = ceil((1 - rate)
- * (n + 1)), with probability at most rate (Vovk, Gammerman, Shafer 2005); where k > n, see above.
+ * The score that a good image exceeds with probability rate, from count > 0 scores of held-out good images (sorted in
+ * place). Conformal prediction: of n exchangeable scores and one more, the new one exceeds the k-th smallest, k =
+ * ceil((1 - rate) (n + 1)), with probability at most rate (Vovk, Gammerman, Shafer 2005); where k > n, see above.
  */
 float mf_threshold_of(float *scores, size_t count, double rate, mf_threshold_rule *out_rule);
 

@@ -28,7 +28,7 @@ struct mf_file {
     mf_header header;
 };
 
-/* ---- Checking ----------------------------------------------------------------------------------------------------- */
+/* ---- Checking ---------------------------------------------------------------------------------------------------- */
 
 static void checksum_text(const unsigned char *bytes, size_t size, size_t digits_at, char *out) {
     static const char zeros[CHECKSUM_DIGITS + 1] = "00000000000000000000000000000000";
@@ -39,7 +39,8 @@ static void checksum_text(const unsigned char *bytes, size_t size, size_t digits
     XXH3_128bits_update(&state, zeros, CHECKSUM_DIGITS);
     XXH3_128bits_update(&state, bytes + digits_at + CHECKSUM_DIGITS, size - digits_at - CHECKSUM_DIGITS);
     XXH128_hash_t hash = XXH3_128bits_digest(&state);
-    snprintf(out, CHECKSUM_DIGITS + 1, "%016llx%016llx", (unsigned long long)hash.high64, (unsigned long long)hash.low64);
+    snprintf(out, CHECKSUM_DIGITS + 1, "%016llx%016llx", (unsigned long long)hash.high64,
+             (unsigned long long)hash.low64);
 }
 
 static int order_by_offset(const void *a, const void *b) {
@@ -57,16 +58,22 @@ static mf_status check_layout(mf_file *file, const unsigned char *data, size_t d
         const mf_declaration *d = &h->tensors[i];
         uint64_t count = 1, width = d->dtype == MF_F32 ? 4 : 1;
         for (uint32_t k = 0; k < d->rank; k++) {
-            if (d->dims[k] && count > MF_MAX_FILE_BYTES / d->dims[k]) return mf_fail(error, MF_E_LIMIT, "'%.60s' is too large", d->name);
+            if (d->dims[k] && count > MF_MAX_FILE_BYTES / d->dims[k])
+                return mf_fail(error, MF_E_LIMIT, "'%.60s' is too large", d->name);
             count *= d->dims[k];
         }
         if (d->begin != at || d->end < d->begin || d->end > data_size)
-            return mf_fail(error, MF_E_FORMAT, "'%.60s' does not lie in the file's %zu bytes of data: is it cut off?", d->name, data_size);
-        if (d->end - d->begin != count * width) return mf_fail(error, MF_E_FORMAT, "'%.60s' has not the bytes of its shape", d->name);
-        if (d->dtype == MF_F32 && (uintptr_t)(data + at) % sizeof(float)) return mf_fail(error, MF_E_FORMAT, "'%.60s' lies at an odd address", d->name);
+            return mf_fail(error, MF_E_FORMAT, "'%.60s' does not lie in the file's %zu bytes of data: is it cut off?",
+                           d->name, data_size);
+        if (d->end - d->begin != count * width)
+            return mf_fail(error, MF_E_FORMAT, "'%.60s' has not the bytes of its shape", d->name);
+        if (d->dtype == MF_F32 && (uintptr_t)(data + at) % sizeof(float))
+            return mf_fail(error, MF_E_FORMAT, "'%.60s' lies at an odd address", d->name);
         at = d->end;
     }
-    if (at != data_size) return mf_fail(error, MF_E_FORMAT, "%zu bytes of data, of which tensors take %llu", data_size, (unsigned long long)at);
+    if (at != data_size)
+        return mf_fail(error, MF_E_FORMAT, "%zu bytes of data, of which tensors take %llu", data_size,
+                       (unsigned long long)at);
     return MF_OK;
 }
 
@@ -80,32 +87,42 @@ const char *mf_file_setting(const mf_file *file, const char *key) {
 static size_t find_checksum(const unsigned char *bytes, size_t header_end) {
     static const char key[] = "\"checksum\":\"";
     for (size_t i = header_end; i-- > 8;)
-        if (header_end - i > sizeof key - 1 + CHECKSUM_DIGITS && memcmp(bytes + i, key, sizeof key - 1) == 0) return i + sizeof key - 1;
+        if (header_end - i > sizeof key - 1 + CHECKSUM_DIGITS && memcmp(bytes + i, key, sizeof key - 1) == 0)
+            return i + sizeof key - 1;
     return 0;
 }
 
 static mf_status check_format(const mf_file *file, const char *computed, int required, mf_error *error) {
     const char *format = mf_file_setting(file, "format"), *checksum = mf_file_setting(file, "checksum");
-    if (!format || strncmp(format, "metaformer ", 11) != 0) {
+    if (!format || strncmp(format, "metaformer", 10) != 0) {
         if (required) return mf_fail(error, MF_E_FORMAT, "a .safetensors file, but not a Metaformer model");
         return MF_OK;
     }
     if (strcmp(format, MF_FILE_FORMAT) != 0)
         return mf_fail(error, MF_E_VERSION, "format '%.40s'; this version reads '%s'", format, MF_FILE_FORMAT);
-    if (!checksum || strcmp(checksum, computed) != 0) return mf_fail(error, MF_E_CHECKSUM, "the checksum does not match: the file is damaged");
+    if (!checksum || strcmp(checksum, computed) != 0)
+        return mf_fail(error, MF_E_CHECKSUM, "the checksum does not match: the file is damaged");
     return MF_OK;
 }
 
-/* ---- Opening ------------------------------------------------------------------------------------------------------ */
+/* ---- Opening ----------------------------------------------------------------------------------------------------- */
 
 static mf_status check_size(uint64_t size, const unsigned char *start, uint64_t *header_size, mf_error *error) {
-    if (size < 10) return mf_fail(error, MF_E_FORMAT, "%llu bytes: not a .safetensors file, or cut off", (unsigned long long)size);
-    if (size > MF_MAX_FILE_BYTES) return mf_fail(error, MF_E_LIMIT, "%llu bytes; at most %llu are read", (unsigned long long)size, (unsigned long long)MF_MAX_FILE_BYTES);
+    if (size < 10)
+        return mf_fail(error, MF_E_FORMAT, "%llu bytes: not a .safetensors file, or cut off", (unsigned long long)size);
+    if (size > MF_MAX_FILE_BYTES)
+        return mf_fail(error, MF_E_LIMIT, "%llu bytes; at most %llu are read", (unsigned long long)size,
+                       (unsigned long long)MF_MAX_FILE_BYTES);
     *header_size = 0;
     for (int i = 7; i >= 0; i--) *header_size = *header_size << 8 | start[i];
     if (start[8] != '{' || *header_size < 2) return mf_fail(error, MF_E_FORMAT, "not a .safetensors file");
-    if (*header_size > size - 8) return mf_fail(error, MF_E_FORMAT, "a header of %llu bytes in a file of %llu: it is cut off, or not a .safetensors file", (unsigned long long)*header_size, (unsigned long long)size);
-    if (*header_size > MF_MAX_HEADER_BYTES) return mf_fail(error, MF_E_LIMIT, "a header of %llu bytes; at most %llu are read", (unsigned long long)*header_size, (unsigned long long)MF_MAX_HEADER_BYTES);
+    if (*header_size > size - 8)
+        return mf_fail(error, MF_E_FORMAT,
+                       "a header of %llu bytes in a file of %llu: it is cut off, or not a .safetensors file",
+                       (unsigned long long)*header_size, (unsigned long long)size);
+    if (*header_size > MF_MAX_HEADER_BYTES)
+        return mf_fail(error, MF_E_LIMIT, "a header of %llu bytes; at most %llu are read",
+                       (unsigned long long)*header_size, (unsigned long long)MF_MAX_HEADER_BYTES);
     return MF_OK;
 }
 
@@ -116,12 +133,14 @@ static mf_status index_file(mf_file *file, int required, mf_error *error) {
     char *text = (char *)file->bytes + 8, computed[CHECKSUM_DIGITS + 1] = "";
     size_t digits = find_checksum(file->bytes, 8 + header_size);
     if (digits) checksum_text(file->bytes, file->size, digits, computed);
-    size_t most = mf_header_count(text, header_size), tensors = most < MF_MAX_TENSORS ? most : MF_MAX_TENSORS, entries = most < MF_MAX_ENTRIES ? most : MF_MAX_ENTRIES;
+    size_t most = mf_header_count(text, header_size), tensors = most < MF_MAX_TENSORS ? most : MF_MAX_TENSORS,
+           entries = most < MF_MAX_ENTRIES ? most : MF_MAX_ENTRIES;
     file->declarations = mf_allocate(&file->allocator, tensors * sizeof *file->declarations);
     file->header.entries = mf_allocate(&file->allocator, entries * sizeof *file->header.entries);
     file->tensors = mf_allocate(&file->allocator, tensors * sizeof *file->tensors);
     file->header.tensors = file->declarations;
-    if (!file->declarations || !file->header.entries || !file->tensors) return mf_fail(error, MF_E_NOMEM, "no memory for a header");
+    if (!file->declarations || !file->header.entries || !file->tensors)
+        return mf_fail(error, MF_E_NOMEM, "no memory for a header");
     MF_TRY(mf_header_read(text, header_size, &file->header, error));
     const unsigned char *data = file->bytes + 8 + header_size;
     MF_TRY(check_layout(file, data, file->size - 8 - header_size, error));
@@ -151,7 +170,8 @@ static mf_status make_file(const mf_allocator *allocator, size_t size, mf_file *
     return MF_OK;
 }
 
-mf_status mf_file_open_memory_with(const void *data, size_t size, const mf_allocator *allocator, int required, mf_file **out_file, mf_error *error) {
+mf_status mf_file_open_memory_with(const void *data, size_t size, const mf_allocator *allocator, int required,
+                                   mf_file **out_file, mf_error *error) {
     if (!data || !out_file) return mf_fail(error, MF_E_INVALID, "mf_file_open_memory: NULL argument");
     uint64_t header_size;
     MF_TRY(check_size(size, data, &header_size, error));
@@ -182,20 +202,23 @@ static int read_all(int descriptor, unsigned char *bytes, size_t size) {
     return 0;
 }
 
-static mf_status read_file(int descriptor, const mf_allocator *allocator, int required, mf_file **out_file, mf_error *error) {
+static mf_status read_file(int descriptor, const mf_allocator *allocator, int required, mf_file **out_file,
+                           mf_error *error) {
     struct stat info;
     if (fstat(descriptor, &info) != 0) return mf_fail(error, MF_E_IO, "%s", strerror(errno));
     if (!S_ISREG(info.st_mode)) return mf_fail(error, MF_E_IO, "not a regular file");
     unsigned char start[10] = {0};
     size_t size = (size_t)info.st_size;
-    if (size >= sizeof start && read_all(descriptor, start, sizeof start) != 0) return mf_fail(error, MF_E_IO, "%s", strerror(errno));
+    if (size >= sizeof start && read_all(descriptor, start, sizeof start) != 0)
+        return mf_fail(error, MF_E_IO, "%s", strerror(errno));
     uint64_t header_size;
     MF_TRY(check_size(size, start, &header_size, error));
     mf_file *file;
     MF_TRY(make_file(allocator, size, &file, error));
     memcpy(file->bytes, start, sizeof start);
-    mf_status status = read_all(descriptor, file->bytes + sizeof start, size - sizeof start) == 0 ? index_file(file, required, error)
-                                                                                                 : mf_fail(error, MF_E_IO, "%s", strerror(errno));
+    mf_status status = read_all(descriptor, file->bytes + sizeof start, size - sizeof start) == 0
+                           ? index_file(file, required, error)
+                           : mf_fail(error, MF_E_IO, "%s", strerror(errno));
     if (status != MF_OK) {
         mf_file_release(file);
         return status;
@@ -204,7 +227,8 @@ static mf_status read_file(int descriptor, const mf_allocator *allocator, int re
     return MF_OK;
 }
 
-mf_status mf_file_open_with(const char *path, const mf_allocator *allocator, int required, mf_file **out_file, mf_error *error) {
+mf_status mf_file_open_with(const char *path, const mf_allocator *allocator, int required, mf_file **out_file,
+                            mf_error *error) {
     if (!path || !out_file) return mf_fail(error, MF_E_INVALID, "mf_file_open: NULL argument");
     int descriptor = open(path, O_RDONLY | O_CLOEXEC);
     if (descriptor < 0) return mf_fail(error, MF_E_IO, "%.120s: %s", path, strerror(errno));
@@ -214,7 +238,9 @@ mf_status mf_file_open_with(const char *path, const mf_allocator *allocator, int
     return status == MF_OK ? MF_OK : mf_fail(error, status, "%.120s: %s", path, cause.text);
 }
 
-mf_status mf_file_open(const char *path, mf_file **out_file, mf_error *error) { return mf_file_open_with(path, NULL, 0, out_file, error); }
+mf_status mf_file_open(const char *path, mf_file **out_file, mf_error *error) {
+    return mf_file_open_with(path, NULL, 0, out_file, error);
+}
 
 mf_status mf_file_open_memory(const void *data, size_t size, mf_file **out_file, mf_error *error) {
     return mf_file_open_memory_with(data, size, NULL, 0, out_file, error);
@@ -227,10 +253,18 @@ void mf_file_release(mf_file *file) {
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) mf_free(&allocator, parts[i]);
 }
 
-size_t mf_file_tensor_count(const mf_file *file) { return file->header.tensor_count; }
-const mf_tensor *mf_file_tensor(const mf_file *file, size_t index) { return index < file->header.tensor_count ? &file->tensors[index] : NULL; }
-size_t mf_file_entry_count(const mf_file *file) { return file->header.entry_count; }
-const mf_entry *mf_file_entry(const mf_file *file, size_t index) { return index < file->header.entry_count ? &file->header.entries[index] : NULL; }
+size_t mf_file_tensor_count(const mf_file *file) {
+    return file->header.tensor_count;
+}
+const mf_tensor *mf_file_tensor(const mf_file *file, size_t index) {
+    return index < file->header.tensor_count ? &file->tensors[index] : NULL;
+}
+size_t mf_file_entry_count(const mf_file *file) {
+    return file->header.entry_count;
+}
+const mf_entry *mf_file_entry(const mf_file *file, size_t index) {
+    return index < file->header.entry_count ? &file->header.entries[index] : NULL;
+}
 
 const mf_tensor *mf_file_find(const mf_file *file, const char *name) {
     for (size_t i = 0; i < file->header.tensor_count; i++)
@@ -238,7 +272,7 @@ const mf_tensor *mf_file_find(const mf_file *file, const char *name) {
     return NULL;
 }
 
-/* ---- Writing ------------------------------------------------------------------------------------------------------ */
+/* ---- Writing ----------------------------------------------------------------------------------------------------- */
 
 static int write_all(int descriptor, const void *bytes, size_t size) {
     for (size_t at = 0; at < size;) {
@@ -263,7 +297,8 @@ static int sync_folder(const char *path) {
 
 static mf_status write_renamed(const char *path, const unsigned char *bytes, size_t size, mf_error *error) {
     char temporary[4096];
-    if (snprintf(temporary, sizeof temporary, "%s.XXXXXX", path) >= (int)sizeof temporary) return mf_fail(error, MF_E_LIMIT, "%.120s…: the path is too long", path);
+    if (snprintf(temporary, sizeof temporary, "%s.XXXXXX", path) >= (int)sizeof temporary)
+        return mf_fail(error, MF_E_LIMIT, "%.120s…: the path is too long", path);
     int descriptor = mkstemp(temporary);
     if (descriptor < 0) return mf_fail(error, MF_E_IO, "%.120s: %s", path, strerror(errno));
     int failed = write_all(descriptor, bytes, size) != 0 || fchmod(descriptor, 0644) != 0 || fsync(descriptor) != 0;
@@ -279,7 +314,8 @@ static mf_status write_renamed(const char *path, const unsigned char *bytes, siz
 }
 
 /* The whole file in memory: what is written is what was summed. */
-static mf_status assemble(const mf_tensor *tensors, size_t tensor_count, const mf_entry *entries, size_t entry_count, unsigned char **out_bytes, size_t *out_size, mf_error *error) {
+static mf_status assemble(const mf_tensor *tensors, size_t tensor_count, const mf_entry *entries, size_t entry_count,
+                          unsigned char **out_bytes, size_t *out_size, mf_error *error) {
     char *header;
     size_t header_size, size;
     MF_TRY(mf_header_write(tensors, tensor_count, entries, entry_count, &header, &header_size, error));
@@ -288,7 +324,8 @@ static mf_status assemble(const mf_tensor *tensors, size_t tensor_count, const m
     unsigned char *bytes = size <= MF_MAX_FILE_BYTES && header_size <= MF_MAX_HEADER_BYTES ? malloc(size) : NULL;
     if (!bytes) {
         free(header);
-        return mf_fail(error, size > MF_MAX_FILE_BYTES ? MF_E_LIMIT : MF_E_NOMEM, "a file of %zu bytes is too large", size);
+        return mf_fail(error, size > MF_MAX_FILE_BYTES ? MF_E_LIMIT : MF_E_NOMEM, "a file of %zu bytes is too large",
+                       size);
     }
     for (int i = 0; i < 8; i++) bytes[i] = (unsigned char)(header_size >> (8 * i));
     memcpy(bytes + 8, header, header_size);
@@ -305,9 +342,12 @@ static mf_status assemble(const mf_tensor *tensors, size_t tensor_count, const m
     return MF_OK;
 }
 
-mf_status mf_file_write(const char *path, const mf_tensor *tensors, size_t tensor_count, const mf_entry *entries, size_t entry_count, mf_error *error) {
-    if (!path || (!tensors && tensor_count) || (!entries && entry_count)) return mf_fail(error, MF_E_INVALID, "mf_file_write: NULL argument");
-    if (tensor_count > MF_MAX_TENSORS || entry_count + 2 > MF_MAX_ENTRIES) return mf_fail(error, MF_E_LIMIT, "over %d tensors or entries", MF_MAX_TENSORS);
+mf_status mf_file_write(const char *path, const mf_tensor *tensors, size_t tensor_count, const mf_entry *entries,
+                        size_t entry_count, mf_error *error) {
+    if (!path || (!tensors && tensor_count) || (!entries && entry_count))
+        return mf_fail(error, MF_E_INVALID, "mf_file_write: NULL argument");
+    if (tensor_count > MF_MAX_TENSORS || entry_count + 2 > MF_MAX_ENTRIES)
+        return mf_fail(error, MF_E_LIMIT, "over %d tensors or entries", MF_MAX_TENSORS);
     /* The floats first: bytes of any number may then follow without moving them to odd addresses. */
     mf_tensor *ordered = malloc((tensor_count + 1) * sizeof *ordered);
     mf_entry *all = malloc((entry_count + 2) * sizeof *all);
@@ -321,7 +361,8 @@ mf_status mf_file_write(const char *path, const mf_tensor *tensors, size_t tenso
     if (status == MF_OK) {
         all[entries_in++] = (mf_entry){"format", MF_FILE_FORMAT};
         for (size_t i = 0; i < entry_count; i++)
-            if (strcmp(entries[i].key, "format") != 0 && strcmp(entries[i].key, "checksum") != 0) all[entries_in++] = entries[i];
+            if (strcmp(entries[i].key, "format") != 0 && strcmp(entries[i].key, "checksum") != 0)
+                all[entries_in++] = entries[i];
         all[entries_in++] = (mf_entry){"checksum", "00000000000000000000000000000000"};
         status = assemble(ordered, tensors_in, all, entries_in, &bytes, &size, error);
     }

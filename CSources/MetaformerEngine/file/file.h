@@ -3,9 +3,12 @@
 
 #include <metaformer/engine.h>
 
-/* As mf_file_open and mf_file_open_memory, with an allocator. required: refuse a file that has not our format and checksum. */
-mf_status mf_file_open_with(const char *path, const mf_allocator *allocator, int required, mf_file **out_file, mf_error *error);
-mf_status mf_file_open_memory_with(const void *data, size_t size, const mf_allocator *allocator, int required, mf_file **out_file, mf_error *error);
+/* As mf_file_open and mf_file_open_memory, with an allocator. required: refuse a file that has not our format and
+   checksum. */
+mf_status mf_file_open_with(const char *path, const mf_allocator *allocator, int required, mf_file **out_file,
+                            mf_error *error);
+mf_status mf_file_open_memory_with(const void *data, size_t size, const mf_allocator *allocator, int required,
+                                   mf_file **out_file, mf_error *error);
 
 /* The metadata of a key, or NULL. */
 const char *mf_file_setting(const mf_file *file, const char *key);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- Reading ------------------------------------------------------------------------------------------------------ */
+/* ---- Reading ----------------------------------------------------------------------------------------------------- */
 
 typedef struct reader {
     char *at, *end;
@@ -37,7 +37,10 @@ static int hex_digits(const char *text, unsigned *value) {
     *value = 0;
     for (int i = 0; i < 4; i++) {
         char c = text[i];
-        unsigned digit = c >= '0' && c <= '9' ? (unsigned)(c - '0') : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a' + 10) : c >= 'A' && c <= 'F' ? (unsigned)(c - 'A' + 10) : 16;
+        unsigned digit = c >= '0' && c <= '9'   ? (unsigned)(c - '0')
+                         : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a' + 10)
+                         : c >= 'A' && c <= 'F' ? (unsigned)(c - 'A' + 10)
+                                                : 16;
         if (digit == 16) return 0;
         *value = *value * 16 + digit;
     }
@@ -46,9 +49,13 @@ static int hex_digits(const char *text, unsigned *value) {
 
 /* \u escapes below the surrogates, as UTF-8; three bytes at most, where the escape had six. */
 static char *put_code(char *to, unsigned code) {
-    if (code < 0x80) *to++ = (char)code;
-    else if (code < 0x800) *to++ = (char)(0xc0 | code >> 6), *to++ = (char)(0x80 | (code & 0x3f));
-    else *to++ = (char)(0xe0 | code >> 12), *to++ = (char)(0x80 | (code >> 6 & 0x3f)), *to++ = (char)(0x80 | (code & 0x3f));
+    if (code < 0x80)
+        *to++ = (char)code;
+    else if (code < 0x800)
+        *to++ = (char)(0xc0 | code >> 6), *to++ = (char)(0x80 | (code & 0x3f));
+    else
+        *to++ = (char)(0xe0 | code >> 12), *to++ = (char)(0x80 | (code >> 6 & 0x3f)),
+        *to++ = (char)(0x80 | (code & 0x3f));
     return to;
 }
 
@@ -65,12 +72,15 @@ static mf_status read_string(reader *r, const char **out_text) {
             static const char names[] = "\"\\/bfnrt", values[] = "\"\\/\b\f\n\r\t";
             const char *found = strchr(names, c = *r->at++);
             unsigned code;
-            if (found && *found) c = values[found - names];
-            else if (c == 'u' && r->end - r->at >= 4 && hex_digits(r->at, &code) && code && (code < 0xd800 || code > 0xdfff)) {
+            if (found && *found)
+                c = values[found - names];
+            else if (c == 'u' && r->end - r->at >= 4 && hex_digits(r->at, &code) && code &&
+                     (code < 0xd800 || code > 0xdfff)) {
                 r->at += 4;
                 to = put_code(to, code);
                 continue;
-            } else return READ_FAIL("unknown escape in a string");
+            } else
+                return READ_FAIL("unknown escape in a string");
         }
         *to++ = c;
     }
@@ -111,7 +121,10 @@ static mf_status read_tensor(reader *r, mf_declaration *d) {
         const char *key, *text;
         MF_TRY(read_string(r, &key));
         MF_TRY(expect(r, ':'));
-        unsigned field = strcmp(key, "dtype") == 0 ? 1 : strcmp(key, "shape") == 0 ? 2 : strcmp(key, "data_offsets") == 0 ? 4 : 0;
+        unsigned field = strcmp(key, "dtype") == 0          ? 1
+                         : strcmp(key, "shape") == 0        ? 2
+                         : strcmp(key, "data_offsets") == 0 ? 4
+                                                            : 0;
         if (!field || seen & field) return READ_FAIL("'%.60s' has an unexpected '%.40s'", d->name, key);
         seen |= field;
         size_t count;
@@ -119,7 +132,9 @@ static mf_status read_tensor(reader *r, mf_declaration *d) {
         if (field == 1) {
             MF_TRY(read_string(r, &text));
             d->dtype = strcmp(text, "F32") == 0 ? MF_F32 : strcmp(text, "U8") == 0 ? MF_U8 : 0;
-            if (!d->dtype) return mf_fail(r->error, MF_E_UNSUPPORTED, "'%.60s' is of type %.20s; F32 and U8 are read", d->name, text);
+            if (!d->dtype)
+                return mf_fail(r->error, MF_E_UNSUPPORTED, "'%.60s' is of type %.20s; F32 and U8 are read", d->name,
+                               text);
         } else if (field == 2) {
             MF_TRY(read_integers(r, d->dims, MF_TENSOR_MAX_RANK, &count));
             d->rank = (uint32_t)count;
@@ -138,7 +153,8 @@ static mf_status read_metadata(reader *r, mf_header *header) {
     MF_TRY(expect(r, '{'));
     if (take(r, '}')) return MF_OK;
     do {
-        if (header->entry_count == MF_MAX_ENTRIES) return mf_fail(r->error, MF_E_LIMIT, "over %d entries of metadata", MF_MAX_ENTRIES);
+        if (header->entry_count == MF_MAX_ENTRIES)
+            return mf_fail(r->error, MF_E_LIMIT, "over %d entries of metadata", MF_MAX_ENTRIES);
         mf_entry *entry = &header->entries[header->entry_count++];
         MF_TRY(read_string(r, &entry->key));
         MF_TRY(expect(r, ':'));
@@ -168,7 +184,8 @@ mf_status mf_header_read(char *text, size_t size, mf_header *header, mf_error *e
                 MF_TRY(read_metadata(r, header));
                 continue;
             }
-            if (header->tensor_count == MF_MAX_TENSORS) return mf_fail(error, MF_E_LIMIT, "over %d tensors", MF_MAX_TENSORS);
+            if (header->tensor_count == MF_MAX_TENSORS)
+                return mf_fail(error, MF_E_LIMIT, "over %d tensors", MF_MAX_TENSORS);
             mf_declaration *d = &header->tensors[header->tensor_count];
             memset(d, 0, sizeof *d);
             d->name = name;
@@ -183,7 +200,7 @@ mf_status mf_header_read(char *text, size_t size, mf_header *header, mf_error *e
     return r->at == r->end ? MF_OK : READ_FAIL("text after its end");
 }
 
-/* ---- Writing ------------------------------------------------------------------------------------------------------ */
+/* ---- Writing ----------------------------------------------------------------------------------------------------- */
 
 typedef struct writer {
     char *text;
@@ -206,7 +223,9 @@ static void put(writer *w, const char *text, size_t size) {
     w->size += size;
 }
 
-static void put_text(writer *w, const char *text) { put(w, text, strlen(text)); }
+static void put_text(writer *w, const char *text) {
+    put(w, text, strlen(text));
+}
 
 static void put_number(writer *w, uint64_t value) {
     char digits[24];
@@ -218,9 +237,12 @@ static void put_string(writer *w, const char *text) {
     put_text(w, "\"");
     for (; *text; text++) {
         char escaped[8];
-        if (*text == '"' || *text == '\\') snprintf(escaped, sizeof escaped, "\\%c", *text);
-        else if ((unsigned char)*text < 0x20) snprintf(escaped, sizeof escaped, "\\u%04x", (unsigned char)*text);
-        else snprintf(escaped, sizeof escaped, "%c", *text);
+        if (*text == '"' || *text == '\\')
+            snprintf(escaped, sizeof escaped, "\\%c", *text);
+        else if ((unsigned char)*text < 0x20)
+            snprintf(escaped, sizeof escaped, "\\u%04x", (unsigned char)*text);
+        else
+            snprintf(escaped, sizeof escaped, "%c", *text);
         put_text(w, escaped);
     }
     put_text(w, "\"");

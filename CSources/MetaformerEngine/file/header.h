@@ -27,7 +27,8 @@ typedef struct mf_header {
 /* At most how many objects and strings a text can hold: what has to be allocated to read it. */
 size_t mf_header_count(const char *text, size_t size);
 
-/* Reads a header, in place: text is changed, and must have room for one more byte. Refuses all that the format does not have. */
+/* Reads a header, in place: text is changed, and must have room for one more byte. Refuses all that the format does
+   not have. */
 mf_status mf_header_read(char *text, size_t size, mf_header *header, mf_error *error);
 
 /* Writes a header into a new text (malloc), padded with spaces so that 8 + size is a multiple of 64. */

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-/* ---- Formats ------------------------------------------------------------------------------------------------------ */
+/* ---- Formats ----------------------------------------------------------------------------------------------------- */
 
 typedef struct layout {
     uint32_t format;
@@ -18,11 +18,16 @@ typedef struct layout {
 } layout;
 
 static const layout layouts[] = {
-    {MF_PIXEL_MONO8, "Mono8", 1, 1, 0, 0, 0, 0, 1.0f / 255},        {MF_PIXEL_MONO10, "Mono10", 2, 1, 0, 0, 0, 1, 1.0f / 1023},
-    {MF_PIXEL_MONO12, "Mono12", 2, 1, 0, 0, 0, 1, 1.0f / 4095},     {MF_PIXEL_MONO14, "Mono14", 2, 1, 0, 0, 0, 1, 1.0f / 16383},
-    {MF_PIXEL_MONO16, "Mono16", 2, 1, 0, 0, 0, 1, 1.0f / 65535},    {MF_PIXEL_RGB8, "RGB8", 3, 3, 0, 1, 2, 0, 1.0f / 255},
-    {MF_PIXEL_BGR8, "BGR8", 3, 3, 2, 1, 0, 0, 1.0f / 255},          {MF_PIXEL_RGBA8, "RGBa8", 4, 3, 0, 1, 2, 0, 1.0f / 255},
-    {MF_PIXEL_BGRA8, "BGRa8", 4, 3, 2, 1, 0, 0, 1.0f / 255},        {MF_PIXEL_RGB16, "RGB16", 6, 3, 0, 1, 2, 1, 1.0f / 65535},
+    {MF_PIXEL_MONO8, "Mono8", 1, 1, 0, 0, 0, 0, 1.0f / 255},
+    {MF_PIXEL_MONO10, "Mono10", 2, 1, 0, 0, 0, 1, 1.0f / 1023},
+    {MF_PIXEL_MONO12, "Mono12", 2, 1, 0, 0, 0, 1, 1.0f / 4095},
+    {MF_PIXEL_MONO14, "Mono14", 2, 1, 0, 0, 0, 1, 1.0f / 16383},
+    {MF_PIXEL_MONO16, "Mono16", 2, 1, 0, 0, 0, 1, 1.0f / 65535},
+    {MF_PIXEL_RGB8, "RGB8", 3, 3, 0, 1, 2, 0, 1.0f / 255},
+    {MF_PIXEL_BGR8, "BGR8", 3, 3, 2, 1, 0, 0, 1.0f / 255},
+    {MF_PIXEL_RGBA8, "RGBa8", 4, 3, 0, 1, 2, 0, 1.0f / 255},
+    {MF_PIXEL_BGRA8, "BGRa8", 4, 3, 2, 1, 0, 0, 1.0f / 255},
+    {MF_PIXEL_RGB16, "RGB16", 6, 3, 0, 1, 2, 1, 1.0f / 65535},
 };
 
 static const layout *find_layout(uint32_t format) {
@@ -33,36 +38,51 @@ static const layout *find_layout(uint32_t format) {
 
 static mf_status check_stride(ptrdiff_t stride, int64_t row, const char *what, mf_error *error) {
     int64_t length = stride < 0 ? -(int64_t)stride : (int64_t)stride;
-    if (length < row) return mf_fail(error, MF_E_INVALID, "%s: a row takes %lld bytes, row_stride is %td", what, (long long)row, stride);
+    if (length < row)
+        return mf_fail(error, MF_E_INVALID, "%s: a row takes %lld bytes, row_stride is %td", what, (long long)row,
+                       stride);
     return MF_OK;
 }
 
 mf_status mf_frame_check(const mf_image *frame, mf_error *error) {
-    if (!frame || frame->struct_size < sizeof *frame || !frame->data) return mf_fail(error, MF_E_INVALID, "frame: NULL, without data, or without struct_size");
+    if (!frame || frame->struct_size < sizeof *frame || !frame->data)
+        return mf_fail(error, MF_E_INVALID, "frame: NULL, without data, or without struct_size");
     const layout *l = find_layout(frame->pixel_format);
-    if (!l) return mf_fail(error, MF_E_UNSUPPORTED, "frame: pixel format 0x%08x is not read; Mono8 to Mono16, RGB8, BGR8, RGBa8, BGRa8 and RGB16 are", frame->pixel_format);
-    if (frame->width < MF_MIN_SIDE || frame->height < MF_MIN_SIDE || frame->width > MF_MAX_SIDE || frame->height > MF_MAX_SIDE)
-        return mf_fail(error, MF_E_LIMIT, "frame: %d x %d pixels; each side is %d to %d", frame->width, frame->height, MF_MIN_SIDE, MF_MAX_SIDE);
-    if (l->wide && ((uintptr_t)frame->data % 2 || frame->row_stride % 2)) return mf_fail(error, MF_E_INVALID, "frame: %s at an odd address or stride", l->name);
+    if (!l)
+        return mf_fail(
+            error, MF_E_UNSUPPORTED,
+            "frame: pixel format 0x%08x is not read; Mono8 to Mono16, RGB8, BGR8, RGBa8, BGRa8 and RGB16 are",
+            frame->pixel_format);
+    if (frame->width < MF_MIN_SIDE || frame->height < MF_MIN_SIDE || frame->width > MF_MAX_SIDE ||
+        frame->height > MF_MAX_SIDE)
+        return mf_fail(error, MF_E_LIMIT, "frame: %d x %d pixels; each side is %d to %d", frame->width, frame->height,
+                       MF_MIN_SIDE, MF_MAX_SIDE);
+    if (l->wide && ((uintptr_t)frame->data % 2 || frame->row_stride % 2))
+        return mf_fail(error, MF_E_INVALID, "frame: %s at an odd address or stride", l->name);
     return check_stride(frame->row_stride, (int64_t)frame->width * l->bytes, "frame", error);
 }
 
 mf_status mf_mask_check(const mf_mask *mask, const mf_image *frame, mf_error *error) {
-    if (mask->struct_size < sizeof *mask || !mask->data) return mf_fail(error, MF_E_INVALID, "mask: without data or struct_size");
+    if (mask->struct_size < sizeof *mask || !mask->data)
+        return mf_fail(error, MF_E_INVALID, "mask: without data or struct_size");
     if (mask->width != frame->width || mask->height != frame->height)
-        return mf_fail(error, MF_E_INVALID, "mask: %d x %d pixels, the frame has %d x %d", mask->width, mask->height, frame->width, frame->height);
+        return mf_fail(error, MF_E_INVALID, "mask: %d x %d pixels, the frame has %d x %d", mask->width, mask->height,
+                       frame->width, frame->height);
     return check_stride(mask->row_stride, mask->width, "mask", error);
 }
 
 mf_status mf_map_check(const mf_map *map, const mf_image *frame, mf_error *error) {
-    if (map->struct_size < sizeof *map || !map->data) return mf_fail(error, MF_E_INVALID, "map: without data or struct_size");
+    if (map->struct_size < sizeof *map || !map->data)
+        return mf_fail(error, MF_E_INVALID, "map: without data or struct_size");
     if (map->width != frame->width || map->height != frame->height)
-        return mf_fail(error, MF_E_INVALID, "map: %d x %d pixels, the frame has %d x %d", map->width, map->height, frame->width, frame->height);
-    if ((uintptr_t)map->data % sizeof(float) || map->row_stride % (ptrdiff_t)sizeof(float)) return mf_fail(error, MF_E_INVALID, "map: at an odd address or stride");
+        return mf_fail(error, MF_E_INVALID, "map: %d x %d pixels, the frame has %d x %d", map->width, map->height,
+                       frame->width, frame->height);
+    if ((uintptr_t)map->data % sizeof(float) || map->row_stride % (ptrdiff_t)sizeof(float))
+        return mf_fail(error, MF_E_INVALID, "map: at an odd address or stride");
     return check_stride(map->row_stride, (int64_t)map->width * (int64_t)sizeof(float), "map", error);
 }
 
-/* ---- Resampling --------------------------------------------------------------------------------------------------- */
+/* ---- Resampling -------------------------------------------------------------------------------------------------- */
 
 /* The triangle filter for one output position: inputs first … first + count - 1 with weight(i), which sum to total. */
 typedef struct window {
@@ -71,6 +91,7 @@ typedef struct window {
 } window;
 
 static window window_at(int64_t i, int64_t in, int64_t out) {
+    if (in == out) return (window){i, 1, (float)i, 1};
     float ratio = (float)in / (float)out, reach = ratio > 1 ? ratio : 1, centre = ((float)i + 0.5f) * ratio - 0.5f;
     window w = {.centre = centre, .reach = reach};
     int64_t last = (int64_t)(centre + reach + 1);
@@ -111,8 +132,10 @@ static void sum_rows(const mf_image *frame, const layout *l, const window *rows,
         for (int c = 0; c < l->channels; c++) {
             float factor = channels == 1 && l->channels == 3 ? share * luma[c] : share;
             float *sums = planes + (channels == 3 ? c * width : 0);
-            if (l->wide) add_row_16((const uint16_t *)(const void *)row + places[c], width, samples, factor, sums);
-            else add_row_8(row + places[c], width, samples, factor, sums);
+            if (l->wide)
+                add_row_16((const uint16_t *)(const void *)row + places[c], width, samples, factor, sums);
+            else
+                add_row_8(row + places[c], width, samples, factor, sums);
         }
     }
     if (channels == 3 && l->channels == 1)
@@ -143,35 +166,41 @@ typedef struct resample_job {
     float *planes;
     const float *plane; /* instead of a frame: a map's */
     const mf_map *map;
-    float *rows; /* of each worker */
+    float *rows; /* of all bands */
 } resample_job;
 
-size_t mf_frame_scratch(const mf_team *team) {
-    int workers = team->threads < MF_RESAMPLE_WORKERS ? team->threads : MF_RESAMPLE_WORKERS;
-    return (size_t)workers * 3 * MF_MAX_SIDE * sizeof(float);
+static float *band_rows(const resample_job *job, size_t band) {
+    return job->rows + band * 3 * MF_MAX_SIDE;
 }
 
-static mf_team resample_team(const mf_team *team) { return (mf_team){team->threads < MF_RESAMPLE_WORKERS ? team->threads : MF_RESAMPLE_WORKERS}; }
-
-static void frame_row(void *context, size_t y, int worker) {
+static void frame_band(void *context, size_t band, int worker) {
+    (void)worker;
     const resample_job *job = context;
-    float *rows = job->rows + (size_t)worker * 3 * MF_MAX_SIDE;
-    window w = window_at((int64_t)y, job->frame->height, job->height);
-    if (job->frame->height == job->height) w = (window){(int64_t)y, 1, (float)y, 1};
-    sum_rows(job->frame, job->l, &w, job->channels, rows);
-    for (int64_t c = 0; c < job->channels; c++)
-        resample_row(rows + c * job->frame->width, job->frame->width, job->width, job->planes + (c * job->height + (int64_t)y) * job->width);
+    float *rows = band_rows(job, band);
+    for (size_t y = mf_share((size_t)job->height, MF_RESAMPLE_BANDS, band),
+                end = mf_share((size_t)job->height, MF_RESAMPLE_BANDS, band + 1);
+         y < end; y++) {
+        window w = window_at((int64_t)y, job->frame->height, job->height);
+        sum_rows(job->frame, job->l, &w, job->channels, rows);
+        for (int64_t c = 0; c < job->channels; c++)
+            resample_row(rows + c * job->frame->width, job->frame->width, job->width,
+                         job->planes + (c * job->height + (int64_t)y) * job->width);
+    }
 }
 
-void mf_frame_resample(const mf_image *frame, int32_t channels, int32_t height, int32_t width, float *planes, const mf_team *team, void *scratch) {
-    resample_job job = {.frame = frame, .l = find_layout(frame->pixel_format), .channels = channels, .height = height, .width = width, .planes = planes, .rows = scratch};
-    mf_team workers = resample_team(team);
-    mf_team_run(&workers, (size_t)height, frame_row, &job);
+void mf_frame_resample(const mf_image *frame, int32_t channels, int32_t height, int32_t width, float *planes,
+                       const mf_team *team, void *scratch) {
+    resample_job job = {.frame = frame,
+                        .l = find_layout(frame->pixel_format),
+                        .channels = channels,
+                        .height = height,
+                        .width = width,
+                        .planes = planes,
+                        .rows = scratch};
+    mf_team_run(team, MF_RESAMPLE_BANDS, frame_band, &job);
 }
 
-static void map_row(void *context, size_t y, int worker) {
-    const resample_job *job = context;
-    float *row = job->rows + (size_t)worker * 3 * MF_MAX_SIDE;
+static void map_row(const resample_job *job, size_t y, float *row) {
     memset(row, 0, (size_t)job->width * sizeof(float));
     window w = window_at((int64_t)y, job->height, job->map->height);
     float total = 0;
@@ -181,13 +210,22 @@ static void map_row(void *context, size_t y, int worker) {
         const float *from = job->plane + (w.first + i) * job->width;
         for (int64_t x = 0; x < job->width; x++) row[x] += share * from[x];
     }
-    resample_row(row, job->width, job->map->width, (float *)(void *)((char *)job->map->data + (ptrdiff_t)y * job->map->row_stride));
+    resample_row(row, job->width, job->map->width,
+                 (float *)(void *)((char *)job->map->data + (ptrdiff_t)y * job->map->row_stride));
 }
 
-void mf_map_resample(const float *plane, int32_t height, int32_t width, const mf_map *map, const mf_team *team, void *scratch) {
+static void map_band(void *context, size_t band, int worker) {
+    (void)worker;
+    const resample_job *job = context;
+    size_t height = (size_t)job->map->height;
+    for (size_t y = mf_share(height, MF_RESAMPLE_BANDS, band); y < mf_share(height, MF_RESAMPLE_BANDS, band + 1); y++)
+        map_row(job, y, band_rows(job, band));
+}
+
+void mf_map_resample(const float *plane, int32_t height, int32_t width, const mf_map *map, const mf_team *team,
+                     void *scratch) {
     resample_job job = {.plane = plane, .height = height, .width = width, .map = map, .rows = scratch};
-    mf_team workers = resample_team(team);
-    mf_team_run(&workers, (size_t)map->height, map_row, &job);
+    mf_team_run(team, MF_RESAMPLE_BANDS, map_band, &job);
 }
 
 void mf_mask_shrink(const mf_mask *mask, int32_t height, int32_t width, uint8_t *grid) {
@@ -202,5 +240,6 @@ void mf_mask_shrink(const mf_mask *mask, int32_t height, int32_t width, uint8_t 
     /* A frame smaller than the model: cells between its pixels take the nearest one's mark. */
     for (int64_t y = 0; y < height; y++)
         for (int64_t x = 0; x < width; x++)
-            grid[y * width + x] = mask->data[y * mask->height / height * mask->row_stride + x * mask->width / width] != 0;
+            grid[y * width + x] =
+                mask->data[y * mask->height / height * mask->row_stride + x * mask->width / width] != 0;
 }

@@ -18,8 +18,8 @@ static void keep(const mf_region *region, mf_region *regions, int32_t room, int3
     regions[at] = *region;
 }
 
-int32_t mf_regions_find(const float *map, const uint8_t *grid, int32_t height, int32_t width, float threshold, int32_t *labels,
-                        int32_t *pending, mf_region *regions, int32_t room) {
+int32_t mf_regions_find(const float *map, const uint8_t *grid, int32_t height, int32_t width, float threshold,
+                        int32_t *labels, int32_t *pending, mf_region *regions, int32_t room) {
     int32_t count = 0, cells = height * width;
     for (int32_t i = 0; i < cells; i++) labels[i] = map[i] > threshold && (!grid || grid[i]);
     memset(regions, 0, (size_t)room * sizeof *regions);

@@ -38,7 +38,8 @@ static inline void mf_extras_at(const mf_call *call, uint64_t b, uint64_t r, uin
     uint32_t fixed = mf_ops[i->op].fixed_inputs;
     for (uint32_t e = fixed; e < i->input_count; e++) {
         const mf_strides *s = &i->extras[e - fixed];
-        operands[1 + e - fixed] = (mf_operand){call->inputs[e] + b * s->batch + r * s->row + c * s->column, (int64_t)s->column};
+        operands[1 + e - fixed] =
+            (mf_operand){call->inputs[e] + b * s->batch + r * s->row + c * s->column, (int64_t)s->column};
     }
 }
 

@@ -35,12 +35,14 @@ static mf_status read_steps(const uint32_t *words, uint32_t word_count, uint32_t
     for (uint32_t s = 0; s < step_count; s++) {
         if (at >= word_count) return mf_fail(error, MF_E_FORMAT, "expression ends within its %u steps", step_count);
         uint32_t word = words[at++], op = word & 0xff;
-        if (op == 0 || op >= MF_STEP_COUNT) return mf_fail(error, MF_E_FORMAT, "expression step %u has no op %u", s, op);
+        if (op == 0 || op >= MF_STEP_COUNT)
+            return mf_fail(error, MF_E_FORMAT, "expression step %u has no op %u", s, op);
         if (op == MF_STEP_constant && at++ >= word_count)
             return mf_fail(error, MF_E_FORMAT, "expression ends before its constant");
         for (uint32_t k = 0; k < step_arity[op]; k++) {
             uint32_t v = word >> (8 + 8 * k) & 0xff;
-            if (v >= input_count + s) return mf_fail(error, MF_E_FORMAT, "expression step %u reads value %u, which is not there yet", s, v);
+            if (v >= input_count + s)
+                return mf_fail(error, MF_E_FORMAT, "expression step %u reads value %u, which is not there yet", s, v);
             c->values[v].last_use = (int16_t)s;
         }
     }
@@ -48,13 +50,13 @@ static mf_status read_steps(const uint32_t *words, uint32_t word_count, uint32_t
     return MF_OK;
 }
 
-mf_status mf_expression_compile(const uint32_t *words, uint32_t word_count, uint32_t input_count,
-                                mf_expression *out, uint32_t *used, mf_error *error) {
+mf_status mf_expression_compile(const uint32_t *words, uint32_t word_count, uint32_t input_count, mf_expression *out,
+                                uint32_t *used, mf_error *error) {
     if (word_count == 0) return mf_fail(error, MF_E_FORMAT, "instruction ends before its expression");
     uint32_t step_count = words[0];
     if (input_count > MF_MAX_INPUTS || step_count > MF_MAX_VALUES - input_count)
-        return mf_fail(error, MF_E_FORMAT, "expression of %u inputs and %u steps is over %d values", input_count, step_count,
-                       MF_MAX_VALUES);
+        return mf_fail(error, MF_E_FORMAT, "expression of %u inputs and %u steps is over %d values", input_count,
+                       step_count, MF_MAX_VALUES);
     compiler c = {.out = out};
     for (uint32_t v = 0; v < MF_MAX_VALUES; v++) c.values[v] = (value){(uint8_t)v, -1};
     MF_TRY(read_steps(words, word_count, input_count, step_count, &c, used, error));
@@ -77,7 +79,8 @@ mf_status mf_expression_compile(const uint32_t *words, uint32_t word_count, uint
                 value *read = &c.values[word >> (8 + 8 * k) & 0xff];
                 *places[k] = read->place;
                 int is_constant = 0;
-                for (uint32_t i = 0; i < out->constant_count; i++) is_constant |= out->constants[i].place == read->place;
+                for (uint32_t i = 0; i < out->constant_count; i++)
+                    is_constant |= out->constants[i].place == read->place;
                 if (read->last_use == (int16_t)s && read->place >= MF_PLACE_BLOCK && !is_constant) {
                     c.free_blocks[c.free_count++] = read->place;
                     read->last_use = -1; /* given back once, though a step may read it twice */

@@ -40,7 +40,8 @@ typedef struct mf_expression {
     mf_constant constants[MF_MAX_VALUES];
 } mf_expression;
 
-/* Compiles the words of an expression over input_count values; *used tells how many words it took, the count included. */
+/* Compiles the words of an expression over input_count values; *used tells how many words it took, the count
+   included. */
 mf_status mf_expression_compile(const uint32_t *words, uint32_t word_count, uint32_t input_count,
                                 mf_expression *out_expression, uint32_t *used, mf_error *error);
 

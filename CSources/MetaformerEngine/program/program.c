@@ -20,10 +20,11 @@ static mf_status find_sections(const unsigned char *data, size_t size, sections 
     const mf_program_header *h = &s->header;
     if (h->magic != MF_PROGRAM_MAGIC) return mf_fail(error, MF_E_FORMAT, "not a program");
     if (h->version != MF_PROGRAM_VERSION)
-        return mf_fail(error, MF_E_VERSION, "program of version %u; this library reads version %u", h->version, MF_PROGRAM_VERSION);
+        return mf_fail(error, MF_E_VERSION, "program of version %u; this library reads version %u", h->version,
+                       MF_PROGRAM_VERSION);
     if (h->reserved) return mf_fail(error, MF_E_FORMAT, "program with a reserved field in use");
-    if (h->buffer_count > MF_MAX_BUFFERS || h->word_count > size || h->instruction_count > h->word_count || h->name_bytes > size ||
-        h->constant_bytes > size)
+    if (h->buffer_count > MF_MAX_BUFFERS || h->word_count > size || h->instruction_count > h->word_count ||
+        h->name_bytes > size || h->constant_bytes > size)
         return mf_fail(error, MF_E_FORMAT, "program declares more than its %zu bytes hold", size);
     uint64_t at = sizeof *h;
     s->buffers = data + at;
@@ -34,14 +35,17 @@ static mf_status find_sections(const unsigned char *data, size_t size, sections 
     at = mf_round_up(at + h->name_bytes, 64);
     s->constants = data + (at < size ? at : 0);
     at += h->constant_bytes;
-    if (at != size) return mf_fail(error, MF_E_FORMAT, "program declares %llu bytes and has %zu", (unsigned long long)at, size);
-    if (h->name_bytes && s->names[h->name_bytes - 1]) return mf_fail(error, MF_E_FORMAT, "program with an unfinished name");
+    if (at != size)
+        return mf_fail(error, MF_E_FORMAT, "program declares %llu bytes and has %zu", (unsigned long long)at, size);
+    if (h->name_bytes && s->names[h->name_bytes - 1])
+        return mf_fail(error, MF_E_FORMAT, "program with an unfinished name");
     if (h->arena_bytes > (1ULL << 40)) return mf_fail(error, MF_E_LIMIT, "program with an arena over 1 TiB");
     return MF_OK;
 }
 
 /* The slot of a record's name and kind; made where the name is new. Names of one input, output or variable share it. */
-static mf_status find_slot(mf_program *p, const mf_buffer_record *record, const mf_shape *shape, uint32_t *out_slot, mf_error *error) {
+static mf_status find_slot(mf_program *p, const mf_buffer_record *record, const mf_shape *shape, uint32_t *out_slot,
+                           mf_error *error) {
     const char *name = p->names + record->name;
     for (uint32_t i = 0; i < p->slot_count; i++) {
         if (strcmp(p->slots[i].name, name)) continue;
@@ -50,7 +54,7 @@ static mf_status find_slot(mf_program *p, const mf_buffer_record *record, const 
         *out_slot = i;
         return MF_OK;
     }
-    mf_slot *slot = &p->slots[*out_slot = p->slot_count++];
+    mf_slot *slot = &p->slots[ *out_slot = p->slot_count++];
     *slot = (mf_slot){.kind = (mf_slot_kind)record->kind, .name = name, .rank = shape->rank, .count = shape->count};
     memcpy(slot->dims, shape->dims, sizeof slot->dims);
     return MF_OK;
@@ -95,8 +99,10 @@ static int may_be_in_place(const mf_program *p, const mf_instruction *i, uint32_
     case MF_OP_softmax:
     case MF_OP_softmax_gradient:
     case MF_OP_standardize:
-    case MF_OP_standardize_gradient: return 1;
-    default: return mf_ops[i->op].has_extras && i->op != MF_OP_reduce && operand >= mf_ops[i->op].fixed_inputs;
+    case MF_OP_standardize_gradient:
+        return 1;
+    default:
+        return mf_ops[i->op].has_extras && i->op != MF_OP_reduce && operand >= mf_ops[i->op].fixed_inputs;
     }
 }
 
@@ -110,24 +116,26 @@ static mf_status check_storage(mf_program *p, const mf_instruction *i, mf_error 
         const mf_buffer *in = &p->buffers[i->inputs[k]];
         if (in->kind != out->kind) continue;
         int same = in->kind == MF_BUFFER_ARENA ? in->offset == out->offset : in->slot == out->slot;
-        int apart = in->kind == MF_BUFFER_ARENA
-                        ? in->offset + in->shape.count * sizeof(float) <= out->offset ||
-                              out->offset + out->shape.count * sizeof(float) <= in->offset
-                        : in->slot != out->slot;
-        if (!apart && !(same && may_be_in_place(p, i, k))) return mf_fail(error, MF_E_FORMAT, "writes over its operand %u", k);
+        int apart = in->kind == MF_BUFFER_ARENA ? in->offset + in->shape.count * sizeof(float) <= out->offset ||
+                                                      out->offset + out->shape.count * sizeof(float) <= in->offset
+                                                : in->slot != out->slot;
+        if (!apart && !(same && may_be_in_place(p, i, k)))
+            return mf_fail(error, MF_E_FORMAT, "writes over its operand %u", k);
     }
     return MF_OK;
 }
 
-static mf_status read_instruction(mf_program *p, uint32_t index, uint32_t *at, uint32_t word_count, uint32_t *expressions,
-                                  uint32_t *extras, mf_error *error) {
+static mf_status read_instruction(mf_program *p, uint32_t index, uint32_t *at, uint32_t word_count,
+                                  uint32_t *expressions, uint32_t *extras, mf_error *error) {
     const uint32_t *words = p->words + *at;
     uint32_t left = word_count - *at;
-    if (left < 4 || words[1] < 4 || words[1] > left || words[2] > words[1] - 4) return mf_fail(error, MF_E_FORMAT, "runs past the end");
+    if (left < 4 || words[1] < 4 || words[1] > left || words[2] > words[1] - 4)
+        return mf_fail(error, MF_E_FORMAT, "runs past the end");
     uint32_t op = words[0], length = words[1], inputs = words[2];
     if (op == 0 || op >= MF_OP_COUNT || !mf_ops[op].name) return mf_fail(error, MF_E_VERSION, "op %u is not known", op);
     const mf_op_description *d = &mf_ops[op];
-    if (inputs == 0 || inputs > MF_MAX_INPUTS || inputs < d->fixed_inputs || (inputs > d->fixed_inputs && d->fixed_inputs && !d->has_extras))
+    if (inputs == 0 || inputs > MF_MAX_INPUTS || inputs < d->fixed_inputs ||
+        (inputs > d->fixed_inputs && d->fixed_inputs && !d->has_extras))
         return mf_fail(error, MF_E_FORMAT, "%u inputs", inputs);
     for (uint32_t k = 0; k <= inputs; k++)
         if (words[3 + k] >= p->buffer_count) return mf_fail(error, MF_E_FORMAT, "operand %u is not there", k);
@@ -194,13 +202,15 @@ static mf_status unpack(mf_program *p, const sections *s, mf_error *error) {
         mf_error cause = {.struct_size = sizeof cause};
         mf_status status = read_instruction(p, i, &at, h->word_count, &expressions, &operands, &cause);
         if (status != MF_OK)
-            return mf_fail(error, status, "instruction %u (%s): %s", i, op < MF_OP_COUNT && mf_ops[op].name ? mf_ops[op].name : "?", cause.text);
+            return mf_fail(error, status, "instruction %u (%s): %s", i,
+                           op < MF_OP_COUNT && mf_ops[op].name ? mf_ops[op].name : "?", cause.text);
     }
     if (at != h->word_count) return mf_fail(error, MF_E_FORMAT, "words after the last instruction");
     return MF_OK;
 }
 
-mf_status mf_program_open_with(const void *data, size_t size, const mf_allocator *allocator, mf_program **out_program, mf_error *error) {
+mf_status mf_program_open_with(const void *data, size_t size, const mf_allocator *allocator, mf_program **out_program,
+                               mf_error *error) {
     if (!data || !out_program) return mf_fail(error, MF_E_INVALID, "mf_program_open: NULL argument");
     mf_allocator resolved;
     MF_TRY(mf_allocator_resolve(allocator, &resolved, error));
@@ -231,14 +241,23 @@ mf_program *mf_program_retain(mf_program *p) {
 void mf_program_release(mf_program *p) {
     if (!p || __atomic_sub_fetch(&p->references, 1, __ATOMIC_ACQ_REL)) return;
     mf_allocator allocator = p->allocator;
-    void *parts[] = {p->words, p->names, p->constants, p->buffers, p->slots, p->instructions, p->expressions, p->strides, p};
+    void *parts[] = {p->words,        p->names,       p->constants, p->buffers, p->slots,
+                     p->instructions, p->expressions, p->strides,   p};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) mf_free(&allocator, parts[i]);
 }
 
-size_t mf_program_arena_bytes(const mf_program *p) { return p->arena_bytes; }
-size_t mf_program_instruction_count(const mf_program *p) { return p->instruction_count; }
-size_t mf_program_slot_count(const mf_program *p) { return p->slot_count; }
-const mf_slot *mf_program_slot(const mf_program *p, size_t index) { return index < p->slot_count ? &p->slots[index] : NULL; }
+size_t mf_program_arena_bytes(const mf_program *p) {
+    return p->arena_bytes;
+}
+size_t mf_program_instruction_count(const mf_program *p) {
+    return p->instruction_count;
+}
+size_t mf_program_slot_count(const mf_program *p) {
+    return p->slot_count;
+}
+const mf_slot *mf_program_slot(const mf_program *p, size_t index) {
+    return index < p->slot_count ? &p->slots[index] : NULL;
+}
 
 const mf_slot *mf_program_find(const mf_program *p, const char *name) {
     for (uint32_t i = 0; i < p->slot_count; i++)

@@ -25,9 +25,12 @@ struct mf_runner {
 static float *address(const mf_runner *runner, uint32_t index) {
     const mf_buffer *buffer = &runner->program->buffers[index];
     switch (buffer->kind) {
-    case MF_BUFFER_ARENA: return (float *)(void *)(runner->arena + buffer->offset);
-    case MF_BUFFER_CONSTANT: return runner->program->constants + buffer->offset / sizeof(float);
-    default: return runner->bindings[buffer->slot];
+    case MF_BUFFER_ARENA:
+        return (float *)(void *)(runner->arena + buffer->offset);
+    case MF_BUFFER_CONSTANT:
+        return runner->program->constants + buffer->offset / sizeof(float);
+    default:
+        return runner->bindings[buffer->slot];
     }
 }
 
@@ -36,7 +39,8 @@ static void resolve(mf_runner *runner) {
     for (uint32_t i = 0; i < p->instruction_count; i++) {
         mf_call *call = &runner->calls[i];
         call->output = address(runner, p->instructions[i].output);
-        for (uint32_t k = 0; k < p->instructions[i].input_count; k++) call->inputs[k] = address(runner, p->instructions[i].inputs[k]);
+        for (uint32_t k = 0; k < p->instructions[i].input_count; k++)
+            call->inputs[k] = address(runner, p->instructions[i].inputs[k]);
     }
     runner->stale = 0;
 }
@@ -56,24 +60,29 @@ static mf_status prepare(mf_runner *runner, mf_isa isa, mf_error *error) {
         mf_call *call = &runner->calls[i];
         call->instruction = instruction;
         call->shape = &p->buffers[instruction->output].shape;
-        for (uint32_t k = 0; k < instruction->input_count; k++) call->shapes[k] = &p->buffers[instruction->inputs[k]].shape;
+        for (uint32_t k = 0; k < instruction->input_count; k++)
+            call->shapes[k] = &p->buffers[instruction->inputs[k]].shape;
         runner->kernels[i] = mf_kernel_find(isa, instruction->op);
         size_t bytes = runner->kernels[i]->scratch ? runner->kernels[i]->scratch(call, runner->team.threads) : 0;
         if (bytes > runner->scratch_bytes) runner->scratch_bytes = bytes;
     }
     runner->scratch = mf_allocate(a, runner->scratch_bytes);
-    if (!runner->scratch) return mf_fail(error, MF_E_NOMEM, "no memory for %zu bytes of scratch", runner->scratch_bytes);
+    if (!runner->scratch)
+        return mf_fail(error, MF_E_NOMEM, "no memory for %zu bytes of scratch", runner->scratch_bytes);
     return MF_OK;
 }
 
-mf_status mf_runner_create(mf_program *program, const mf_runner_options *options, mf_runner **out_runner, mf_error *error) {
+mf_status mf_runner_create(mf_program *program, const mf_runner_options *options, mf_runner **out_runner,
+                           mf_error *error) {
     if (!program || !out_runner) return mf_fail(error, MF_E_INVALID, "mf_runner_create: NULL argument");
     mf_runner_options o = {.struct_size = sizeof o};
     if (options) {
-        if (options->struct_size < sizeof o) return mf_fail(error, MF_E_INVALID, "mf_runner_options: struct_size is not set");
+        if (options->struct_size < sizeof o)
+            return mf_fail(error, MF_E_INVALID, "mf_runner_options: struct_size is not set");
         o = *options;
     }
-    if (o.threads < 0 || o.threads > MF_MAX_THREADS) return mf_fail(error, MF_E_INVALID, "threads: 0 to %d, not %d", MF_MAX_THREADS, o.threads);
+    if (o.threads < 0 || o.threads > MF_MAX_THREADS)
+        return mf_fail(error, MF_E_INVALID, "threads: 0 to %d, not %d", MF_MAX_THREADS, o.threads);
     mf_allocator allocator;
     MF_TRY(mf_allocator_resolve(o.allocator ? o.allocator : &program->allocator, &allocator, error));
     mf_isa isa;
@@ -97,7 +106,8 @@ void mf_runner_release(mf_runner *runner) {
     if (!runner) return;
     mf_allocator allocator = runner->allocator;
     mf_program_release(runner->program);
-    void *parts[] = {runner->calls, runner->kernels, runner->bindings, runner->nanoseconds, runner->arena, runner->scratch, runner};
+    void *parts[] = {runner->calls,   runner->kernels, runner->bindings, runner->nanoseconds, runner->arena,
+                     runner->scratch, runner};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) mf_free(&allocator, parts[i]);
 }
 
@@ -106,8 +116,10 @@ mf_status mf_runner_bind(mf_runner *runner, const char *name, float *data, size_
     const mf_slot *slot = mf_program_find(runner->program, name);
     if (!slot) return mf_fail(error, MF_E_INVALID, "the program has no '%.80s'", name);
     if (slot->count != count)
-        return mf_fail(error, MF_E_INVALID, "'%.80s' has %llu elements, not %zu", name, (unsigned long long)slot->count, count);
-    if ((uintptr_t)data % sizeof(float)) return mf_fail(error, MF_E_INVALID, "'%.80s' is bound to an odd address", name);
+        return mf_fail(error, MF_E_INVALID, "'%.80s' has %llu elements, not %zu", name, (unsigned long long)slot->count,
+                       count);
+    if ((uintptr_t)data % sizeof(float))
+        return mf_fail(error, MF_E_INVALID, "'%.80s' is bound to an odd address", name);
     runner->bindings[slot - runner->program->slots] = data;
     runner->stale = 1;
     return MF_OK;
@@ -133,8 +145,12 @@ mf_status mf_runner_run(mf_runner *runner, mf_error *error) {
     return MF_OK;
 }
 
-size_t mf_runner_scratch_bytes(const mf_runner *runner) { return runner->scratch_bytes; }
-void mf_runner_set_timing(mf_runner *runner, int enabled) { runner->timing = enabled; }
+size_t mf_runner_scratch_bytes(const mf_runner *runner) {
+    return runner->scratch_bytes;
+}
+void mf_runner_set_timing(mf_runner *runner, int enabled) {
+    runner->timing = enabled;
+}
 
 mf_status mf_runner_timing(const mf_runner *runner, size_t index, mf_timing *out_timing) {
     if (!runner || !out_timing || index >= runner->program->instruction_count) return MF_E_INVALID;

@@ -12,17 +12,28 @@ const char *mf_version(void) {
 
 const char *mf_status_name(mf_status status) {
     switch (status) {
-    case MF_OK: return "MF_OK";
-    case MF_E_INVALID: return "MF_E_INVALID";
-    case MF_E_UNSUPPORTED: return "MF_E_UNSUPPORTED";
-    case MF_E_STATE: return "MF_E_STATE";
-    case MF_E_NOMEM: return "MF_E_NOMEM";
-    case MF_E_IO: return "MF_E_IO";
-    case MF_E_FORMAT: return "MF_E_FORMAT";
-    case MF_E_CHECKSUM: return "MF_E_CHECKSUM";
-    case MF_E_VERSION: return "MF_E_VERSION";
-    case MF_E_LIMIT: return "MF_E_LIMIT";
-    case MF_E_CANCELLED: return "MF_E_CANCELLED";
+    case MF_OK:
+        return "MF_OK";
+    case MF_E_INVALID:
+        return "MF_E_INVALID";
+    case MF_E_UNSUPPORTED:
+        return "MF_E_UNSUPPORTED";
+    case MF_E_STATE:
+        return "MF_E_STATE";
+    case MF_E_NOMEM:
+        return "MF_E_NOMEM";
+    case MF_E_IO:
+        return "MF_E_IO";
+    case MF_E_FORMAT:
+        return "MF_E_FORMAT";
+    case MF_E_CHECKSUM:
+        return "MF_E_CHECKSUM";
+    case MF_E_VERSION:
+        return "MF_E_VERSION";
+    case MF_E_LIMIT:
+        return "MF_E_LIMIT";
+    case MF_E_CANCELLED:
+        return "MF_E_CANCELLED";
     }
     return "unknown status";
 }

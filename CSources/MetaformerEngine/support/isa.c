@@ -7,10 +7,14 @@
 
 const char *mf_isa_name(mf_isa isa) {
     switch (isa) {
-    case MF_ISA_AUTOMATIC: return "automatic";
-    case MF_ISA_REFERENCE: return "reference";
-    case MF_ISA_AVX2: return "avx2";
-    case MF_ISA_AVX512: return "avx512";
+    case MF_ISA_AUTOMATIC:
+        return "automatic";
+    case MF_ISA_REFERENCE:
+        return "reference";
+    case MF_ISA_AVX2:
+        return "avx2";
+    case MF_ISA_AVX512:
+        return "avx512";
     }
     return "unknown";
 }
@@ -36,7 +40,8 @@ mf_status mf_isa_resolve(mf_isa wanted, mf_isa *out_isa, mf_error *error) {
             for (mf_isa isa = MF_ISA_REFERENCE; isa <= MF_ISA_AVX512; isa++)
                 if (strcmp(forced, mf_isa_name(isa)) == 0) wanted = isa;
             if (wanted == MF_ISA_AUTOMATIC)
-                return mf_fail(error, MF_E_INVALID, "MF_FORCE_ISA is '%.20s': expected reference, avx2 or avx512", forced);
+                return mf_fail(error, MF_E_INVALID, "MF_FORCE_ISA is '%.20s': expected reference, avx2 or avx512",
+                               forced);
         }
     }
     if (wanted < MF_ISA_REFERENCE || wanted > MF_ISA_AVX512)

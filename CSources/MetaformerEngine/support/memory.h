@@ -15,6 +15,8 @@ void mf_free(const mf_allocator *allocator, void *pointer);
 char *mf_copy_text(const mf_allocator *allocator, const char *text);
 
 /* Rounds up to a multiple of a power of two. */
-static inline size_t mf_round_up(size_t value, size_t multiple) { return (value + multiple - 1) & ~(multiple - 1); }
+static inline size_t mf_round_up(size_t value, size_t multiple) {
+    return (value + multiple - 1) & ~(multiple - 1);
+}
 
 #endif

@@ -1,5 +1,5 @@
-/* The only place that knows of threads. Work is cut into numbered tasks by shape, never by the number of threads, and no two
-   tasks add into one place: results do not depend on who runs what. */
+/* The only place that knows of threads. Work is cut into numbered tasks by shape, never by the number of threads, and
+   no two tasks add into one place: results do not depend on who runs what. */
 #ifndef MF_SUPPORT_TEAM_H
 #define MF_SUPPORT_TEAM_H
 
@@ -22,6 +22,8 @@ mf_team mf_team_make(int32_t threads);
 void mf_team_run(const mf_team *team, size_t count, mf_task task, void *context);
 
 /* The first of count items that part takes when they are dealt to parts; part + 1 gives its end. */
-static inline size_t mf_share(size_t count, size_t parts, size_t part) { return count * part / parts; }
+static inline size_t mf_share(size_t count, size_t parts, size_t part) {
+    return count * part / parts;
+}
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Vectors of MF_WIDTH floats for the variant being compiled. A variant's file defines MF_VARIANT (its name, a suffix) and
- * MF_WIDTH, and sets the target, before it includes this and the kernels.
+ * Vectors of MF_WIDTH floats for the variant being compiled. A variant's file defines MF_VARIANT (its name, a suffix)
+ * and MF_WIDTH, and sets the target, before it includes this and the kernels.
  */
 #ifndef MF_SUPPORT_VECTOR_H
 #define MF_SUPPORT_VECTOR_H
@@ -17,27 +17,57 @@ static inline vf v_load(const float *p) {
     memcpy(&v, p, sizeof v);
     return v;
 }
-static inline void v_store(float *p, vf v) { memcpy(p, &v, sizeof v); }
+static inline void v_store(float *p, vf v) {
+    memcpy(p, &v, sizeof v);
+}
 
 /* v_max and v_min give b where either is NaN. */
 #if MF_WIDTH == 16
-static inline vf v_fma(vf a, vf b, vf c) { return (vf)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c); }
-static inline vf v_max(vf a, vf b) { return (vf)_mm512_max_ps((__m512)a, (__m512)b); }
-static inline vf v_min(vf a, vf b) { return (vf)_mm512_min_ps((__m512)a, (__m512)b); }
-static inline vf v_sqrt(vf a) { return (vf)_mm512_sqrt_ps((__m512)a); }
-static inline vf v_round(vf a) { return (vf)_mm512_roundscale_ps((__m512)a, 8); }
-static inline vf v_splat(float x) { return (vf)_mm512_set1_ps(x); }
+static inline vf v_fma(vf a, vf b, vf c) {
+    return (vf)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+}
+static inline vf v_max(vf a, vf b) {
+    return (vf)_mm512_max_ps((__m512)a, (__m512)b);
+}
+static inline vf v_min(vf a, vf b) {
+    return (vf)_mm512_min_ps((__m512)a, (__m512)b);
+}
+static inline vf v_sqrt(vf a) {
+    return (vf)_mm512_sqrt_ps((__m512)a);
+}
+static inline vf v_round(vf a) {
+    return (vf)_mm512_roundscale_ps((__m512)a, 8);
+}
+static inline vf v_splat(float x) {
+    return (vf)_mm512_set1_ps(x);
+}
 #else
-static inline vf v_fma(vf a, vf b, vf c) { return (vf)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c); }
-static inline vf v_max(vf a, vf b) { return (vf)_mm256_max_ps((__m256)a, (__m256)b); }
-static inline vf v_min(vf a, vf b) { return (vf)_mm256_min_ps((__m256)a, (__m256)b); }
-static inline vf v_sqrt(vf a) { return (vf)_mm256_sqrt_ps((__m256)a); }
-static inline vf v_round(vf a) { return (vf)_mm256_round_ps((__m256)a, 8); }
-static inline vf v_splat(float x) { return (vf)_mm256_set1_ps(x); }
+static inline vf v_fma(vf a, vf b, vf c) {
+    return (vf)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+}
+static inline vf v_max(vf a, vf b) {
+    return (vf)_mm256_max_ps((__m256)a, (__m256)b);
+}
+static inline vf v_min(vf a, vf b) {
+    return (vf)_mm256_min_ps((__m256)a, (__m256)b);
+}
+static inline vf v_sqrt(vf a) {
+    return (vf)_mm256_sqrt_ps((__m256)a);
+}
+static inline vf v_round(vf a) {
+    return (vf)_mm256_round_ps((__m256)a, 8);
+}
+static inline vf v_splat(float x) {
+    return (vf)_mm256_set1_ps(x);
+}
 #endif
 
-static inline vf v_select(vi mask, vf a, vf b) { return (vf)((mask & (vi)a) | (~mask & (vi)b)); }
-static inline vf v_abs(vf a) { return (vf)((vi)a & 0x7fffffff); }
+static inline vf v_select(vi mask, vf a, vf b) {
+    return (vf)((mask & (vi)a) | (~mask & (vi)b));
+}
+static inline vf v_abs(vf a) {
+    return (vf)((vi)a & 0x7fffffff);
+}
 
 /* The two halves added, down to one lane. */
 static inline float v_sum(vf v) {
@@ -57,7 +87,8 @@ static inline float v_highest(vf v) {
     return lane[0];
 }
 
-/* exp, log and tanh follow Cephes' single-precision range reductions and polynomials (S. Moshier, netlib.org/cephes). */
+/* exp, log and tanh follow Cephes' single-precision range reductions and polynomials (S. Moshier,
+   netlib.org/cephes). */
 static inline vf v_exp(vf x) {
     x = v_min(v_splat(89.0f), v_max(v_splat(-105.0f), x));
     vf n = v_round(x * 1.44269504088896341f);
@@ -107,7 +138,9 @@ static inline vf v_log(vf x) {
     return v_select((vi)(x < 0.0f) | (vi)(x != x), v_splat(__builtin_nanf("")), y);
 }
 
-static inline vf v_sigmoid(vf x) { return 1.0f / (1.0f + v_exp(-x)); }
+static inline vf v_sigmoid(vf x) {
+    return 1.0f / (1.0f + v_exp(-x));
+}
 
 static inline vf v_tanh(vf x) {
     vf a = v_abs(x), z = x * x;

@@ -23,9 +23,9 @@ public enum Label: Sendable, Hashable {
     }
 }
 
-/// What a picture is for.
+/// What a picture is for. Those for validation are good ones that are kept from training.
 public enum Split: String, Sendable, Hashable, CaseIterable {
-    case train, test, unassigned
+    case train, validation, test, unassigned
 }
 
 /// One picture of a data set.
@@ -36,8 +36,28 @@ public struct DatasetItem: Sendable, Hashable {
     public let category: String
     public let label: Label
     public internal(set) var split: Split
-    /// The mask of a defective picture, where there is one: a pixel above half of the range is defective.
-    public let maskURL: URL?
+    /// The masks of a defective picture, where there are any; a pixel that one of them marks is defective.
+    public let maskURLs: [URL]
+    /// A pixel of a mask is marked above this, of 255: half of the range, but 0 where masks number the kinds of defects.
+    public let maskThreshold: Int
+
+    init(
+        url: URL, category: String, label: Label, split: Split, maskURLs: [URL] = [],
+        maskThreshold: Int = DatasetItem.usualMaskThreshold
+    ) {
+        self.url = url
+        self.category = category
+        self.label = label
+        self.split = split
+        self.maskURLs = maskURLs
+        self.maskThreshold = maskThreshold
+    }
+
+    /// Half of the range of 8 bits: masks in the wild are not always 0 and 255.
+    public static let usualMaskThreshold = 127
+
+    /// The first mask.
+    public var maskURL: URL? { maskURLs.first }
 }
 
 /// A folder of pictures whose layout has been recognised. Only names are read here, no pictures.
@@ -46,6 +66,14 @@ public struct Dataset: Sendable {
     public enum Layout: String, Sendable, CaseIterable {
         /// `train/good`, `test/<defect>`, `ground_truth/<defect>`, for one category or for a folder of categories.
         case mvtec = "MVTec AD"
+        /// As MVTec AD with `validation/good`, and a folder of masks a picture: `ground_truth/<defect>/<picture>/000.png`.
+        case loco = "MVTec LOCO AD"
+        /// `train/good`, `validation/good`, `test_public/good`, `bad` and `ground_truth/bad`; private tests without labels.
+        case mvtec2 = "MVTec AD 2"
+        /// A table of the pictures in `split_csv`, masks that number the kinds of defects.
+        case visa = "VisA"
+        /// A CSV file of its own with the columns path, label, mask and split.
+        case list = "CSV list"
         /// `MT_<class>/Imgs`, pictures in JPEG with masks in PNG beside them.
         case magneticTile = "Magnetic Tile Defects"
         /// `Imgs`, pictures in JPEG with masks in PNG beside them.
@@ -65,24 +93,35 @@ public struct Dataset: Sendable {
     /// Masks that belong to no picture, sorted.
     public let strayMasks: [URL]
 
-    /// Recognises a folder.
+    /// Recognises a folder, or reads a CSV file that lists pictures (see `ListLayout`).
     ///
     /// Pictures are found by the endings of their names: png, jpg, jpeg, tif and tiff, in small or large letters. Hidden files
     /// are left out. The order is the same on every machine.
     public init(directory: URL) throws(DatasetError) {
-        let root = try FolderListing(directory)
-        guard
-            let found = MVTecLayout.find(root) ?? MagneticTileLayout.find(root) ?? MSRA10KLayout.find(root)
-                ?? FlatLayout.find(root)
-        else {
-            throw .notRecognised(path: directory.relativePath, found: root.summary)
+        let found: FoundDataset
+        if directory.pathExtension.lowercased() == "csv" {
+            found = try ListLayout.read(directory)
+            self.directory = directory.deletingLastPathComponent()
+        } else {
+            found = try Dataset.recognised(FolderListing(directory))
+            self.directory = directory
         }
-        self.directory = directory
         layout = found.layout
         evidence = found.evidence
         categories = Array(Set(found.items.map(\.category))).sorted()
         items = found.items
         strayMasks = found.strayMasks
+    }
+
+    private static func recognised(_ root: FolderListing) throws(DatasetError) -> FoundDataset {
+        if let found = try VisALayout.find(root) { return found }
+        guard
+            let found = MVTec2Layout.find(root) ?? MVTecLayout.find(root) ?? MagneticTileLayout.find(root)
+                ?? MSRA10KLayout.find(root) ?? FlatLayout.find(root)
+        else {
+            throw .notRecognised(path: root.url.relativePath, found: root.summary)
+        }
+        return found
     }
 
     /// Applies a published split: the good pictures named become those for training, and all others those for testing.
@@ -98,6 +137,34 @@ public struct Dataset: Sendable {
         }
         for i in items.indices {
             items[i].split = items[i].label == .good && wanted.contains(items[i].fileName) ? .train : .test
+        }
+    }
+
+    /// Splits without leaks: pictures of one group, such as several captures of one piece, are all for training or all for
+    /// testing. Groups with a defective picture are for testing; of the others so many are drawn for it as bring the share of
+    /// good pictures that are for testing to `testShare`.
+    ///
+    /// - Parameter groups: The group of each picture by its file name, without folders.
+    /// - Throws: `DatasetError.noGroup` when a picture is in none; nothing is changed then.
+    public mutating func applyGroups(
+        _ groups: [String: String], testShare: Double = 0.2, seed: UInt64 = 0
+    ) throws(DatasetError) {
+        let lost = items.filter { groups[$0.fileName] == nil }
+        if let first = lost.first {
+            throw .noGroup(path: directory.relativePath, count: lost.count, first: first.fileName)
+        }
+        let items = items
+        let members = Dictionary(grouping: items.indices) { groups[items[$0].fileName] ?? "" }
+        func goodCount(_ group: [Int]) -> Int { group.count { items[$0].label == .good } }
+        let wanted = Int((testShare * Double(goodCount(Array(items.indices)))).rounded())
+        var testing = Set(members.filter { $0.value.contains { items[$0].label.isDefect } }.keys)
+        var count = testing.reduce(0) { $0 + goodCount(members[$1] ?? []) }
+        var generator = RandomGenerator(seed: seed)
+        for name in members.keys.sorted().shuffled(using: &generator) where count < wanted {
+            if testing.insert(name).inserted { count += goodCount(members[name] ?? []) }
+        }
+        for (name, group) in members {
+            for i in group { self.items[i].split = testing.contains(name) ? .test : .train }
         }
     }
 
@@ -122,6 +189,10 @@ public enum DatasetError: Error, Equatable, Sendable, CustomStringConvertible, L
     case notRecognised(path: String, found: String)
     /// A training list names what is not a good picture of the data set.
     case trainingList(path: String, unknown: Int, first: String)
+    /// A grouping leaves pictures out.
+    case noGroup(path: String, count: Int, first: String)
+    /// A table of pictures cannot be read; `line` counts from 1, with the header.
+    case table(path: String, line: Int, reason: String)
 
     public var description: String {
         switch self {
@@ -131,10 +202,14 @@ public enum DatasetError: Error, Equatable, Sendable, CustomStringConvertible, L
         case .notRecognised(let path, let found):
             "\(path): no pictures are found here (\(found)); name a folder that holds PNG, JPEG or TIFF files, or a data "
                 + "set laid out like MVTec AD (train/good, test/<defect>), Magnetic Tile Defects (MT_<class>/Imgs) or "
-                + "MSRA10K (Imgs)"
+                + "MSRA10K (Imgs), or a CSV file with the columns path, label, mask and split"
         case .trainingList(let path, let unknown, let first):
             "\(path): the training list names \(unknown) that \(unknown == 1 ? "is" : "are") no good picture here, "
                 + "\(first) the first; check that the list belongs to this data set"
+        case .noGroup(let path, let count, let first):
+            "\(path): \(count) \(count == 1 ? "picture is" : "pictures are") in no group, \(first) the first; check that the "
+                + "groups belong to this data set"
+        case .table(let path, let line, let reason): "\(path): line \(line): \(reason)"
         }
     }
 

@@ -83,7 +83,7 @@ public struct DatasetReport: Sendable, Equatable, Codable {
             Finding(path: dataset.relativePath(of: $0), detail: "belongs to no picture")
         }
         // Only the layouts that come with masks can lack one.
-        let hasMasks = dataset.layout == .mvtec || dataset.layout == .magneticTile
+        let hasMasks = dataset.layout != .flat && dataset.layout != .msra10k
         defectsWithoutMask = dataset.items.filter { hasMasks && $0.label.isDefect && $0.maskURL == nil }.map {
             Finding(path: dataset.relativePath(of: $0.url), detail: "has no mask")
         }
@@ -127,14 +127,19 @@ private struct Inspection: Sendable {
             size = [image.width, image.height]
             format = [image.channels, image.bitDepth]
         }
-        guard let maskURL = item.maskURL, let mask = read(maskURL, in: dataset) else { return }
-        let path = dataset.relativePath(of: maskURL)
-        if let size, size != [mask.width, mask.height] {
-            let detail = "\(mask.width) x \(mask.height), its picture \(size[0]) x \(size[1])"
-            maskSizeMismatch = DatasetReport.Finding(path: path, detail: detail)
+        var marks = false
+        for maskURL in item.maskURLs {
+            guard let mask = read(maskURL, in: dataset) else { return }
+            let path = dataset.relativePath(of: maskURL)
+            if let size, size != [mask.width, mask.height] {
+                let detail = "\(mask.width) x \(mask.height), its picture \(size[0]) x \(size[1])"
+                maskSizeMismatch = DatasetReport.Finding(path: path, detail: detail)
+            }
+            marks = marks || mask.hasPixels(above: item.maskThreshold)
         }
-        if !mask.hasMarkedPixels {
-            emptyMask = DatasetReport.Finding(path: path, detail: "marks nothing above 127")
+        if let first = item.maskURLs.first, !marks {
+            let detail = "marks nothing above \(item.maskThreshold)"
+            emptyMask = DatasetReport.Finding(path: dataset.relativePath(of: first), detail: detail)
         }
     }
 

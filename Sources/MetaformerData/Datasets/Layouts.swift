@@ -8,68 +8,7 @@ struct FoundDataset {
     var strayMasks: [URL] = []
 }
 
-private func isGood(_ folder: String) -> Bool { ["good", "ok"].contains(folder.lowercased()) }
-
-/// MVTec AD: a category, or a folder of categories.
-enum MVTecLayout {
-    static func find(_ root: FolderListing) -> FoundDataset? {
-        var found = FoundDataset(layout: .mvtec, evidence: "")
-        if let split = category(root, named: root.url.standardizedFileURL.lastPathComponent, into: &found) {
-            found.evidence = split
-            return found
-        }
-        var names: [String] = []
-        for name in root.folders {
-            guard let folder = root.folder(name), category(folder, named: name, into: &found) != nil else { continue }
-            names.append(name)
-        }
-        guard let first = names.first else { return nil }
-        let count = names.count == 1 ? "1 category" : "\(names.count) categories"
-        found.evidence = "\(count) with train or test folders, \(first) the first"
-        return found
-    }
-
-    /// Adds the pictures of a category and says what gave it away; nil when the folder is none.
-    private static func category(
-        _ folder: FolderListing, named name: String, into found: inout FoundDataset
-    ) -> String? {
-        let train = folder.folder("train")
-        let test = folder.folder("test")
-        let hasTraining = train?.folders.contains(where: isGood) == true
-        let truth = folder.folder("ground_truth")
-        let hasTest = test.map { !$0.folders.isEmpty && (truth != nil || $0.folders.contains(where: isGood)) } == true
-        guard hasTraining || hasTest else { return nil }
-
-        var usedMasks: Set<URL> = []
-        for (split, part) in [(Split.train, train), (.test, test)] {
-            for kind in part?.folders ?? [] {
-                guard let pictures = part?.folder(kind) else { continue }
-                let masks = isGood(kind) ? nil : truth?.folder(kind)
-                for picture in pictures.images {
-                    let mask = masks.flatMap { self.mask(of: picture, in: $0) }
-                    if let mask { usedMasks.insert(mask) }
-                    found.items.append(
-                        DatasetItem(
-                            url: pictures.imageURL(picture), category: name,
-                            label: isGood(kind) ? .good : .defect(kind: kind), split: split, maskURL: mask))
-                }
-            }
-        }
-        for kind in truth?.folders ?? [] {
-            guard let masks = truth?.folder(kind) else { continue }
-            found.strayMasks += masks.images.map(masks.imageURL).filter { !usedMasks.contains($0) }
-        }
-        let parts = [("train/good", hasTraining), ("test", test != nil), ("ground_truth", truth != nil)]
-        return "it has " + parts.filter(\.1).map(\.0).joined(separator: ", ")
-    }
-
-    /// `NNN_mask.png` in the original; in the wild also named like the picture.
-    private static func mask(of picture: String, in masks: FolderListing) -> URL? {
-        let stem = picture.stem
-        let name = masks.images.first { $0.stem == stem + "_mask" } ?? masks.images.first { $0.stem == stem }
-        return name.map(masks.imageURL)
-    }
-}
+func isGood(_ folder: String) -> Bool { ["good", "ok"].contains(folder.lowercased()) }
 
 /// Magnetic Tile Defects.
 enum MagneticTileLayout {
@@ -88,7 +27,7 @@ enum MagneticTileLayout {
                 found.items.append(
                     DatasetItem(
                         url: picture, category: category, label: kind == "free" ? .good : .defect(kind: kind),
-                        split: .unassigned, maskURL: kind == "free" ? nil : mask))
+                        split: .unassigned, maskURLs: kind == "free" ? [] : mask.map { [$0] } ?? []))
             }
             found.strayMasks += pairs.strayMasks
         }
@@ -104,7 +43,7 @@ enum MSRA10KLayout {
         guard !pairs.pictures.isEmpty else { return nil }
         let category = root.url.standardizedFileURL.lastPathComponent
         let items = pairs.pictures.map { picture, _ in
-            DatasetItem(url: picture, category: category, label: .unlabelled, split: .unassigned, maskURL: nil)
+            DatasetItem(url: picture, category: category, label: .unlabelled, split: .unassigned)
         }
         return FoundDataset(
             layout: .msra10k, evidence: "it has Imgs with JPEG files", items: items, strayMasks: pairs.strayMasks)
@@ -118,7 +57,7 @@ enum FlatLayout {
         func items(_ folder: FolderListing, _ label: Label) -> [DatasetItem] {
             folder.images.map {
                 DatasetItem(
-                    url: folder.imageURL($0), category: category, label: label, split: .unassigned, maskURL: nil)
+                    url: folder.imageURL($0), category: category, label: label, split: .unassigned)
             }
         }
         let goodFolder = root.folders.first(where: isGood)

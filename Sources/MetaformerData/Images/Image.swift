@@ -49,11 +49,9 @@ public struct Image: Sendable, Equatable {
         return bytes.withUnsafeBytes { Int($0.loadUnaligned(fromByteOffset: index * 2, as: UInt16.self)) }
     }
 
-    /// Whether any pixel counts as marked, were this picture a mask: brighter than half of its range in any channel.
-    ///
-    /// Masks in the wild are not always 0 and 255; the threshold is that of every evaluation here.
-    public var hasMarkedPixels: Bool {
-        guard bitDepth == 16 else { return bytes.contains { $0 > 127 } }
-        return bytes.withUnsafeBytes { $0.bindMemory(to: UInt16.self).contains { $0 > 32_767 } }
+    /// Whether any pixel is brighter than a threshold of 0 to 255 in any channel; 16-bit samples are compared in that scale.
+    public func hasPixels(above threshold: Int) -> Bool {
+        guard bitDepth == 16 else { return bytes.contains { Int($0) > threshold } }
+        return bytes.withUnsafeBytes { $0.bindMemory(to: UInt16.self).contains { Int($0) > threshold * 257 + 128 } }
     }
 }

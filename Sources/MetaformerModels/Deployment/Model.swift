@@ -170,7 +170,7 @@ public final class Model: @unchecked Sendable {
             copy.copyBytes(from: frame.bytes)
             return copy
         }
-        defer { pixels.forEach { $0.deallocate() } }
+        defer { for copy in pixels { copy.deallocate() } }
         let images = zip(frames, pixels).map { $0.view(of: UnsafeRawPointer($1.baseAddress)) }
         return try images.withUnsafeBufferPointer(body)
     }

@@ -45,13 +45,15 @@ static void input_gradient_plane(void *context, size_t index, int worker) {
     int64_t b = (int64_t)index / g->channels, c = (int64_t)index % g->channels, group = c / g->group_channels;
     const float *dy = t->call->inputs[0] + (b * g->filters + group * g->group_filters) * g->out_height * g->out_width;
     int64_t kernel = g->kernel_h * g->kernel_w;
-    const float *w = t->call->inputs[1] + (group * g->group_filters * g->group_channels + c % g->group_channels) * kernel;
+    const float *w =
+        t->call->inputs[1] + (group * g->group_filters * g->group_channels + c % g->group_channels) * kernel;
     mf_operand operands[MF_MAX_INPUTS + 1];
     for (int64_t p = 0; p < g->height * g->width; p++) {
         float sum = 0;
         for (int64_t o = 0; o < g->group_filters; o++)
             for (int64_t k = 0; k < kernel; k++) {
-                int64_t down = p / g->width + g->pad_top - k / g->kernel_w, right = p % g->width + g->pad_left - k % g->kernel_w;
+                int64_t down = p / g->width + g->pad_top - k / g->kernel_w,
+                        right = p % g->width + g->pad_left - k % g->kernel_w;
                 if (down < 0 || right < 0 || down % g->stride_h || right % g->stride_w) continue;
                 int64_t row = down / g->stride_h, column = right / g->stride_w;
                 if (row >= g->out_height || column >= g->out_width) continue;
@@ -78,13 +80,15 @@ static void weight_gradient_row(void *context, size_t index, int worker) {
     int64_t o = (int64_t)index, group = o / g->group_filters, columns = g->group_channels * g->kernel_h * g->kernel_w;
     mf_operand operands[MF_MAX_INPUTS + 1];
     for (int64_t k = 0; k < columns; k++) {
-        int64_t j = k % g->kernel_w, i = k / g->kernel_w % g->kernel_h, c = group * g->group_channels + k / g->kernel_w / g->kernel_h;
+        int64_t j = k % g->kernel_w, i = k / g->kernel_w % g->kernel_h,
+                c = group * g->group_channels + k / g->kernel_w / g->kernel_h;
         double sum = 0;
         for (int64_t b = 0; b < g->batch; b++) {
             const float *x = t->call->inputs[0] + (b * g->channels + c) * g->height * g->width;
             const float *dy = t->call->inputs[1] + (b * g->filters + o) * g->out_height * g->out_width;
             for (int64_t p = 0; p < g->out_height * g->out_width; p++) {
-                int64_t row = p / g->out_width * g->stride_h - g->pad_top + i, column = p % g->out_width * g->stride_w - g->pad_left + j;
+                int64_t row = p / g->out_width * g->stride_h - g->pad_top + i,
+                        column = p % g->out_width * g->stride_w - g->pad_left + j;
                 if (row < 0 || row >= g->height || column < 0 || column >= g->width) continue;
                 sum += (double)x[row * g->width + column] * (double)dy[p];
             }

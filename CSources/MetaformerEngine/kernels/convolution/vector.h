@@ -1,19 +1,30 @@
 /*
- * Convolution and its input gradient as matrix products whose right side is gathered from the image while it is packed:
- * no im2col buffer is ever whole. The input gradient of a strided convolution falls into stride_h x stride_w phases, each a
- * convolution of dy, at stride 1, with the taps that reach that phase's pixels.
+ * Convolution and its input gradient as matrix products of the weights and the image's patches, of which no matrix is
+ * ever made. Where rows of the output are wide, the product's columns are read straight from a band of the image
+ * (band_vector.h); where they are narrow, patches are gathered into panels. The input gradient of a strided
+ * convolution falls into stride_h x stride_w phases, each a convolution of dy, at stride 1, with the taps that reach
+ * that phase's pixels.
  */
 
 /* What one phase reads and writes. For convolution there is one, with all taps. */
 typedef struct phase {
-    int64_t tap_h, tap_w;           /* taps that take part */
-    int64_t first_h, first_w;       /* the first of them in the kernel; the next are tap_step further */
+    int64_t tap_h, tap_w;     /* taps that take part */
+    int64_t first_h, first_w; /* the first of them in the kernel; the next are tap_step further */
     int64_t tap_step_h, tap_step_w;
-    int64_t out_h, out_w;           /* the phase's pixels */
-    int64_t top, left;              /* where they lie in the output, output_step apart */
-    int64_t origin_h, origin_w;     /* image row of pixel 0 and tap 0; a tap adds tap_move, a pixel image_step */
-    uint64_t k;                     /* channels x taps */
+    int64_t out_h, out_w;       /* the phase's pixels */
+    int64_t top, left;          /* where they lie in the output, output_step apart */
+    int64_t origin_h, origin_w; /* image row of pixel 0 and tap 0; a tap adds tap_move, a pixel image_step */
+    uint64_t k;                 /* channels x taps */
 } phase;
+
+/* How a phase goes by bands: see band_vector.h. */
+typedef struct band {
+    int64_t rows;                     /* output rows of a task */
+    int64_t width;                    /* the output's, rounded up to tiles */
+    int64_t lines, splits, pitch;     /* image rows, their column phases, and floats of one of these */
+    int64_t channels;                 /* image channels in a block of k */
+    uint64_t per_image, down, m_rows; /* tasks down an image, blocks of output channels, and channels of one */
+} band;
 
 typedef struct convolution_job {
     const mf_call *call;
@@ -27,16 +38,25 @@ typedef struct convolution_job {
     phase p;
     cut c;
     uint64_t blocks;
+    uint64_t depth; /* of the blocks that k goes in */
+    band b;         /* rows is 0 where patches are gathered */
     float *weights, *scratch;
     uint64_t thread_scratch;
 } convolution_job;
 
 static phase phase_of(const convolution_job *job, int64_t index) {
     const mf_geometry *g = &job->g;
-    phase p = {.tap_h = g->kernel_h, .tap_w = g->kernel_w, .tap_step_h = 1, .tap_step_w = 1, .out_h = job->output_h, .out_w = job->output_w,
-               .origin_h = -g->pad_top, .origin_w = -g->pad_left};
+    phase p = {.tap_h = g->kernel_h,
+               .tap_w = g->kernel_w,
+               .tap_step_h = 1,
+               .tap_step_w = 1,
+               .out_h = job->output_h,
+               .out_w = job->output_w,
+               .origin_h = -g->pad_top,
+               .origin_w = -g->pad_left};
     if (job->gradient) {
-        /* Pixel y takes dy's row (y + pad - tap) / stride where that is whole: taps of the same remainder as y + pad. */
+        /* Pixel y takes dy's row (y + pad - tap) / stride where that is whole: taps of the same remainder as y +
+           pad. */
         p.top = index / g->stride_w, p.left = index % g->stride_w;
         p.first_h = (p.top + g->pad_top) % g->stride_h, p.first_w = (p.left + g->pad_left) % g->stride_w;
         p.tap_step_h = g->stride_h, p.tap_step_w = g->stride_w;
@@ -44,19 +64,24 @@ static phase phase_of(const convolution_job *job, int64_t index) {
         p.tap_w = p.first_w < g->kernel_w ? (g->kernel_w - p.first_w + g->stride_w - 1) / g->stride_w : 0;
         p.out_h = p.top < job->output_h ? (job->output_h - p.top + g->stride_h - 1) / g->stride_h : 0;
         p.out_w = p.left < job->output_w ? (job->output_w - p.left + g->stride_w - 1) / g->stride_w : 0;
-        p.origin_h = (p.top + g->pad_top - p.first_h) / g->stride_h, p.origin_w = (p.left + g->pad_left - p.first_w) / g->stride_w;
+        p.origin_h = (p.top + g->pad_top - p.first_h) / g->stride_h,
+        p.origin_w = (p.left + g->pad_left - p.first_w) / g->stride_w;
     }
     p.k = (uint64_t)(job->image_channels * p.tap_h * p.tap_w);
     return p;
 }
 
-static int64_t phase_count(const convolution_job *job) { return job->gradient ? job->g.stride_h * job->g.stride_w : 1; }
+static int64_t phase_count(const convolution_job *job) {
+    return job->gradient ? job->g.stride_h * job->g.stride_w : 1;
+}
 
 static convolution_job convolution_plan(const mf_call *call) {
-    convolution_job job = {.call = call, .g = mf_geometry_of(call), .gradient = call->instruction->op == MF_OP_convolution_input_gradient};
+    convolution_job job = {
+        .call = call, .g = mf_geometry_of(call), .gradient = call->instruction->op == MF_OP_convolution_input_gradient};
     const mf_geometry *g = &job.g;
     if (job.gradient) {
-        job.image_channels = g->group_filters, job.image_h = g->out_height, job.image_w = g->out_width, job.image_step_h = job.image_step_w = 1;
+        job.image_channels = g->group_filters, job.image_h = g->out_height, job.image_w = g->out_width,
+        job.image_step_h = job.image_step_w = 1;
         job.output_channels = g->group_channels, job.output_h = g->height, job.output_w = g->width;
         job.output_step_h = g->stride_h, job.output_step_w = g->stride_w, job.tap_move = -1;
     } else {
@@ -68,12 +93,49 @@ static convolution_job convolution_plan(const mf_call *call) {
     return job;
 }
 
-/* Cuts a phase's product, and works out the thread's scratch: panels, tile, a gathered row, and the expression's. */
+/* Cuts a phase for bands, if its rows are wide enough. */
+static band band_of(const convolution_job *job) {
+    const phase *p = &job->p;
+    band b = {.width = (int64_t)up_to((uint64_t)p->out_w, TILE_N)};
+    if (p->k == 0 || p->out_w < TILE_N || b.width * 4 > p->out_w * 5) return b;
+    uint64_t m = (uint64_t)job->output_channels;
+    b.down = (m + 263) / 264;
+    b.m_rows = up_to((m + b.down - 1) / b.down, TILE_M);
+    int64_t wanted = (b.m_rows <= 48 ? 256 : 128) / b.width;
+    b.rows = wanted < 1 ? 1 : wanted > p->out_h ? p->out_h : wanted;
+    while (b.rows > 1 && (p->out_h + b.rows - 1) / b.rows * job->g.batch * job->g.groups < 8) b.rows--;
+    b.per_image = (uint64_t)((p->out_h + b.rows - 1) / b.rows);
+    b.lines = (b.rows - 1) * job->image_step_h + p->tap_h;
+    b.splits = job->image_step_w;
+    b.pitch = b.width + (p->tap_w - 1) / b.splits;
+    b.channels = DEPTH / (p->tap_h * p->tap_w);
+    b.channels = b.channels < 1 ? 1 : b.channels > job->image_channels ? job->image_channels : b.channels;
+    return b;
+}
+
+static uint64_t band_floats(const band *b) {
+    return up_to((uint64_t)(b->channels * b->lines * b->splits * b->pitch), 16);
+}
+static uint64_t band_tile(const band *b) {
+    return b->m_rows * (uint64_t)(b->rows * b->width);
+}
+
+/* Cuts a phase's product, and works out the thread's scratch. */
 static void convolution_enter(convolution_job *job, int64_t index) {
     job->p = phase_of(job, index);
-    job->c = cut_make((uint64_t)job->output_channels, (uint64_t)(job->g.batch * job->p.out_h * job->p.out_w), (uint64_t)job->g.groups);
+    job->b = band_of(job);
+    uint64_t expression = mf_expression_scratch(job->call->instruction->expression);
+    if (job->b.rows) {
+        job->depth = (uint64_t)(job->b.channels * job->p.tap_h * job->p.tap_w);
+        job->blocks = job->b.per_image * job->b.down * (uint64_t)job->g.batch;
+        job->thread_scratch = band_floats(&job->b) + up_to(job->depth, 16) + band_tile(&job->b) + expression;
+        return;
+    }
+    job->depth = DEPTH;
+    job->c = cut_make((uint64_t)job->output_channels, (uint64_t)(job->g.batch * job->p.out_h * job->p.out_w),
+                      (uint64_t)job->g.groups);
     job->blocks = job->c.down * job->c.across;
-    job->thread_scratch = cut_b(&job->c) + cut_c(&job->c) + up_to(job->c.columns, 16) + mf_expression_scratch(job->call->instruction->expression);
+    job->thread_scratch = cut_b(&job->c) + cut_c(&job->c) + up_to(job->c.columns, 16) + expression;
 }
 
 static uint64_t packed_weights(const convolution_job *job) {
@@ -85,39 +147,44 @@ static size_t convolution_scratch(const mf_call *call, int threads) {
     size_t most = 0;
     for (int64_t i = 0; i < phase_count(&job); i++) {
         convolution_enter(&job, i);
-        size_t bytes = ((uint64_t)job.g.groups * packed_weights(&job) + (uint64_t)threads * job.thread_scratch) * sizeof(float);
+        size_t bytes =
+            ((uint64_t)job.g.groups * packed_weights(&job) + (uint64_t)threads * job.thread_scratch) * sizeof(float);
         most = bytes > most ? bytes : most;
     }
     return most;
 }
 
-/* ---- Weights ------------------------------------------------------------------------------------------------------ */
+/* ---- Weights ----------------------------------------------------------------------------------------------------- */
 
-/* Packs TILE_M output channels of a group, all k, block of DEPTH after block. */
+/* Packs TILE_M output channels of a group, all k, block of depth after block. */
 static void convolution_pack_weights(void *context, size_t index, int worker) {
     (void)worker;
     const convolution_job *job = context;
     const mf_geometry *g = &job->g;
     const phase *p = &job->p;
-    uint64_t m = (uint64_t)job->output_channels, panels = (m + TILE_M - 1) / TILE_M, group = index / panels, m0 = index % panels * TILE_M;
+    uint64_t m = (uint64_t)job->output_channels, panels = (m + TILE_M - 1) / TILE_M, group = index / panels,
+             m0 = index % panels * TILE_M;
     uint64_t taps = (uint64_t)(p->tap_h * p->tap_w), kernel = (uint64_t)(g->kernel_h * g->kernel_w);
     const float *w = job->call->inputs[1] + group * (uint64_t)(g->group_filters * g->group_channels) * kernel;
-    uint64_t channel = job->gradient ? (uint64_t)g->group_channels * kernel : kernel; /* from an image channel to the next */
-    uint64_t row = job->gradient ? kernel : (uint64_t)g->group_channels * kernel;     /* from an output channel to the next */
+    uint64_t channel =
+        job->gradient ? (uint64_t)g->group_channels * kernel : kernel; /* from an image channel to the next */
+    uint64_t row =
+        job->gradient ? kernel : (uint64_t)g->group_channels * kernel; /* from an output channel to the next */
     float *base = job->weights + group * packed_weights(job);
-    for (uint64_t k0 = 0; k0 < p->k; k0 += DEPTH) {
-        uint64_t depth = p->k - k0 < DEPTH ? p->k - k0 : DEPTH;
+    for (uint64_t k0 = 0; k0 < p->k; k0 += job->depth) {
+        uint64_t depth = p->k - k0 < job->depth ? p->k - k0 : job->depth;
         float *to = base + up_to(m, TILE_M) * k0 + m0 * depth;
         for (uint64_t k = k0; k < k0 + depth; k++, to += TILE_M) {
             int64_t tap = (int64_t)(k % taps);
-            int64_t at = (p->first_h + tap / p->tap_w * p->tap_step_h) * g->kernel_w + p->first_w + tap % p->tap_w * p->tap_step_w;
+            int64_t at = (p->first_h + tap / p->tap_w * p->tap_step_h) * g->kernel_w + p->first_w +
+                         tap % p->tap_w * p->tap_step_w;
             const float *from = w + k / taps * channel + (uint64_t)at;
             for (uint64_t i = 0; i < TILE_M; i++) to[i] = m0 + i < m ? from[(m0 + i) * row] : 0;
         }
     }
 }
 
-/* ---- Image -------------------------------------------------------------------------------------------------------- */
+/* ---- Image ------------------------------------------------------------------------------------------------------- */
 
 /* n values of an image row, step apart, from column x; 0 outside. */
 static inline void gather_columns(const float *row, int64_t width, int64_t x, int64_t step, int64_t n, float *to) {
@@ -149,60 +216,75 @@ static inline pixels pixels_at(const phase *p, uint64_t column, uint64_t end) {
     return r;
 }
 
-static void convolution_pack_image(const convolution_job *job, uint64_t group, const block *t, uint64_t k0, uint64_t depth, float *row, float *to) {
+static void convolution_pack_image(const convolution_job *job, uint64_t group, const block *t, uint64_t k0,
+                                   uint64_t depth, float *row, float *to) {
     const phase *p = &job->p;
     uint64_t taps = (uint64_t)(p->tap_h * p->tap_w), plane = (uint64_t)(job->image_h * job->image_w);
     uint64_t all_channels = (uint64_t)(job->g.groups * job->image_channels);
     for (uint64_t k = 0; k < depth; k++) {
         int64_t tap = (int64_t)((k0 + k) % taps);
         uint64_t channel = group * (uint64_t)job->image_channels + (k0 + k) / taps;
-        int64_t down = p->origin_h + tap / p->tap_w * job->tap_move, right = p->origin_w + tap % p->tap_w * job->tap_move;
+        int64_t down = p->origin_h + tap / p->tap_w * job->tap_move,
+                right = p->origin_w + tap % p->tap_w * job->tap_move;
         for (uint64_t column = t->n0; column < t->n0 + t->n;) {
             pixels r = pixels_at(p, column, t->n0 + t->n);
             int64_t y = down + r.y * job->image_step_h;
             float *piece = row + (column - t->n0);
-            if (y < 0 || y >= job->image_h) memset(piece, 0, (size_t)r.n * sizeof(float));
+            if (y < 0 || y >= job->image_h)
+                memset(piece, 0, (size_t)r.n * sizeof(float));
             else
-                gather_columns(job->call->inputs[0] + (r.image * all_channels + channel) * plane + (uint64_t)(y * job->image_w), job->image_w,
-                               right + r.x * job->image_step_w, job->image_step_w, r.n, piece);
+                gather_columns(job->call->inputs[0] + (r.image * all_channels + channel) * plane +
+                                   (uint64_t)(y * job->image_w),
+                               job->image_w, right + r.x * job->image_step_w, job->image_step_w, r.n, piece);
             column += (uint64_t)r.n;
         }
         spread_row(row, t->n, k, depth, to);
     }
 }
 
-/* ---- Output ------------------------------------------------------------------------------------------------------- */
+/* ---- Output ------------------------------------------------------------------------------------------------------ */
 
-/* Finishes and stores a block: at once over whole stretches of an image, or, for a phase among others, row by row. */
-static void convolution_store(const convolution_job *job, uint64_t group, const block *t, const float *c, evaluator *v) {
+/* Finishes n values of an output channel and stores them from pixel (y, x) of the phase on: in one row, or, where the
+   phase is the whole output, over as many as there are. */
+static void convolution_store(const convolution_job *job, uint64_t image, uint64_t channel, int64_t y, int64_t x,
+                              const float *values, uint64_t n, evaluator *v) {
     const mf_call *call = job->call;
     const phase *p = &job->p;
-    int dense = job->output_step_h == 1 && job->output_step_w == 1;
-    uint64_t plane = (uint64_t)(job->output_h * job->output_w), channels = (uint64_t)(job->g.groups * job->output_channels);
+    uint64_t step = (uint64_t)job->output_step_w, channels = (uint64_t)(job->g.groups * job->output_channels);
+    uint64_t at = (uint64_t)((p->top + y * job->output_step_h) * job->output_w + p->left + x * job->output_step_w);
+    float *out = call->output + (image * channels + channel) * (uint64_t)(job->output_h * job->output_w) + at;
     mf_operand operands[MF_MAX_INPUTS + 1];
-    uint32_t extras = call->instruction->input_count - 2;
+    if (step == 1) {
+        operands[0] = (mf_operand){values, 1};
+        mf_extras_at(call, image, channel, at, operands);
+        evaluate(v, operands, out, n);
+        return;
+    }
     float finished[MF_BLOCK];
-    for (uint64_t i = 0; i < t->m; i++) {
-        uint64_t channel = group * (uint64_t)job->output_channels + t->m0 + i;
+    for (uint64_t from = 0; from < n; from += MF_BLOCK) {
+        uint64_t count = n - from < MF_BLOCK ? n - from : MF_BLOCK;
+        operands[0] = (mf_operand){values + from, 1};
+        mf_extras_at(call, image, channel, at + from * step, operands);
+        for (uint32_t e = 1; e < call->instruction->input_count - 1; e++) operands[e].step *= (int64_t)step;
+        evaluate(v, operands, finished, count);
+        for (uint64_t k = 0; k < count; k++) out[(from + k) * step] = finished[k];
+    }
+}
+
+/* Stores a block of gathered patches' results, run by run. */
+static void convolution_store_block(const convolution_job *job, uint64_t group, const block *t, const float *c,
+                                    evaluator *v) {
+    int whole = job->output_step_h == 1 && job->output_step_w == 1;
+    for (uint64_t i = 0; i < t->m; i++)
         for (uint64_t column = t->n0; column < t->n0 + t->n;) {
-            pixels r = pixels_at(p, column, t->n0 + t->n);
-            uint64_t left_in_image = (uint64_t)(p->out_h * p->out_w) - column % (uint64_t)(p->out_h * p->out_w);
+            pixels r = pixels_at(&job->p, column, t->n0 + t->n);
+            uint64_t size = (uint64_t)(job->p.out_h * job->p.out_w), in_image = size - column % size;
             uint64_t rest = t->n0 + t->n - column;
-            uint64_t n = dense ? (left_in_image < rest ? left_in_image : rest) : (uint64_t)r.n < MF_BLOCK ? (uint64_t)r.n : MF_BLOCK;
-            uint64_t at = (uint64_t)((p->top + r.y * job->output_step_h) * job->output_w + p->left + r.x * job->output_step_w);
-            float *out = call->output + (r.image * channels + channel) * plane + at;
-            operands[0] = (mf_operand){c + i * job->c.columns + (column - t->n0), 1};
-            mf_extras_at(call, r.image, channel, at, operands);
-            if (dense) {
-                evaluate(v, operands, out, n);
-            } else {
-                for (uint32_t e = 1; e <= extras; e++) operands[e].step *= job->output_step_w;
-                evaluate(v, operands, finished, n);
-                for (uint64_t k = 0; k < n; k++) out[k * (uint64_t)job->output_step_w] = finished[k];
-            }
+            uint64_t n = !whole ? (uint64_t)r.n : in_image < rest ? in_image : rest;
+            convolution_store(job, r.image, group * (uint64_t)job->output_channels + t->m0 + i, r.y, r.x,
+                              c + i * job->c.columns + (column - t->n0), n, v);
             column += n;
         }
-    }
 }
 
 static void convolution_block(void *context, size_t index, int worker) {
@@ -220,8 +302,10 @@ static void convolution_block(void *context, size_t index, int worker) {
         convolution_pack_image(job, group, &t, k, depth, row, b);
         multiply_panels(weights + m * k + t.m0 * depth, b, t.m, t.n, depth, c, job->c.columns, k > 0);
     }
-    convolution_store(job, group, &t, c, &v);
+    convolution_store_block(job, group, &t, c, &v);
 }
+
+#include "kernels/convolution/band_vector.h"
 
 static void convolution_run(const mf_call *call, const mf_team *team, void *scratch) {
     convolution_job job = convolution_plan(call);
@@ -230,7 +314,8 @@ static void convolution_run(const mf_call *call, const mf_team *team, void *scra
         if (job.p.out_h == 0 || job.p.out_w == 0) continue;
         job.weights = scratch;
         job.scratch = job.weights + (uint64_t)job.g.groups * packed_weights(&job);
-        mf_team_run(team, (size_t)job.g.groups * (up_to((uint64_t)job.output_channels, TILE_M) / TILE_M), convolution_pack_weights, &job);
-        mf_team_run(team, (size_t)job.g.groups * job.blocks, convolution_block, &job);
+        mf_team_run(team, (size_t)job.g.groups * (up_to((uint64_t)job.output_channels, TILE_M) / TILE_M),
+                    convolution_pack_weights, &job);
+        mf_team_run(team, (size_t)job.g.groups * job.blocks, job.b.rows ? convolution_band : convolution_block, &job);
     }
 }

@@ -1,9 +1,9 @@
 /*
  * The tile that matrix products and convolutions share: a block of C = A B, computed from packed panels of A and B.
  *
- * A's panels hold TILE_M rows for each k, B's TILE_N columns for each k; both are filled up with zeros, so the inner loop
- * has no edges. The k axis goes in blocks of DEPTH, whose panels of B stay in the second-level cache; C stays in a tile of
- * its own beside them until it is whole, and is then handed to the op to be finished (epilogue) and stored.
+ * A's panels hold TILE_M rows for each k, B's TILE_N columns for each k; both are filled up with zeros, so the inner
+ * loop has no edges. The k axis goes in blocks of DEPTH, whose panels of B stay in the second-level cache; C stays in
+ * a tile of its own beside them until it is whole, and is then handed to the op to be finished (epilogue) and stored.
  */
 #if MF_WIDTH == 16
 enum { TILE_M = 12, VECTORS = 2 };
@@ -12,14 +12,17 @@ enum { TILE_M = 6, VECTORS = 2 };
 #endif
 enum { TILE_N = VECTORS * MF_WIDTH, DEPTH = 256 };
 
-/* c[TILE_M][TILE_N] (+)= a b over depth steps. Element (i, k) of a lies at a + i * a_row + k * a_step; b's rows are whole. */
-static inline __attribute__((always_inline)) void tile_multiply(const float *a, uint64_t a_row, uint64_t a_step, const float *b, uint64_t depth,
-                                                                float *c, uint64_t c_stride, int add) {
+/* c[TILE_M][TILE_N] (+)= a b over depth steps. Element (i, k) of a lies at a + i * a_row + k * a_step; b's rows are
+   whole. */
+static inline __attribute__((always_inline)) void tile_multiply(const float *a, uint64_t a_row, uint64_t a_step,
+                                                                const float *b, uint64_t depth, float *c,
+                                                                uint64_t c_stride, int add) {
     vf sum[TILE_M][VECTORS];
 #pragma GCC unroll 16
     for (int i = 0; i < TILE_M; i++)
 #pragma GCC unroll 4
-        for (int j = 0; j < VECTORS; j++) sum[i][j] = add ? v_load(c + (uint64_t)i * c_stride + j * MF_WIDTH) : v_splat(0);
+        for (int j = 0; j < VECTORS; j++)
+            sum[i][j] = add ? v_load(c + (uint64_t)i * c_stride + j * MF_WIDTH) : v_splat(0);
     for (uint64_t k = 0; k < depth; k++, a += a_step, b += TILE_N) {
         vf column[VECTORS];
 #pragma GCC unroll 4
@@ -42,7 +45,9 @@ typedef struct block {
     uint64_t m0, m, n0, n;
 } block;
 
-static inline uint64_t up_to(uint64_t value, uint64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
+static inline uint64_t up_to(uint64_t value, uint64_t multiple) {
+    return (value + multiple - 1) / multiple * multiple;
+}
 
 /* Packs rows x depth of a matrix, element (i, k) at a + i * row + k * column, into panels of TILE_M rows. */
 static void pack_rows(const float *a, uint64_t row, uint64_t column, uint64_t rows, uint64_t depth, float *to) {
@@ -62,7 +67,8 @@ static void pack_rows(const float *a, uint64_t row, uint64_t column, uint64_t ro
 static inline void spread_row(const float *row, uint64_t n, uint64_t k, uint64_t depth, float *panels) {
     uint64_t j = 0;
     for (; j + TILE_N <= n; j += TILE_N)
-        for (int v = 0; v < VECTORS; v++) v_store(panels + j * depth + k * TILE_N + v * MF_WIDTH, v_load(row + j + v * MF_WIDTH));
+        for (int v = 0; v < VECTORS; v++)
+            v_store(panels + j * depth + k * TILE_N + v * MF_WIDTH, v_load(row + j + v * MF_WIDTH));
     if (j == n) return;
     float *last = panels + j * depth + k * TILE_N;
     for (uint64_t i = 0; i < TILE_N; i++) last[i] = j + i < n ? row[j + i] : 0;
@@ -72,10 +78,14 @@ static inline void spread_row(const float *row, uint64_t n, uint64_t k, uint64_t
 static inline void transpose_8x8(const float *from, uint64_t row, float *to) {
     __m256 r[8], t[8];
     for (int i = 0; i < 8; i++) r[i] = _mm256_loadu_ps(from + (uint64_t)i * row);
-    for (int i = 0; i < 4; i++) t[2 * i] = _mm256_unpacklo_ps(r[2 * i], r[2 * i + 1]), t[2 * i + 1] = _mm256_unpackhi_ps(r[2 * i], r[2 * i + 1]);
+    for (int i = 0; i < 4; i++)
+        t[2 * i] = _mm256_unpacklo_ps(r[2 * i], r[2 * i + 1]),
+              t[2 * i + 1] = _mm256_unpackhi_ps(r[2 * i], r[2 * i + 1]);
     for (int i = 0; i < 2; i++) {
-        r[4 * i] = _mm256_shuffle_ps(t[4 * i], t[4 * i + 2], 0x44), r[4 * i + 1] = _mm256_shuffle_ps(t[4 * i], t[4 * i + 2], 0xee);
-        r[4 * i + 2] = _mm256_shuffle_ps(t[4 * i + 1], t[4 * i + 3], 0x44), r[4 * i + 3] = _mm256_shuffle_ps(t[4 * i + 1], t[4 * i + 3], 0xee);
+        r[4 * i] = _mm256_shuffle_ps(t[4 * i], t[4 * i + 2], 0x44),
+              r[4 * i + 1] = _mm256_shuffle_ps(t[4 * i], t[4 * i + 2], 0xee);
+        r[4 * i + 2] = _mm256_shuffle_ps(t[4 * i + 1], t[4 * i + 3], 0x44),
+                  r[4 * i + 3] = _mm256_shuffle_ps(t[4 * i + 1], t[4 * i + 3], 0xee);
     }
     for (int i = 0; i < 4; i++) {
         _mm256_storeu_ps(to + i * TILE_N, _mm256_permute2f128_ps(r[i], r[4 + i], 0x20));
@@ -83,18 +93,20 @@ static inline void transpose_8x8(const float *from, uint64_t row, float *to) {
     }
 }
 
-/* Packs depth x columns, element (k, j) at b + k * row + j * column, one of row and column being 1, into panels of TILE_N
-   columns. */
+/* Packs depth x columns, element (k, j) at b + k * row + j * column, one of row and column being 1, into panels of
+   TILE_N columns. */
 static void pack_columns(const float *b, uint64_t row, uint64_t column, uint64_t columns, uint64_t depth, float *to) {
     if (column == 1) {
         for (uint64_t k = 0; k < depth; k++) spread_row(b + k * row, columns, k, depth, to);
         return;
     }
     for (uint64_t j0 = 0; j0 < columns; j0 += TILE_N, to += TILE_N * depth) {
-        uint64_t n = columns - j0 < TILE_N ? columns - j0 : TILE_N, whole = n / 8 * 8, deep = row == 1 ? depth / 8 * 8 : 0;
+        uint64_t n = columns - j0 < TILE_N ? columns - j0 : TILE_N, whole = n / 8 * 8,
+                 deep = row == 1 ? depth / 8 * 8 : 0;
         if (n < TILE_N) memset(to, 0, TILE_N * depth * sizeof(float));
         for (uint64_t j = 0; j < whole; j += 8)
-            for (uint64_t k = 0; k < deep; k += 8) transpose_8x8(b + (j0 + j) * column + k, column, to + k * TILE_N + j);
+            for (uint64_t k = 0; k < deep; k += 8)
+                transpose_8x8(b + (j0 + j) * column + k, column, to + k * TILE_N + j);
         for (uint64_t j = 0; j < n; j++) {
             const float *from = b + (j0 + j) * column;
             for (uint64_t k = j < whole ? deep : 0; k < depth; k++) to[k * TILE_N + j] = from[k * row];
@@ -103,26 +115,30 @@ static void pack_columns(const float *b, uint64_t row, uint64_t column, uint64_t
 }
 
 /* Multiplies packed panels of A (m rows) and B (n columns) into the tile c, whose rows lie stride apart. */
-static void multiply_panels(const float *a, const float *b, uint64_t m, uint64_t n, uint64_t depth, float *c, uint64_t stride, int add) {
+static void multiply_panels(const float *a, const float *b, uint64_t m, uint64_t n, uint64_t depth, float *c,
+                            uint64_t stride, int add) {
     for (uint64_t j = 0; j < n; j += TILE_N)
-        for (uint64_t i = 0; i < m; i += TILE_M) tile_multiply(a + i * depth, 1, TILE_M, b + j * depth, depth, c + i * stride + j, stride, add);
+        for (uint64_t i = 0; i < m; i += TILE_M)
+            tile_multiply(a + i * depth, 1, TILE_M, b + j * depth, depth, c + i * stride + j, stride, add);
 }
 
 /* As multiply_panels, with A's rows where they lie, row apart; spare has room for a panel of depth. */
-static void multiply_rows(const float *a, uint64_t row, const float *b, uint64_t m, uint64_t n, uint64_t depth, float *c, uint64_t stride, int add, float *spare) {
+static void multiply_rows(const float *a, uint64_t row, const float *b, uint64_t m, uint64_t n, uint64_t depth,
+                          float *c, uint64_t stride, int add, float *spare) {
     uint64_t whole = m / TILE_M * TILE_M;
     if (whole < m) pack_rows(a + whole * row, row, 1, m - whole, depth, spare);
     for (uint64_t j = 0; j < n; j += TILE_N) {
-        for (uint64_t i = 0; i < whole; i += TILE_M) tile_multiply(a + i * row, row, 1, b + j * depth, depth, c + i * stride + j, stride, add);
+        for (uint64_t i = 0; i < whole; i += TILE_M)
+            tile_multiply(a + i * row, row, 1, b + j * depth, depth, c + i * stride + j, stride, add);
         if (whole < m) tile_multiply(spare, 1, TILE_M, b + j * depth, depth, c + whole * stride + j, stride, add);
     }
 }
 
 /* How C is cut into blocks: by shape alone. */
 typedef struct cut {
-    uint64_t m, n;         /* C's size */
+    uint64_t m, n;          /* C's size */
     uint64_t rows, columns; /* a block's, multiples of TILE_M and TILE_N */
-    uint64_t down, across; /* blocks */
+    uint64_t down, across;  /* blocks */
 } cut;
 
 static cut cut_make(uint64_t m, uint64_t n, uint64_t batch) {
@@ -133,9 +149,12 @@ static cut cut_make(uint64_t m, uint64_t n, uint64_t batch) {
     for (;;) {
         c.down = (m + c.rows - 1) / c.rows, c.across = (n + c.columns - 1) / c.columns;
         if (c.down * c.across * batch >= 8) break;
-        if (c.columns >= 4 * TILE_N) c.columns = up_to(c.columns / 2, TILE_N);
-        else if (c.rows >= 4 * TILE_M) c.rows = up_to(c.rows / 2, TILE_M);
-        else break;
+        if (c.columns >= 4 * TILE_N)
+            c.columns = up_to(c.columns / 2, TILE_N);
+        else if (c.rows >= 4 * TILE_M)
+            c.rows = up_to(c.rows / 2, TILE_M);
+        else
+            break;
     }
     return c;
 }
@@ -149,6 +168,12 @@ static inline block cut_block(const cut *c, uint64_t index) {
 }
 
 /* Floats of a thread's panels of A and B and its tile of C. */
-static inline uint64_t cut_a(const cut *c) { return c->rows * DEPTH; }
-static inline uint64_t cut_b(const cut *c) { return c->columns * DEPTH; }
-static inline uint64_t cut_c(const cut *c) { return c->rows * c->columns; }
+static inline uint64_t cut_a(const cut *c) {
+    return c->rows * DEPTH;
+}
+static inline uint64_t cut_b(const cut *c) {
+    return c->columns * DEPTH;
+}
+static inline uint64_t cut_c(const cut *c) {
+    return c->rows * c->columns;
+}

@@ -1,5 +1,5 @@
-/* Matrix products. Blocks of packed panels; but for a few rows of A (vectors times a matrix of weights), where packing B would
-   cost more than it saves: dot products with B's rows where it is transposed, else sums of B's rows. */
+/* Matrix products. Blocks of packed panels; but for a few rows of A (vectors times a matrix of weights), where packing
+   B would cost more than it saves: dot products with B's rows where it is transposed, else sums of B's rows. */
 
 typedef struct matmul_job {
     const mf_call *call;
@@ -12,18 +12,25 @@ typedef struct matmul_job {
 
 enum { FEW_ROWS = 4 };
 
-static int matmul_by_dots(const mf_product *p) { return p->m <= FEW_ROWS && p->b_row == 1 && p->a_column == 1; }
-static int matmul_by_rows(const mf_product *p) { return p->m <= FEW_ROWS && p->b_column == 1; }
+static int matmul_by_dots(const mf_product *p) {
+    return p->m <= FEW_ROWS && p->b_row == 1 && p->a_column == 1;
+}
+static int matmul_by_rows(const mf_product *p) {
+    return p->m <= FEW_ROWS && p->b_column == 1;
+}
 
 static matmul_job matmul_plan(const mf_call *call) {
     matmul_job job = {.call = call, .p = mf_product_of(call)};
     job.c = cut_make(job.p.m, job.p.n, job.p.batch);
     job.blocks = job.c.down * job.c.across;
-    job.thread_scratch = mf_expression_scratch(call->instruction->expression) + cut_a(&job.c) + cut_b(&job.c) + cut_c(&job.c);
+    job.thread_scratch =
+        mf_expression_scratch(call->instruction->expression) + cut_a(&job.c) + cut_b(&job.c) + cut_c(&job.c);
     return job;
 }
 
-static size_t matmul_scratch(const mf_call *call, int threads) { return (size_t)threads * matmul_plan(call).thread_scratch * sizeof(float); }
+static size_t matmul_scratch(const mf_call *call, int threads) {
+    return (size_t)threads * matmul_plan(call).thread_scratch * sizeof(float);
+}
 
 static void matmul_block(void *context, size_t index, int worker) {
     const matmul_job *job = context;
@@ -60,7 +67,8 @@ static float dot(const float *a, const float *b, uint64_t n) {
     vf sum[4] = {{0}, {0}, {0}, {0}};
     uint64_t i = 0;
     for (; i + 4 * MF_WIDTH <= n; i += 4 * MF_WIDTH)
-        for (int s = 0; s < 4; s++) sum[s] = v_fma(v_load(a + i + (uint64_t)s * MF_WIDTH), v_load(b + i + (uint64_t)s * MF_WIDTH), sum[s]);
+        for (int s = 0; s < 4; s++)
+            sum[s] = v_fma(v_load(a + i + (uint64_t)s * MF_WIDTH), v_load(b + i + (uint64_t)s * MF_WIDTH), sum[s]);
     for (; i + MF_WIDTH <= n; i += MF_WIDTH) sum[0] = v_fma(v_load(a + i), v_load(b + i), sum[0]);
     float total = v_sum((sum[0] + sum[1]) + (sum[2] + sum[3]));
     for (; i < n; i++) total += a[i] * b[i];
@@ -73,7 +81,8 @@ static void matmul_dots(void *context, size_t index, int worker) {
     const mf_call *call = job->call;
     float *scratch = job->scratch + (size_t)worker * job->thread_scratch;
     evaluator v = evaluator_make(call->instruction->expression, scratch);
-    uint64_t per_batch = (p->n + DOT_COLUMNS - 1) / DOT_COLUMNS, batch = index / per_batch, n0 = index % per_batch * DOT_COLUMNS;
+    uint64_t per_batch = (p->n + DOT_COLUMNS - 1) / DOT_COLUMNS, batch = index / per_batch,
+             n0 = index % per_batch * DOT_COLUMNS;
     uint64_t n = p->n - n0 < DOT_COLUMNS ? p->n - n0 : DOT_COLUMNS;
     const float *left = call->inputs[0] + batch * p->a_batch, *right = call->inputs[1] + batch * p->b_batch;
     float row[DOT_COLUMNS];
@@ -94,7 +103,8 @@ static void matmul_rows(void *context, size_t index, int worker) {
     const mf_product *p = &job->p;
     const mf_call *call = job->call;
     evaluator v = evaluator_make(call->instruction->expression, job->scratch + (size_t)worker * job->thread_scratch);
-    uint64_t per_batch = (p->n + ROW_COLUMNS - 1) / ROW_COLUMNS, batch = index / per_batch, n0 = index % per_batch * ROW_COLUMNS;
+    uint64_t per_batch = (p->n + ROW_COLUMNS - 1) / ROW_COLUMNS, batch = index / per_batch,
+             n0 = index % per_batch * ROW_COLUMNS;
     uint64_t n = p->n - n0 < ROW_COLUMNS ? p->n - n0 : ROW_COLUMNS;
     const float *a = call->inputs[0] + batch * p->a_batch, *b = call->inputs[1] + batch * p->b_batch + n0;
     float rows[FEW_ROWS][ROW_COLUMNS];
@@ -104,7 +114,8 @@ static void matmul_rows(void *context, size_t index, int worker) {
         for (uint64_t k = 0; k < p->k; k++)
             for (uint64_t i = 0; i < p->m; i++) {
                 vf value = v_splat(a[i * p->a_row + k * p->a_column]);
-                for (uint64_t j = 0; j < ROW_VECTORS; j++) sum[i][j] = v_fma(value, v_load(b + k * p->b_row + j * MF_WIDTH), sum[i][j]);
+                for (uint64_t j = 0; j < ROW_VECTORS; j++)
+                    sum[i][j] = v_fma(value, v_load(b + k * p->b_row + j * MF_WIDTH), sum[i][j]);
             }
         memcpy(rows, sum, sizeof rows);
     } else {
@@ -123,7 +134,10 @@ static void matmul_rows(void *context, size_t index, int worker) {
 static void matmul_run(const mf_call *call, const mf_team *team, void *scratch) {
     matmul_job job = matmul_plan(call);
     job.scratch = scratch;
-    if (matmul_by_dots(&job.p)) mf_team_run(team, job.p.batch * ((job.p.n + DOT_COLUMNS - 1) / DOT_COLUMNS), matmul_dots, &job);
-    else if (matmul_by_rows(&job.p)) mf_team_run(team, job.p.batch * ((job.p.n + ROW_COLUMNS - 1) / ROW_COLUMNS), matmul_rows, &job);
-    else mf_team_run(team, job.p.batch * job.blocks, matmul_block, &job);
+    if (matmul_by_dots(&job.p))
+        mf_team_run(team, job.p.batch * ((job.p.n + DOT_COLUMNS - 1) / DOT_COLUMNS), matmul_dots, &job);
+    else if (matmul_by_rows(&job.p))
+        mf_team_run(team, job.p.batch * ((job.p.n + ROW_COLUMNS - 1) / ROW_COLUMNS), matmul_rows, &job);
+    else
+        mf_team_run(team, job.p.batch * job.blocks, matmul_block, &job);
 }

@@ -7,15 +7,16 @@
 typedef struct move {
     const mf_call *call;
     size_t tasks;
-    uint64_t rows, row;                   /* rows of the output, and the length of one */
-    int64_t strides[MF_MAX_RANK];         /* of the input along each axis of the output */
-    int64_t origin;                       /* where the output's first element comes from */
+    uint64_t rows, row;           /* rows of the output, and the length of one */
+    int64_t strides[MF_MAX_RANK]; /* of the input along each axis of the output */
+    int64_t origin;               /* where the output's first element comes from */
 } move;
 
 static move make_move(const mf_call *call) {
     uint32_t rank = call->shape->rank;
     uint64_t row = rank ? call->shape->dims[rank - 1] : 1;
-    return (move){.call = call, .row = row, .rows = call->shape->count / row, .tasks = mf_task_count(call->shape->count)};
+    return (move){
+        .call = call, .row = row, .rows = call->shape->count / row, .tasks = mf_task_count(call->shape->count)};
 }
 
 static void strides_of(const mf_shape *shape, int64_t *strides) {
@@ -47,7 +48,8 @@ static void move_rows(void *context, size_t task, int worker) {
         for (uint32_t axis = 0; axis + 1 < out->rank; axis++) from += (int64_t)index[axis] * m->strides[axis];
         const float *in = m->call->inputs[0] + from;
         float *to = m->call->output + row * m->row;
-        if (step == 1) memcpy(to, in, m->row * sizeof(float));
+        if (step == 1)
+            memcpy(to, in, m->row * sizeof(float));
         else
             for (uint64_t i = 0; i < m->row; i++) to[i] = in[(int64_t)i * step];
     }
@@ -83,7 +85,8 @@ static void move_tile(void *context, size_t task, int worker) {
     const float *in = t->call->inputs[0] + from;
     float *output = t->call->output + to;
     for (uint64_t i = y; i < y_end; i++)
-        for (uint64_t j = x; j < x_end; j++) output[(int64_t)i * t->out_strides[t->axis] + (int64_t)j] = in[(int64_t)j * t->strides[last] + (int64_t)i];
+        for (uint64_t j = x; j < x_end; j++)
+            output[(int64_t)i * t->out_strides[t->axis] + (int64_t)j] = in[(int64_t)j * t->strides[last] + (int64_t)i];
 }
 
 static void run_transpose(const mf_call *call, const mf_team *team, void *scratch) {
@@ -112,7 +115,8 @@ static void run_slice(const mf_call *call, const mf_team *team, void *scratch) {
     (void)scratch;
     move m = make_move(call);
     strides_of(call->shapes[0], m.strides);
-    for (uint32_t axis = 0; axis < call->shape->rank; axis++) m.origin += call->instruction->attributes[axis] * m.strides[axis];
+    for (uint32_t axis = 0; axis < call->shape->rank; axis++)
+        m.origin += call->instruction->attributes[axis] * m.strides[axis];
     mf_team_run(team, m.tasks, move_rows, &m);
 }
 
@@ -132,7 +136,9 @@ static void run_concatenate(const mf_call *call, const mf_team *team, void *scra
 }
 
 /* The mirror image of an index that lies outside 0 … n - 1, without repeating the edge. */
-static int64_t mirror(int64_t i, int64_t n) { return i < 0 ? -i : i >= n ? 2 * (n - 1) - i : i; }
+static int64_t mirror(int64_t i, int64_t n) {
+    return i < 0 ? -i : i >= n ? 2 * (n - 1) - i : i;
+}
 
 static void pad_rows(void *context, size_t task, int worker) {
     (void)worker;
@@ -141,7 +147,8 @@ static void pad_rows(void *context, size_t task, int worker) {
     const uint32_t *before = m->call->instruction->attributes + 1;
     int reflect = m->call->instruction->attributes[0] == 1;
     uint32_t last = out->rank ? out->rank - 1 : 0;
-    uint64_t end = mf_share(m->rows, m->tasks, task + 1), n = in->rank ? in->dims[last] : 1, left = in->rank ? before[last] : 0;
+    uint64_t end = mf_share(m->rows, m->tasks, task + 1), n = in->rank ? in->dims[last] : 1,
+             left = in->rank ? before[last] : 0;
     for (uint64_t row = mf_share(m->rows, m->tasks, task); row < end; row++) {
         uint64_t index[MF_MAX_RANK];
         row_index(out, row, index);
@@ -161,7 +168,8 @@ static void pad_rows(void *context, size_t task, int worker) {
         const float *source = m->call->inputs[0] + from;
         memcpy(to + left, source, n * sizeof(float));
         for (uint64_t i = 0; i < left; i++) to[i] = reflect ? source[left - i] : 0;
-        for (uint64_t i = left + n; i < m->row; i++) to[i] = reflect ? source[mirror((int64_t)(i - left), (int64_t)n)] : 0;
+        for (uint64_t i = left + n; i < m->row; i++)
+            to[i] = reflect ? source[mirror((int64_t)(i - left), (int64_t)n)] : 0;
     }
 }
 
@@ -186,7 +194,8 @@ static float mirrored_sum(const move *m, const uint64_t *index, uint32_t axis, i
     const mf_shape *out = m->call->shape;
     if (axis == out->rank) return m->call->inputs[0][from];
     int64_t sources[3];
-    int count = mirrored((int64_t)index[axis], m->call->instruction->attributes[axis], out->dims[axis], m->call->shapes[0]->dims[axis], sources);
+    int count = mirrored((int64_t)index[axis], m->call->instruction->attributes[axis], out->dims[axis],
+                         m->call->shapes[0]->dims[axis], sources);
     float sum = 0;
     for (int i = 0; i < count; i++) sum += mirrored_sum(m, index, axis + 1, from + sources[i] * m->strides[axis]);
     return sum;
@@ -200,7 +209,8 @@ static void unpad_rows(void *context, size_t task, int worker) {
     for (uint64_t row = mf_share(m->rows, m->tasks, task); row < end; row++) {
         uint64_t index[MF_MAX_RANK];
         row_index(m->call->shape, row, index);
-        for (index[last] = 0; index[last] < m->row; index[last]++) m->call->output[row * m->row + index[last]] = mirrored_sum(m, index, 0, 0);
+        for (index[last] = 0; index[last] < m->row; index[last]++)
+            m->call->output[row * m->row + index[last]] = mirrored_sum(m, index, 0, 0);
     }
 }
 

@@ -5,23 +5,40 @@
 static float step_value(const mf_step *s, const float *v) {
     float a = v[s->a], b = v[s->b];
     switch (s->op) {
-    case MF_STEP_add: return a + b;
-    case MF_STEP_subtract: return a - b;
-    case MF_STEP_multiply: return a * b;
-    case MF_STEP_divide: return a / b;
-    case MF_STEP_maximum: return a > b ? a : b;
-    case MF_STEP_minimum: return a < b ? a : b;
-    case MF_STEP_greater: return a > b ? 1.0f : 0.0f;
-    case MF_STEP_select: return a != 0.0f ? b : v[s->c];
-    case MF_STEP_negate: return -a;
-    case MF_STEP_absolute: return fabsf(a);
-    case MF_STEP_sign: return a > 0 ? 1.0f : a < 0 ? -1.0f : 0.0f;
-    case MF_STEP_square_root: return sqrtf(a);
-    case MF_STEP_exponential: return expf(a);
-    case MF_STEP_logarithm: return logf(a);
-    case MF_STEP_tanh: return tanhf(a);
-    case MF_STEP_sigmoid: return 1.0f / (1.0f + expf(-a));
-    default: return NAN;
+    case MF_STEP_add:
+        return a + b;
+    case MF_STEP_subtract:
+        return a - b;
+    case MF_STEP_multiply:
+        return a * b;
+    case MF_STEP_divide:
+        return a / b;
+    case MF_STEP_maximum:
+        return a > b ? a : b;
+    case MF_STEP_minimum:
+        return a < b ? a : b;
+    case MF_STEP_greater:
+        return a > b ? 1.0f : 0.0f;
+    case MF_STEP_select:
+        return a != 0.0f ? b : v[s->c];
+    case MF_STEP_negate:
+        return -a;
+    case MF_STEP_absolute:
+        return fabsf(a);
+    case MF_STEP_sign:
+        return a > 0 ? 1.0f : a < 0 ? -1.0f : 0.0f;
+    case MF_STEP_square_root:
+        return sqrtf(a);
+    case MF_STEP_exponential:
+        return expf(a);
+    case MF_STEP_logarithm:
+        return logf(a);
+    case MF_STEP_tanh:
+        return tanhf(a);
+    case MF_STEP_sigmoid:
+        return 1.0f / (1.0f + expf(-a));
+    default:
+        return NAN;
     }
 }
 
@@ -46,7 +63,8 @@ static void run(const mf_call *call, const mf_team *team, void *scratch) {
     for (uint64_t row = 0; row < outer; row++, mf_loops_next(&loops, &position)) {
         mf_operand operands[MF_MAX_INPUTS];
         for (uint32_t k = 0; k < e->input_count; k++)
-            operands[k] = (mf_operand){call->inputs[k] + mf_loops_offset(&loops, &position, k), loops.strides[k][loops.rank - 1]};
+            operands[k] =
+                (mf_operand){call->inputs[k] + mf_loops_offset(&loops, &position, k), loops.strides[k][loops.rank - 1]};
         mf_expression_reference(e, operands, call->output + row * inner, inner);
     }
 }

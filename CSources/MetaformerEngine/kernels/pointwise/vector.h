@@ -39,26 +39,42 @@ static void evaluate_step(const mf_step *step, float *const *places, size_t n) {
     float *to = places[step->result];
     const vf one = v_splat(1.0f), zero = v_splat(0.0f);
     switch (step->op) {
-    case MF_STEP_add: BINARY(x + y);
-    case MF_STEP_subtract: BINARY(x - y);
-    case MF_STEP_multiply: BINARY(x * y);
-    case MF_STEP_divide: BINARY(x / y);
-    case MF_STEP_maximum: BINARY(v_max(x, y));
-    case MF_STEP_minimum: BINARY(v_min(x, y));
-    case MF_STEP_greater: BINARY(v_select((vi)(x > y), one, zero));
+    case MF_STEP_add:
+        BINARY(x + y);
+    case MF_STEP_subtract:
+        BINARY(x - y);
+    case MF_STEP_multiply:
+        BINARY(x * y);
+    case MF_STEP_divide:
+        BINARY(x / y);
+    case MF_STEP_maximum:
+        BINARY(v_max(x, y));
+    case MF_STEP_minimum:
+        BINARY(v_min(x, y));
+    case MF_STEP_greater:
+        BINARY(v_select((vi)(x > y), one, zero));
     case MF_STEP_select:
         for (size_t i = 0; i < n; i += MF_WIDTH)
             v_store(to + i, v_select((vi)(v_load(a + i) != zero), v_load(b + i), v_load(c + i)));
         break;
-    case MF_STEP_negate: UNARY(-x);
-    case MF_STEP_absolute: UNARY(v_abs(x));
-    case MF_STEP_sign: UNARY(v_select((vi)(x > zero), one, v_select((vi)(x < zero), -one, zero)));
-    case MF_STEP_square_root: UNARY(v_sqrt(x));
-    case MF_STEP_exponential: UNARY(v_exp(x));
-    case MF_STEP_logarithm: UNARY(v_log(x));
-    case MF_STEP_tanh: UNARY(v_tanh(x));
-    case MF_STEP_sigmoid: UNARY(v_sigmoid(x));
-    default: break;
+    case MF_STEP_negate:
+        UNARY(-x);
+    case MF_STEP_absolute:
+        UNARY(v_abs(x));
+    case MF_STEP_sign:
+        UNARY(v_select((vi)(x > zero), one, v_select((vi)(x < zero), -one, zero)));
+    case MF_STEP_square_root:
+        UNARY(v_sqrt(x));
+    case MF_STEP_exponential:
+        UNARY(v_exp(x));
+    case MF_STEP_logarithm:
+        UNARY(v_log(x));
+    case MF_STEP_tanh:
+        UNARY(v_tanh(x));
+    case MF_STEP_sigmoid:
+        UNARY(v_sigmoid(x));
+    default:
+        break;
     }
 }
 #undef UNARY
@@ -78,10 +94,12 @@ static void evaluate(evaluator *v, const mf_operand *operands, float *out, size_
     }
     for (uint32_t k = 0; k < e->input_count; k++)
         if (operands[k].step == 0)
-            for (size_t i = 0, end = n < MF_BLOCK ? (n + MF_WIDTH - 1) / MF_WIDTH * MF_WIDTH : MF_BLOCK; i < end; i += MF_WIDTH)
+            for (size_t i = 0, end = n < MF_BLOCK ? (n + MF_WIDTH - 1) / MF_WIDTH * MF_WIDTH : MF_BLOCK; i < end;
+                 i += MF_WIDTH)
                 v_store(v->gathered + (size_t)k * MF_BLOCK + i, v_splat(*operands[k].data));
     for (size_t from = 0; from < n; from += MF_BLOCK) {
-        size_t count = n - from < MF_BLOCK ? n - from : MF_BLOCK, whole = count / MF_WIDTH * MF_WIDTH, rest = count - whole;
+        size_t count = n - from < MF_BLOCK ? n - from : MF_BLOCK, whole = count / MF_WIDTH * MF_WIDTH,
+               rest = count - whole;
         for (uint32_t k = 0; k < e->input_count; k++) {
             float *block = v->gathered + (size_t)k * MF_BLOCK, *tail = v->tails + (size_t)k * MF_BLOCK;
             const float *in = operands[k].data + (int64_t)from * operands[k].step;
@@ -114,7 +132,7 @@ static void evaluate(evaluator *v, const mf_operand *operands, float *out, size_
     }
 }
 
-/* ---- The op ------------------------------------------------------------------------------------------------------- */
+/* ---- The op ------------------------------------------------------------------------------------------------------ */
 
 typedef struct pointwise_job {
     const mf_call *call;
@@ -134,14 +152,16 @@ static void pointwise_share(void *context, size_t task, int worker) {
     const mf_loops *loops = &job->loops;
     evaluator v = evaluator_make(e, job->scratch + (size_t)worker * mf_expression_scratch(e));
     uint64_t inner = loops->dims[loops->rank - 1];
-    uint64_t at = mf_share(job->call->shape->count, job->tasks, task), end = mf_share(job->call->shape->count, job->tasks, task + 1);
+    uint64_t at = mf_share(job->call->shape->count, job->tasks, task),
+             end = mf_share(job->call->shape->count, job->tasks, task + 1);
     mf_position position = mf_loops_seek(loops, at / inner);
     while (at < end) {
         uint64_t first = at % inner, n = inner - first < end - at ? inner - first : end - at;
         mf_operand operands[MF_MAX_INPUTS];
         for (uint32_t k = 0; k < e->input_count; k++) {
             int64_t step = loops->strides[k][loops->rank - 1];
-            operands[k] = (mf_operand){job->call->inputs[k] + mf_loops_offset(loops, &position, k) + (int64_t)first * step, step};
+            operands[k] =
+                (mf_operand){job->call->inputs[k] + mf_loops_offset(loops, &position, k) + (int64_t)first * step, step};
         }
         evaluate(&v, operands, job->call->output + at, n);
         mf_loops_next(loops, &position);

@@ -12,7 +12,8 @@ typedef struct planes {
 static planes planes_of(const mf_call *call, const mf_shape *large, const mf_shape *small) {
     const uint32_t *a = call->instruction->attributes;
     int padded = call->instruction->op == MF_OP_max_pool_gather || call->instruction->op == MF_OP_max_pool_scatter;
-    return (planes){call, large->dims[2], large->dims[3], small->dims[2], small->dims[3], a[0], a[1], a[2], a[3], padded ? a[4] : 0, padded ? a[5] : 0};
+    return (planes){call, large->dims[2], large->dims[3], small->dims[2],    small->dims[3],   a[0],
+                    a[1], a[2],           a[3],           padded ? a[4] : 0, padded ? a[5] : 0};
 }
 
 /* The first maximum of the window of pooled position (i, j), as an index into the plane. */
@@ -30,7 +31,8 @@ static int64_t first_maximum(const planes *p, const float *x, int64_t i, int64_t
 static void gather_plane(void *context, size_t index, int worker) {
     (void)worker;
     const planes *p = context;
-    const float *x = p->call->inputs[0] + (int64_t)index * p->height * p->width, *v = p->call->inputs[1] + (int64_t)index * p->height * p->width;
+    const float *x = p->call->inputs[0] + (int64_t)index * p->height * p->width,
+                *v = p->call->inputs[1] + (int64_t)index * p->height * p->width;
     float *out = p->call->output + (int64_t)index * p->out_height * p->out_width;
     for (int64_t i = 0; i < p->out_height; i++)
         for (int64_t j = 0; j < p->out_width; j++) out[i * p->out_width + j] = v[first_maximum(p, x, i, j)];
@@ -39,7 +41,8 @@ static void gather_plane(void *context, size_t index, int worker) {
 static void scatter_plane(void *context, size_t index, int worker) {
     (void)worker;
     const planes *p = context;
-    const float *x = p->call->inputs[0] + (int64_t)index * p->height * p->width, *g = p->call->inputs[1] + (int64_t)index * p->out_height * p->out_width;
+    const float *x = p->call->inputs[0] + (int64_t)index * p->height * p->width,
+                *g = p->call->inputs[1] + (int64_t)index * p->out_height * p->out_width;
     float *out = p->call->output + (int64_t)index * p->height * p->width;
     memset(out, 0, (size_t)(p->height * p->width) * sizeof(float));
     for (int64_t i = 0; i < p->out_height; i++)
@@ -50,12 +53,14 @@ static void average_plane(void *context, size_t index, int worker) {
     (void)worker;
     const planes *p = context;
     const float *x = p->call->inputs[0] + (int64_t)index * p->height * p->width;
-    float *out = p->call->output + (int64_t)index * p->out_height * p->out_width, scale = 1.0f / (float)(p->kernel_h * p->kernel_w);
+    float *out = p->call->output + (int64_t)index * p->out_height * p->out_width,
+          scale = 1.0f / (float)(p->kernel_h * p->kernel_w);
     for (int64_t i = 0; i < p->out_height; i++)
         for (int64_t j = 0; j < p->out_width; j++) {
             float sum = 0;
             for (int64_t y = 0; y < p->kernel_h; y++)
-                for (int64_t k = 0; k < p->kernel_w; k++) sum += x[(i * p->stride_h + y) * p->width + j * p->stride_w + k];
+                for (int64_t k = 0; k < p->kernel_w; k++)
+                    sum += x[(i * p->stride_h + y) * p->width + j * p->stride_w + k];
             out[i * p->out_width + j] = sum * scale;
         }
 }
@@ -64,13 +69,15 @@ static void average_adjoint_plane(void *context, size_t index, int worker) {
     (void)worker;
     const planes *p = context;
     const float *g = p->call->inputs[0] + (int64_t)index * p->out_height * p->out_width;
-    float *out = p->call->output + (int64_t)index * p->height * p->width, scale = 1.0f / (float)(p->kernel_h * p->kernel_w);
+    float *out = p->call->output + (int64_t)index * p->height * p->width,
+          scale = 1.0f / (float)(p->kernel_h * p->kernel_w);
     memset(out, 0, (size_t)(p->height * p->width) * sizeof(float));
     for (int64_t i = 0; i < p->out_height; i++)
         for (int64_t j = 0; j < p->out_width; j++) {
             float value = g[i * p->out_width + j] * scale;
             for (int64_t y = 0; y < p->kernel_h; y++)
-                for (int64_t k = 0; k < p->kernel_w; k++) out[(i * p->stride_h + y) * p->width + j * p->stride_w + k] += value;
+                for (int64_t k = 0; k < p->kernel_w; k++)
+                    out[(i * p->stride_h + y) * p->width + j * p->stride_w + k] += value;
         }
 }
 

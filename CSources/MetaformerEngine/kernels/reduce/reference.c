@@ -34,16 +34,20 @@ static void run(const mf_call *call, const mf_team *team, void *scratch) {
         float *out = call->output + mf_loops_offset(&loops, &position, 0);
         mf_operand operands[MF_MAX_INPUTS];
         for (uint32_t k = 0; k < e->input_count; k++)
-            operands[k] = (mf_operand){call->inputs[k] + mf_loops_offset(&loops, &position, 1 + k), loops.strides[1 + k][loops.rank - 1]};
+            operands[k] = (mf_operand){call->inputs[k] + mf_loops_offset(&loops, &position, 1 + k),
+                                       loops.strides[1 + k][loops.rank - 1]};
         int64_t step = loops.strides[0][loops.rank - 1];
         double total = 0; /* of a row that goes into one output */
         for (uint64_t i = 0; i < inner; i++) {
             float value, *to = out + (int64_t)i * step;
             mf_expression_reference(e, operands, &value, 1);
             for (uint32_t k = 0; k < e->input_count; k++) operands[k].data += operands[k].step;
-            if (maximum) *to = value > *to ? value : *to;
-            else if (step == 0) total += value;
-            else *to += value;
+            if (maximum)
+                *to = value > *to ? value : *to;
+            else if (step == 0)
+                total += value;
+            else
+                *to += value;
         }
         if (!maximum && step == 0) *out += (float)total;
     }

@@ -1,23 +1,24 @@
 /*
- * Reductions. A full row of the inputs (their innermost axis) either goes into one output, or lies along a row of outputs.
- * The sequence of rows that go into an output is cut into parts, by shape, so that even a sum over everything has work for
- * all threads; the parts' results are then added in order.
+ * Reductions. A full row of the inputs (their innermost axis) either goes into one output, or lies along a row of
+ * outputs. The sequence of rows that go into an output is cut into parts, by shape, so that even a sum over everything
+ * has work for all threads; the parts' results are then added in order.
  */
 typedef struct reduce_job {
     const mf_call *call;
-    mf_loops kept;    /* axes that stay; operand 0 is the output */
-    mf_loops reduced; /* axes that go */
-    int along;        /* the innermost axis stays: outputs lie along a row */
-    uint64_t row;     /* length of a row */
-    uint64_t outputs; /* rows of outputs (along), or outputs */
-    uint64_t chunks;  /* of a row of outputs (along: each of at most a block), or of a row that is reduced */
+    mf_loops kept;     /* axes that stay; operand 0 is the output */
+    mf_loops reduced;  /* axes that go */
+    int along;         /* the innermost axis stays: outputs lie along a row */
+    uint64_t row;      /* length of a row */
+    uint64_t outputs;  /* rows of outputs (along), or outputs */
+    uint64_t chunks;   /* of a row of outputs (along: each of at most a block), or of a row that is reduced */
     uint64_t sequence; /* rows, or their chunks, that go into one output */
     size_t parts;
     float *partial; /* parts x outputs of the op */
     float *scratch;
 } reduce_job;
 
-/* Splits the loops over the full shape into the axes that stay and those that go; a last axis of 1 is put where none is. */
+/* Splits the loops over the full shape into the axes that stay and those that go; a last axis of 1 is put where none
+   is. */
 static void reduce_split(const mf_call *call, reduce_job *job) {
     mf_shape full;
     mf_reduce_full_shape(call, &full);
@@ -51,7 +52,8 @@ static reduce_job reduce_plan(const mf_call *call) {
     job.outputs = mf_loops_outer(&job.kept);
     job.chunks = (job.row + MF_BLOCK - 1) / MF_BLOCK;
     job.sequence = mf_loops_outer(&job.reduced) * (job.along ? 1 : job.chunks);
-    uint64_t units = job.along ? job.outputs * job.chunks : job.outputs, work = units * job.sequence * (job.row < MF_BLOCK ? job.row : MF_BLOCK);
+    uint64_t units = job.along ? job.outputs * job.chunks : job.outputs,
+             work = units * job.sequence * (job.row < MF_BLOCK ? job.row : MF_BLOCK);
     job.parts = 1;
     if (units < 16) {
         uint64_t wanted = mf_task_count(work) / units;
@@ -60,7 +62,9 @@ static reduce_job reduce_plan(const mf_call *call) {
     return job;
 }
 
-static size_t reduce_thread_scratch(const mf_call *call) { return mf_expression_scratch(call->instruction->expression) + 2 * MF_BLOCK; }
+static size_t reduce_thread_scratch(const mf_call *call) {
+    return mf_expression_scratch(call->instruction->expression) + 2 * MF_BLOCK;
+}
 
 static size_t reduce_scratch(const mf_call *call, int threads) {
     reduce_job job = reduce_plan(call);
@@ -68,11 +72,13 @@ static size_t reduce_scratch(const mf_call *call, int threads) {
     return (partial + (size_t)threads * reduce_thread_scratch(call)) * sizeof(float);
 }
 
-static void reduce_operands(const reduce_job *job, const mf_position *kept, const mf_position *reduced, uint64_t first, mf_operand *operands) {
+static void reduce_operands(const reduce_job *job, const mf_position *kept, const mf_position *reduced, uint64_t first,
+                            mf_operand *operands) {
     for (uint32_t k = 0; k < job->call->instruction->input_count; k++) {
         int64_t step = job->kept.strides[1 + k][job->kept.rank - 1];
         operands[k] = (mf_operand){job->call->inputs[k] + mf_loops_offset(&job->kept, kept, 1 + k) +
-                                       mf_loops_offset(&job->reduced, reduced, 1 + k) + (int64_t)first * step, step};
+                                       mf_loops_offset(&job->reduced, reduced, 1 + k) + (int64_t)first * step,
+                                   step};
     }
 }
 
@@ -81,7 +87,8 @@ static float reduce_block(const float *x, size_t n, int maximum) {
     float total = maximum ? -__builtin_inff() : 0.0f;
     if (n >= MF_WIDTH) {
         vf sum = v_load(x);
-        for (i = MF_WIDTH; i + MF_WIDTH <= n; i += MF_WIDTH) sum = maximum ? v_max(sum, v_load(x + i)) : sum + v_load(x + i);
+        for (i = MF_WIDTH; i + MF_WIDTH <= n; i += MF_WIDTH)
+            sum = maximum ? v_max(sum, v_load(x + i)) : sum + v_load(x + i);
         total = maximum ? v_highest(sum) : v_sum(sum);
     }
     for (; i < n; i++) total = maximum ? (x[i] > total ? x[i] : total) : total + x[i];
@@ -95,7 +102,8 @@ static void reduce_unit(void *context, size_t index, int worker) {
     const mf_expression *e = call->instruction->expression;
     int maximum = call->instruction->attributes[0] == 1;
     size_t part = index % job->parts, unit = index / job->parts;
-    float *scratch = job->scratch + (size_t)worker * reduce_thread_scratch(call), *values = scratch, *sums = scratch + MF_BLOCK;
+    float *scratch = job->scratch + (size_t)worker * reduce_thread_scratch(call), *values = scratch,
+          *sums = scratch + MF_BLOCK;
     evaluator v = evaluator_make(e, scratch + 2 * MF_BLOCK);
     mf_position kept = mf_loops_seek(&job->kept, job->along ? unit / job->chunks : unit);
     uint64_t along_first = job->along ? unit % job->chunks * MF_BLOCK : 0;
@@ -114,10 +122,13 @@ static void reduce_unit(void *context, size_t index, int worker) {
         if (e->step_count || operands[0].step != 1) evaluate(&v, operands, values, n), row = values;
         if (!job->along) {
             float block = reduce_block(row, n, maximum);
-            if (maximum) sums[0] = block > sums[0] ? block : sums[0];
-            else total += (double)block;
+            if (maximum)
+                sums[0] = block > sums[0] ? block : sums[0];
+            else
+                total += (double)block;
         } else {
-            for (uint64_t i = 0; i < n; i++) sums[i] = maximum ? (row[i] > sums[i] ? row[i] : sums[i]) : sums[i] + row[i];
+            for (uint64_t i = 0; i < n; i++)
+                sums[i] = maximum ? (row[i] > sums[i] ? row[i] : sums[i]) : sums[i] + row[i];
         }
         if (job->along || at % chunks == chunks - 1) mf_loops_next(&job->reduced, &reduced);
     }

@@ -38,7 +38,8 @@ static void resize_plane(void *context, size_t index, int worker) {
         const float *a = x + v.low * p->width, *b = x + v.high * p->width;
         for (int64_t j = 0; j < p->out_width; j++) {
             source h = source_of(mode, j, p->width, p->out_width);
-            float top = a[h.low] + h.weight * (a[h.high] - a[h.low]), bottom = b[h.low] + h.weight * (b[h.high] - b[h.low]);
+            float top = a[h.low] + h.weight * (a[h.high] - a[h.low]),
+                  bottom = b[h.low] + h.weight * (b[h.high] - b[h.low]);
             out[i * p->out_width + j] = top + v.weight * (bottom - top);
         }
     }
@@ -69,8 +70,10 @@ static void run(const mf_call *call, const mf_team *team, void *scratch) {
     (void)scratch;
     int adjoint = (int)call->instruction->attributes[1];
     const mf_shape *large = adjoint ? call->shape : call->shapes[0], *result = adjoint ? call->shapes[0] : call->shape;
-    planes p = {call, large->dims[large->rank - 2], large->dims[large->rank - 1], result->dims[result->rank - 2], result->dims[result->rank - 1]};
-    size_t count = (size_t)(call->shape->count / ((uint64_t)call->shape->dims[call->shape->rank - 2] * call->shape->dims[call->shape->rank - 1]));
+    planes p = {call, large->dims[large->rank - 2], large->dims[large->rank - 1], result->dims[result->rank - 2],
+                result->dims[result->rank - 1]};
+    size_t count = (size_t)(call->shape->count / ((uint64_t)call->shape->dims[call->shape->rank - 2] *
+                                                  call->shape->dims[call->shape->rank - 1]));
     mf_team_run(team, count, adjoint ? adjoint_plane : resize_plane, &p);
 }
 

@@ -28,7 +28,8 @@ static void softmax_rows(void *context, size_t task, int worker) {
     (void)worker;
     const softmax_job *job = context;
     uint64_t n = job->n;
-    for (uint64_t row = mf_share(job->rows, job->tasks, task), end = mf_share(job->rows, job->tasks, task + 1); row < end; row++) {
+    for (uint64_t row = mf_share(job->rows, job->tasks, task), end = mf_share(job->rows, job->tasks, task + 1);
+         row < end; row++) {
         const float *x = job->call->inputs[0] + row * n;
         float *y = job->call->output + row * n;
         float scale = 1.0f / exponentials(x, n, reduce_block(x, n, 1), y);
@@ -42,7 +43,8 @@ static void softmax_gradient_rows(void *context, size_t task, int worker) {
     (void)worker;
     const softmax_job *job = context;
     uint64_t n = job->n;
-    for (uint64_t row = mf_share(job->rows, job->tasks, task), end = mf_share(job->rows, job->tasks, task + 1); row < end; row++) {
+    for (uint64_t row = mf_share(job->rows, job->tasks, task), end = mf_share(job->rows, job->tasks, task + 1);
+         row < end; row++) {
         const float *y = job->call->inputs[0] + row * n, *g = job->call->inputs[1] + row * n;
         float *dx = job->call->output + row * n, along = dot(y, g, n);
         uint64_t i = 0;
@@ -53,7 +55,8 @@ static void softmax_gradient_rows(void *context, size_t task, int worker) {
 
 static void softmax_run(const mf_call *call, const mf_team *team, void *scratch) {
     (void)scratch;
-    softmax_job job = {.call = call, .n = call->shape->dims[call->shape->rank - 1], .tasks = mf_task_count(call->shape->count * 4)};
+    softmax_job job = {
+        .call = call, .n = call->shape->dims[call->shape->rank - 1], .tasks = mf_task_count(call->shape->count * 4)};
     job.rows = call->shape->count / job.n;
     mf_team_run(team, job.tasks, call->instruction->op == MF_OP_softmax ? softmax_rows : softmax_gradient_rows, &job);
 }

@@ -51,7 +51,8 @@ static void run_gradient(const mf_call *call, const mf_team *team, void *scratch
             dot += (double)g[i] * (double)((x[i] - m.mean) * m.scale);
         }
         float mean = (float)(sum / (double)n), along = (float)(dot / (double)n);
-        for (uint64_t i = 0; i < n; i++) call->output[at + i] = m.scale * (g[i] - mean - (x[i] - m.mean) * m.scale * along);
+        for (uint64_t i = 0; i < n; i++)
+            call->output[at + i] = m.scale * (g[i] - mean - (x[i] - m.mean) * m.scale * along);
     }
 }
 

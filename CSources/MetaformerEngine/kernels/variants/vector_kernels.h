@@ -1,5 +1,5 @@
-/* All kernels that have a vector form, for the variant that includes this: see support/vector.h. An op with no line here
-   runs its reference. */
+/* All kernels that have a vector form, for the variant that includes this: see support/vector.h. An op with no line
+   here runs its reference. */
 #include "kernels/convolution/convolution.h"
 #include "kernels/kernel.h"
 #include "kernels/loops.h"
@@ -10,6 +10,7 @@
 #include "support/vector.h"
 
 /* In this order: later ones use what earlier ones define. */
+/* clang-format off */
 #include "kernels/pointwise/vector.h"
 #include "kernels/reduce/vector.h"
 #include "kernels/gemm/vector.h"
@@ -20,6 +21,7 @@
 #include "kernels/standardize/vector.h"
 #include "kernels/attention/vector.h"
 #include "kernels/window_filter/vector.h"
+/* clang-format on */
 
 const mf_kernel MF_VARIANT[MF_OP_COUNT] = {
     [MF_OP_pointwise] = {pointwise_scratch, pointwise_run},

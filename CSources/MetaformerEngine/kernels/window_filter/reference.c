@@ -5,7 +5,8 @@ static float filtered(const mf_window *w, const float *in, uint64_t y, uint64_t 
     double sum = 0;
     for (uint32_t i = 0; i < w->taps; i++)
         for (uint32_t j = 0; j < w->taps; j++) {
-            uint64_t row = w->adjoint ? y - i : y + i, column = w->adjoint ? x - j : x + j; /* below 0 wraps to out of range */
+            uint64_t row = w->adjoint ? y - i : y + i,
+                     column = w->adjoint ? x - j : x + j; /* below 0 wraps to out of range */
             if (row < w->in_height && column < w->in_width)
                 sum += (double)w->weights[i] * (double)w->weights[j] * (double)in[row * w->in_width + column];
         }
@@ -17,7 +18,8 @@ static void run(const mf_call *call, const mf_team *team, void *scratch) {
     mf_window w = mf_window_of(call);
     uint64_t size = w.out_height * w.out_width;
     for (uint64_t i = 0; i < call->shape->count; i++)
-        call->output[i] = filtered(&w, call->inputs[0] + i / size * w.in_height * w.in_width, i % size / w.out_width, i % w.out_width);
+        call->output[i] = filtered(&w, call->inputs[0] + i / size * w.in_height * w.in_width, i % size / w.out_width,
+                                   i % w.out_width);
 }
 
 const mf_kernel mf_reference_window_filter = {NULL, run};

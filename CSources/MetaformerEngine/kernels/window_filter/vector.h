@@ -17,7 +17,9 @@ static window_job window_plan(const mf_call *call) {
     return job;
 }
 
-static size_t window_scratch(const mf_call *call, int threads) { return (size_t)threads * window_plan(call).thread_scratch * sizeof(float); }
+static size_t window_scratch(const mf_call *call, int threads) {
+    return (size_t)threads * window_plan(call).thread_scratch * sizeof(float);
+}
 
 /* to[x] = sum of weights[i] * rows[i][x]; rows that lie outside are NULL. */
 static void filter_columns(const float *const *rows, const float *weights, uint32_t taps, uint64_t n, float *to) {
@@ -54,7 +56,8 @@ static void filter_row(const float *row, const float *weights, uint32_t taps, ui
 static void window_band(void *context, size_t index, int worker) {
     const window_job *job = context;
     const mf_window *w = &job->w;
-    uint64_t plane = index / job->bands, y0 = index % job->bands * BAND, y1 = y0 + BAND < w->out_height ? y0 + BAND : w->out_height;
+    uint64_t plane = index / job->bands, y0 = index % job->bands * BAND,
+             y1 = y0 + BAND < w->out_height ? y0 + BAND : w->out_height;
     const float *in = job->call->inputs[0] + plane * w->in_height * w->in_width;
     float *out = job->call->output + plane * w->out_height * w->out_width;
     uint32_t taps = w->taps, lost = taps - 1, margin = w->adjoint ? lost : 0;

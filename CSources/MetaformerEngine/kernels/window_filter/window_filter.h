@@ -16,8 +16,12 @@ typedef struct mf_window {
 static inline mf_window mf_window_of(const mf_call *call) {
     const mf_shape *in = call->shapes[0], *out = call->shape;
     const uint32_t *a = call->instruction->attributes;
-    mf_window w = {.in_height = in->dims[in->rank - 2], .in_width = in->dims[in->rank - 1], .out_height = out->dims[out->rank - 2],
-                   .out_width = out->dims[out->rank - 1], .adjoint = (int)a[0], .taps = a[1]};
+    mf_window w = {.in_height = in->dims[in->rank - 2],
+                   .in_width = in->dims[in->rank - 1],
+                   .out_height = out->dims[out->rank - 2],
+                   .out_width = out->dims[out->rank - 1],
+                   .adjoint = (int)a[0],
+                   .taps = a[1]};
     w.planes = in->count / (w.in_height * w.in_width);
     for (uint32_t i = 0; i < w.taps; i++) w.weights[i] = mf_float_of(a[2 + i]);
     return w;

@@ -1,0 +1,102 @@
+/*
+ * Convolution over a band of the image: the rows that a few output rows read, of as many channels as a block of k has,
+ * with zeros around them, and with the columns of a strided convolution sorted by their phase. Every tap of a tile of
+ * pixels is then one run of the band, and is multiplied where it lies: each pixel is copied once for all taps.
+ */
+
+/* As tile_multiply, with row k of b at b + offsets[k]. */
+static inline void band_multiply(const float *a, const float *b, const int32_t *offsets, uint64_t depth, float *c,
+                                 uint64_t c_stride, int add) {
+    vf sum[TILE_M][VECTORS];
+#pragma GCC unroll 16
+    for (int i = 0; i < TILE_M; i++)
+#pragma GCC unroll 4
+        for (int j = 0; j < VECTORS; j++)
+            sum[i][j] = add ? v_load(c + (uint64_t)i * c_stride + j * MF_WIDTH) : v_splat(0);
+    for (uint64_t k = 0; k < depth; k++, a += TILE_M) {
+        const float *row = b + offsets[k];
+        vf column[VECTORS];
+#pragma GCC unroll 4
+        for (int j = 0; j < VECTORS; j++) column[j] = v_load(row + j * MF_WIDTH);
+#pragma GCC unroll 16
+        for (int i = 0; i < TILE_M; i++) {
+            vf weight = v_splat(a[i]);
+#pragma GCC unroll 4
+            for (int j = 0; j < VECTORS; j++) sum[i][j] = v_fma(weight, column[j], sum[i][j]);
+        }
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < TILE_M; i++)
+#pragma GCC unroll 4
+        for (int j = 0; j < VECTORS; j++) v_store(c + (uint64_t)i * c_stride + j * MF_WIDTH, sum[i][j]);
+}
+
+/* Where each k of a block of channels reads, from a tile's first pixel in the band. */
+static void band_offsets(const convolution_job *job, int32_t *offsets) {
+    const phase *p = &job->p;
+    const band *b = &job->b;
+    for (int64_t c = 0; c < b->channels; c++)
+        for (int64_t i = 0; i < p->tap_h; i++)
+            for (int64_t j = 0; j < p->tap_w; j++) {
+                int64_t line = job->tap_move > 0 ? i : p->tap_h - 1 - i,
+                        shift = job->tap_move > 0 ? j : p->tap_w - 1 - j;
+                *offsets++ =
+                    (int32_t)(((c * b->lines + line) * b->splits + shift % b->splits) * b->pitch + shift / b->splits);
+            }
+}
+
+/* Copies the image rows that output rows from y on read, of so many channels from the first. */
+static void band_fill(const convolution_job *job, uint64_t image, int64_t first, int64_t channels, int64_t y,
+                      float *to) {
+    const phase *p = &job->p;
+    const band *b = &job->b;
+    int64_t back = job->tap_move > 0 ? 0 : 1;
+    int64_t top = p->origin_h - back * (p->tap_h - 1) + y * job->image_step_h,
+            left = p->origin_w - back * (p->tap_w - 1);
+    const float *plane = job->call->inputs[0] +
+                         ((int64_t)image * job->g.groups * job->image_channels + first) * job->image_h * job->image_w;
+    for (int64_t c = 0; c < channels; c++, plane += job->image_h * job->image_w)
+        for (int64_t line = 0; line < b->lines; line++) {
+            int64_t row = top + line;
+            for (int64_t split = 0; split < b->splits; split++, to += b->pitch) {
+                if (row < 0 || row >= job->image_h)
+                    memset(to, 0, (size_t)b->pitch * sizeof(float));
+                else
+                    gather_columns(plane + row * job->image_w, job->image_w, left + split, b->splits, b->pitch, to);
+            }
+        }
+}
+
+/* Some output rows of an image, of a block of output channels. */
+static void convolution_band(void *context, size_t index, int worker) {
+    const convolution_job *job = context;
+    const phase *p = &job->p;
+    const band *b = &job->b;
+    uint64_t group = index / job->blocks, rest = index % job->blocks;
+    uint64_t m0 = rest % b->down * b->m_rows, part = rest / b->down;
+    uint64_t all = (uint64_t)job->output_channels, m = all - m0 < b->m_rows ? all - m0 : b->m_rows;
+    uint64_t image = part / b->per_image;
+    int64_t y = (int64_t)(part % b->per_image) * b->rows, rows = p->out_h - y < b->rows ? p->out_h - y : b->rows;
+    float *pixels_in = job->scratch + (size_t)worker * job->thread_scratch, *c = pixels_in + band_floats(b);
+    int32_t *offsets = (int32_t *)(void *)(c + band_tile(b));
+    evaluator v = evaluator_make(job->call->instruction->expression, c + band_tile(b) + up_to(job->depth, 16));
+    band_offsets(job, offsets);
+    const float *weights = job->weights + group * packed_weights(job);
+    uint64_t stride = (uint64_t)(b->rows * b->width), line = (uint64_t)(job->image_step_h * b->splits * b->pitch);
+    int64_t taps = p->tap_h * p->tap_w;
+    for (int64_t channel = 0; channel < job->image_channels; channel += b->channels) {
+        int64_t channels = job->image_channels - channel < b->channels ? job->image_channels - channel : b->channels;
+        uint64_t depth = (uint64_t)(channels * taps);
+        const float *a = weights + up_to(all, TILE_M) * (uint64_t)(channel * taps) + m0 * depth;
+        band_fill(job, image, (int64_t)group * job->image_channels + channel, channels, y, pixels_in);
+        for (uint64_t r = 0; r < (uint64_t)rows; r++)
+            for (uint64_t x = 0; x < (uint64_t)b->width; x += TILE_N)
+                for (uint64_t i = 0; i < m; i += TILE_M)
+                    band_multiply(a + i * depth, pixels_in + r * line + x, offsets, depth,
+                                  c + i * stride + r * (uint64_t)b->width + x, stride, channel > 0);
+    }
+    for (uint64_t i = 0; i < m; i++)
+        for (int64_t r = 0; r < rows; r++)
+            convolution_store(job, image, group * all + m0 + i, y + r, 0, c + i * stride + (uint64_t)(r * b->width),
+                              (uint64_t)p->out_w, &v);
+}

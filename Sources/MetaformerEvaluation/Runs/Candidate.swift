@@ -1,0 +1,79 @@
+import Foundation
+import MetaformerGraph
+import MetaformerModels
+
+/// A method that is evaluated: where its model comes from, and how it is taught.
+public struct Candidate: Sendable {
+    enum Source: Sendable {
+        case file(String)
+        case description(@Sendable (_ channels: Int) -> ModelDescription)
+    }
+
+    /// Its name in tables.
+    public let name: String
+    let source: Source
+    /// What the model is, for digests and provenance.
+    public let origin: String
+    /// Overrides of the model's own settings.
+    public var epochs: Int?
+    public var batch: Int?
+    public var learningRate: Float?
+
+    /// A model file, named as its configuration is unless told otherwise.
+    public init(file path: String, name: String? = nil) throws {
+        let model = try Model(path: path)
+        self.name = name ?? model[setting: "configuration"] ?? URL(fileURLWithPath: path).lastPathComponent
+        source = .file(path)
+        origin = "\(path), checksum \(try TensorFile(path: path).metadata["checksum"] ?? "none")"
+    }
+
+    /// A model that has learned nothing before.
+    private init(_ name: String, origin: String, _ description: @escaping @Sendable (Int) -> ModelDescription) {
+        self.name = name
+        self.origin = origin
+        source = .description(description)
+    }
+
+    /// A configuration of the paper's Table 3 without its meta-training.
+    public static func scratch(_ mode: Metaformer.Mode) -> Candidate {
+        Candidate("scratch:\(mode.rawValue)", origin: "\(mode.rawValue) from random parameters") {
+            ModelDescription(mode: mode, channels: $0, origin: "scratch")
+        }
+    }
+
+    /// The autoencoder with squared error as its loss and its map (Bergmann et al., CVPR 2019), from scratch.
+    public static let squaredErrorAutoencoder = Candidate("l2-AE", origin: "ℓ2-AE from random parameters") {
+        var description = ModelDescription(mode: .autoencoder, channels: $0, origin: "ℓ2-AE")
+        description.architecture.loss.weight = 0
+        description.map.kind = .squaredError
+        description.learningRate = 2e-4
+        description.batch = 16
+        return description
+    }
+
+    /// The autoencoder with structural similarity as its loss and its map (Bergmann et al. 2018), from scratch. The squared
+    /// error that remains in the loss weighs a thousandth of it.
+    public static let similarityAutoencoder = Candidate("SSIM-AE", origin: "SSIM-AE from random parameters") {
+        var description = ModelDescription(mode: .autoencoder, channels: $0, origin: "SSIM-AE")
+        description.architecture.loss.weight = 1000
+        description.map.kind = .dissimilarity
+        description.learningRate = 2e-4
+        description.batch = 16
+        return description
+    }
+
+    /// Opens the model for pictures of 1 or 3 channels; of one from scratch, with parameters drawn from a seed.
+    func open(channels: Int, seed: UInt64) throws -> Model {
+        switch source {
+        case .file(let path): return try Model(path: path)
+        case .description(let make):
+            let file = FileManager.default.temporaryDirectory.appendingPathComponent("metaformer-\(UUID().uuidString)")
+            defer { try? FileManager.default.removeItem(at: file) }
+            try make(channels).file(seed: seed).write(path: file.path)
+            return try Model(path: file.path)
+        }
+    }
+
+    /// All that the result of teaching depends on, for a digest.
+    var identity: String { "\(name)|\(origin)|\(epochs ?? 0)|\(batch ?? 0)|\(learningRate ?? 0)" }
+}

@@ -1,0 +1,48 @@
+import Foundation
+import MetaformerData
+
+/// Why a data set or its maps cannot be evaluated.
+public struct EvaluationError: Error, Equatable, Sendable, CustomStringConvertible, LocalizedError {
+    public let description: String
+    public init(_ description: String) { self.description = description }
+    public var errorDescription: String? { description }
+}
+
+extension DatasetItem {
+    /// What is known of the picture's defective pixels.
+    public enum Truth: Sendable, Equatable {
+        /// No pixel is defective.
+        case good
+        case defective(DefectMask)
+        /// Defective, but nobody knows where: it counts for images, and is left out of everything about pixels.
+        case unknown
+    }
+
+    /// Reads the masks. One that marks nothing tells nothing: the truth is then `unknown`.
+    ///
+    /// - Throws: `ImageFileError` where a mask cannot be read, `EvaluationError` where masks differ in size.
+    public func truth() throws -> Truth {
+        guard label.isDefect else { return .good }
+        var union: DefectMask?
+        for url in maskURLs {
+            let mask = DefectMask(try Image(contentsOf: url), threshold: maskThreshold)
+            guard let sum = union else {
+                union = mask
+                continue
+            }
+            guard sum.width == mask.width, sum.height == mask.height else {
+                throw EvaluationError(
+                    "\(url.relativePath): \(mask.width) x \(mask.height), another mask of its picture \(sum.width) x "
+                        + "\(sum.height)")
+            }
+            union?.formUnion(mask)
+        }
+        guard let union, !union.isEmpty else { return .unknown }
+        return .defective(union)
+    }
+
+    /// Where a picture's map lies in MVTec's layout for submissions: `<category>/test/<kind>/<picture>.tiff`.
+    public var mapPath: String {
+        "\(category)/test/\(label.name)/\(url.deletingPathExtension().lastPathComponent).tiff"
+    }
+}

@@ -1,0 +1,91 @@
+import Foundation
+import MetaformerData
+
+/// What is to be evaluated.
+public struct EvaluationPlan: Sendable {
+    public var dataset: Dataset
+    /// nil for all that the data set has.
+    public var categories: [String]?
+    public var candidates: [Candidate]
+    public var shots: [Shots] = [.all]
+    public var seeds: [UInt64] = [0]
+    public var proLimit = 0.3
+    /// Whether a mirrored product is still a good one, and shifts in pixels of the model's input.
+    public var flips = false
+    public var shift = 0
+    public var falseAlarmRate: Float = 0.01
+    public var threads = 0
+    /// How the data were split, in words, where it was not the data set's own way.
+    public var splitNote = ""
+
+    public init(dataset: Dataset, candidates: [Candidate]) {
+        self.dataset = dataset
+        self.candidates = candidates
+    }
+
+    var chosenCategories: [String] { categories ?? dataset.categories }
+
+    /// All units, category by category. With all pictures only what a seed still decides differs: all seeds are run.
+    public var units: [EvaluationUnit] {
+        chosenCategories.flatMap { category in
+            candidates.flatMap { candidate in
+                shots.sorted().flatMap { shots in
+                    seeds.map { EvaluationUnit(method: candidate.name, category: category, shots: shots, seed: $0) }
+                }
+            }
+        }
+    }
+
+    /// Those for training, else good ones that are not for testing.
+    func training(_ category: String) -> [DatasetItem] {
+        let good = dataset.items.filter { $0.category == category && $0.label == .good }
+        let training = good.filter { $0.split == .train }
+        return training.isEmpty ? good.filter { $0.split == .unassigned } : training
+    }
+
+    func test(_ category: String) -> [DatasetItem] {
+        dataset.items.filter { $0.category == category && $0.split == .test && $0.label != .unlabelled }
+    }
+
+    /// Throws where something makes the whole run senseless, before any work is done.
+    func validate() throws {
+        guard !candidates.isEmpty, !shots.isEmpty, !seeds.isEmpty else {
+            throw EvaluationError("nothing to evaluate: name a model, a number of shots and a seed at least")
+        }
+        var names: Set<String> = []
+        if let twice = candidates.first(where: { !names.insert($0.name).inserted }) {
+            throw EvaluationError("two methods are called \(twice.name); evaluate them one after the other")
+        }
+        for category in chosenCategories {
+            guard dataset.categories.contains(category) else {
+                let known = dataset.categories.joined(separator: ", ")
+                throw EvaluationError("\(category): no category of the data set; it has \(known)")
+            }
+            let test = test(category)
+            guard test.contains(where: { $0.label.isDefect }), test.contains(where: { !$0.label.isDefect }) else {
+                throw EvaluationError(
+                    "\(category): the test pictures must hold good and defective ones; for a data set without a split "
+                        + "name a list of training pictures, or groups")
+            }
+            let training = training(category).count
+            guard training > 0 else { throw EvaluationError("\(category): no good pictures to teach from") }
+            if let most = shots.compactMap({ if case .count(let count) = $0 { count } else { nil } }).max(),
+                most > training
+            {
+                throw EvaluationError("\(category): \(most) shots, but only \(training) good pictures for training")
+            }
+        }
+    }
+
+    /// A digest of all that the results of a unit depend on, beside the unit itself.
+    func provenance(of candidate: Candidate, category: String) -> String {
+        let training = training(category).map { dataset.relativePath(of: $0.url) }
+        let test = test(category).map { dataset.relativePath(of: $0.url) }
+        let text =
+            [candidate.identity, "\(flips)", "\(shift)", "\(falseAlarmRate)", "\(proLimit)"].joined(separator: "|")
+            + "\n" + training.joined(separator: "\n") + "\n\n" + test.joined(separator: "\n")
+        // FNV-1a, 64 bits.
+        let hash = text.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+        return String(hash, radix: 16)
+    }
+}

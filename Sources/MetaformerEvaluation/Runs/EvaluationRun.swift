@@ -1,0 +1,176 @@
+import Foundation
+import MetaformerData
+import MetaformerModels
+
+/// How far a run is.
+public struct EvaluationProgress: Sendable {
+    public let unit: EvaluationUnit
+    /// Units that are finished, of how many.
+    public let finished: Int
+    public let total: Int
+    /// What is being done, and how much of it.
+    public let stage: String
+    public let done: Int
+    public let stageTotal: Int
+}
+
+/// Teaches and tests all units of a plan, one after the other, each on all threads.
+///
+/// The folder receives `units.jsonl`, a line for every unit that is finished; a run that was interrupted goes on with the first
+/// unit that has none. For the first seed of the largest number of shots of each method it also receives anomaly maps at the
+/// pictures' own size (`maps/<unit>/<category>/test/<kind>/<picture>.tiff`) and the pictures of the report's gallery.
+public struct EvaluationRun {
+    public let plan: EvaluationPlan
+    public let folder: URL
+    /// Whether maps are written.
+    public var writesMaps = true
+
+    /// - Throws: where the plan makes no sense.
+    public init(_ plan: EvaluationPlan, folder: URL) throws {
+        try plan.validate()
+        self.plan = plan
+        self.folder = folder
+    }
+
+    /// Runs what is not finished yet; `progress` returns whether to go on. Returns the results of all units, in the plan's order.
+    public func run(progress: (EvaluationProgress) -> Bool = { _ in true }) throws -> [UnitResult] {
+        var store = UnitStore(folder: folder)
+        let units = plan.units
+        var results: [UnitResult] = []
+        for candidate in plan.candidates {
+            for category in plan.chosenCategories {
+                let provenance = plan.provenance(of: candidate, category: category)
+                for unit in units where unit.method == candidate.name && unit.category == category {
+                    let finished = results.count
+                    if let known = store.result(of: unit, provenance: provenance) {
+                        results.append(known)
+                        continue
+                    }
+                    let result = try measure(unit, candidate, provenance) { stage, done, total in
+                        progress(
+                            EvaluationProgress(
+                                unit: unit, finished: finished, total: units.count, stage: stage, done: done,
+                                stageTotal: total))
+                    }
+                    try store.add(result)
+                    results.append(result)
+                }
+            }
+        }
+        return results
+    }
+
+    /// Whether a unit is the one that its method and category are shown by.
+    public func isFeatured(_ unit: EvaluationUnit) -> Bool { plan.isFeatured(unit) }
+
+    private typealias StageProgress = (_ stage: String, _ done: Int, _ total: Int) -> Bool
+
+    private func measure(
+        _ unit: EvaluationUnit, _ candidate: Candidate, _ provenance: String, progress: StageProgress
+    ) throws -> UnitResult {
+        let training = try shots(unit)
+        let clock = ContinuousClock()
+        let start = clock.now
+        let model = try taught(candidate, training, unit, progress)
+        let adaptation = (clock.now - start) / .seconds(1)
+        let inspector = try Inspector(model, threads: plan.threads)
+        let evaluation = try MapEvaluation(threads: plan.threads)
+        let items = plan.test(unit.category)
+        var scores: [ImageScore] = []
+        var (withoutMask, seconds, threshold) = (0, 0.0, Float.infinity)
+        for item in items {
+            try proceed(progress("testing", scores.count, items.count))
+            let image = try Image(contentsOf: item.url)
+            let inspection = try inspector.inspect(Frame(image, of: item.url.relativePath), wantsMap: true)
+            let map = FloatMap(width: image.width, height: image.height, values: inspection.map)
+            do {
+                switch try item.truth() {
+                case .good: try evaluation.add(map)
+                case .defective(let mask): try evaluation.add(map, mask: mask)
+                case .unknown: withoutMask += 1
+                }
+            } catch let error as MetricError {
+                throw EvaluationError("\(item.url.relativePath): \(error)")
+            }
+            if writesMaps && isFeatured(unit) { try write(map, of: item, unit) }
+            seconds += inspection.seconds
+            threshold = inspection.threshold
+            scores.append(
+                ImageScore(
+                    path: plan.dataset.relativePath(of: item.url), label: item.label.name,
+                    isDefective: item.label.isDefect, score: inspection.score))
+        }
+        let hasMasks = scores.count { $0.isDefective } > withoutMask
+        let result = UnitResult(
+            unit: unit, provenance: provenance, trainingCount: training.count,
+            goodCount: scores.count { !$0.isDefective }, defectiveCount: scores.count { $0.isDefective },
+            withoutMaskCount: withoutMask,
+            images: try Classification(scores: scores.map(\.score), isDefective: scores.map(\.isDefective)),
+            pixels: hasMasks ? try evaluation.measure(proLimit: plan.proLimit) : nil, proLimit: plan.proLimit,
+            threshold: threshold, thresholdRule: model[setting: "threshold.rule"] ?? "the model's own",
+            adaptationSeconds: adaptation, inspectionMilliseconds: 1000 * seconds / Double(max(1, items.count)),
+            scores: scores, curve: hasMasks ? UnitResult.thinned(try evaluation.curve()) : [])
+        if isFeatured(unit) { try Gallery(folder: folder).write(result, items: items, inspector: inspector) }
+        return result
+    }
+
+    /// The good pictures of a unit, drawn by its seed.
+    private func shots(_ unit: EvaluationUnit) throws -> [DatasetItem] {
+        let training = plan.training(unit.category)
+        guard case .count(let count) = unit.shots else { return training }
+        var generator = RandomGenerator(seed: unit.seed)
+        return training.indices.shuffled(using: &generator).prefix(count).sorted().map { training[$0] }
+    }
+
+    private func taught(
+        _ candidate: Candidate, _ training: [DatasetItem], _ unit: EvaluationUnit, _ progress: StageProgress
+    ) throws -> Model {
+        var frames: [Frame] = []
+        for item in training {
+            try proceed(progress("reading", frames.count, training.count))
+            frames.append(try Frame(Image(contentsOf: item.url), of: item.url.relativePath))
+        }
+        let isGrey = frames.allSatisfy { $0.format == .mono8 || $0.format == .mono16 }
+        var options = Model.AdaptationOptions()
+        options.threads = plan.threads
+        options.epochs = candidate.epochs
+        options.batch = candidate.batch
+        options.learningRate = candidate.learningRate
+        options.seed = unit.seed
+        options.flips = plan.flips
+        options.shift = plan.shift
+        options.falseAlarmRate = plan.falseAlarmRate
+        let model = try candidate.open(channels: isGrey ? 1 : 3, seed: unit.seed)
+        do {
+            return try model.adapted(to: frames, options: options) { progress($0.stage, $0.done, $0.total) }
+        } catch  where !progress("stopping", 0, 1) {
+            throw CancellationError()
+        }
+    }
+
+    private func proceed(_ isWanted: Bool) throws { if !isWanted { throw CancellationError() } }
+
+    private func write(_ map: FloatMap, of item: DatasetItem, _ unit: EvaluationUnit) throws {
+        let file = folder.appendingPathComponent("maps/\(unit.folderName)/\(item.mapPath)")
+        try FileManager.default.createDirectory(
+            at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try map.write(tiff: file)
+    }
+}
+
+extension EvaluationPlan {
+    /// Whether a unit is the one that its method and category are shown by: the first seed of most shots.
+    public func isFeatured(_ unit: EvaluationUnit) -> Bool { unit.shots == shots.max() && unit.seed == seeds.first }
+}
+
+extension Frame {
+    /// A picture as a frame. Throws an error that names the file where it is too small.
+    init(_ image: Image, of name: String) throws {
+        guard image.width >= 32, image.height >= 32 else {
+            throw EvaluationError("\(name): \(image.width) x \(image.height) pixels; each side must have at least 32")
+        }
+        let format: Format =
+            image.channels == 1 ? (image.bitDepth == 8 ? .mono8 : .mono16) : (image.bitDepth == 8 ? .rgb8 : .rgb16)
+        try self.init(width: image.width, height: image.height, format: format, bytes: image.bytes)
+    }
+}

@@ -1,0 +1,100 @@
+/// A table as text for terminals, or as Markdown.
+struct TextTable {
+    /// The first columns are names, aligned left; the others are figures, aligned right.
+    var names: Int
+    var header: [String]
+    var rows: [[String]] = []
+    /// Names are cut to this in a terminal.
+    var nameWidth = 14
+
+    /// Lines with two spaces between columns; a name that repeats the line above is left out.
+    var text: String {
+        let shown = rows.enumerated().map { index, row -> [String] in
+            row.enumerated().map { column, cell in
+                let repeats = column == 0 && index > 0 && rows[index - 1][0] == cell && names > 1
+                return repeats ? "" : column < names ? String(cell.prefix(nameWidth)) : cell
+            }
+        }
+        let widths = header.indices.map { column in ([header] + shown).map { $0[column].count }.max() ?? 0 }
+        let lines = ([header] + shown).map { row in
+            row.enumerated().map { column, cell in
+                let padding = String(repeating: " ", count: widths[column] - cell.count)
+                return column < names ? cell + padding : padding + cell
+            }.joined(separator: "  ")
+        }
+        return lines.map { line in String(line.reversed().drop { $0 == " " }.reversed()) }.joined(separator: "\n")
+    }
+
+    var markdown: String {
+        let rule = header.indices.map { $0 < names ? "---" : "---:" }
+        return ([header, rule] + rows).map { row in
+            "| " + row.map { $0.replacing("|", with: "\\|") }.joined(separator: " | ") + " |"
+        }.joined(separator: "\n")
+    }
+}
+
+/// A number with so many digits after the point; a dash for none.
+func fixed(_ value: Double?, _ digits: Int) -> String {
+    guard let value, value.isFinite else { return "–" }
+    let scale = (0..<digits).reduce(1.0) { scale, _ in scale * 10 }
+    let whole = Int((abs(value) * scale).rounded())
+    let sign = value < 0 && whole > 0 ? "-" : ""
+    guard digits > 0 else { return "\(sign)\(whole)" }
+    let fraction = "\(whole % Int(scale))"
+    return "\(sign)\(whole / Int(scale))." + String(repeating: "0", count: digits - fraction.count) + fraction
+}
+
+extension Statistic {
+    /// "0.958", or with the deviation over the seeds "0.958 ± 0.004".
+    func text(_ digits: Int = 3) -> String {
+        fixed(mean, digits) + (deviation.map { " ± " + fixed($0, digits) } ?? "")
+    }
+}
+
+extension Summary {
+    /// The table of a terminal, within 80 columns.
+    public var text: String {
+        var table = TextTable(
+            names: 3, header: ["category", "method", "shots", "AUROC", "±", "AP", "F1", "pixels", "PRO", "ms"],
+            nameWidth: 11)
+        for (category, method, shots) in rows {
+            let figure = { (figure: Figure) in
+                statistic(figure, method: method, shots: shots, category: category)
+            }
+            table.rows.append([
+                category ?? "mean", method, shots.description, fixed(figure(.auroc)?.mean, 3),
+                fixed(figure(.auroc)?.deviation, 3), fixed(figure(.averagePrecision)?.mean, 3),
+                fixed(figure(.bestF1)?.mean, 3), fixed(figure(.pixelAUROC)?.mean, 3), fixed(figure(.pro)?.mean, 3),
+                fixed(figure(.milliseconds)?.mean, 0),
+            ])
+        }
+        return table.text
+    }
+}
+
+extension MapSet {
+    /// The table of a terminal, within 80 columns; of several categories with their mean.
+    public static func table(_ results: [Result]) -> String {
+        var table = TextTable(
+            names: 1, header: ["category", "images", "AUROC", "AP", "F1", "pixels", "PRO", "regions"], nameWidth: 24)
+        func mean(_ value: (Result) -> Double?) -> Double? {
+            let values = results.compactMap(value)
+            return values.count == results.count ? values.reduce(0, +) / Double(values.count) : nil
+        }
+        table.rows = results.map { result in
+            [result.category, "\(result.imageCount)"]
+                + [result.images.auroc, result.images.averagePrecision, result.images.bestF1].map { fixed($0, 4) }
+                + [result.pixels?.auroc, result.pixels?.pro].map { fixed($0, 4) } + [
+                    "\(result.pixels?.regionCount ?? 0)"
+                ]
+        }
+        if results.count > 1 {
+            let figures = [
+                mean { $0.images.auroc }, mean { $0.images.averagePrecision }, mean { $0.images.bestF1 },
+                mean { $0.pixels?.auroc }, mean { $0.pixels?.pro },
+            ]
+            table.rows.append(["mean", ""] + figures.map { fixed($0, 4) } + [""])
+        }
+        return table.text
+    }
+}

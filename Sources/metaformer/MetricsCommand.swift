@@ -1,0 +1,112 @@
+import ArgumentParser
+import Foundation
+import MetaformerData
+import MetaformerEvaluation
+
+struct MetricsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "metrics",
+        abstract: "Measures anyone's anomaly maps of a data set.",
+        discussion: """
+            Maps are TIFF files of 32-bit floats at the pictures' own size, in MVTec's layout for submissions: \
+            <category>/test/<kind>/<picture>.tiff. An image's score is the maximum of its map. All figures are exact: AUROC with \
+            ties, average precision, the best F1, and PRO (regions by 8-connectivity, every distinct score a threshold).
+            """
+    )
+
+    @Option(help: ArgumentHelp("The folder of maps.", valueName: "dir"), completion: .directory)
+    var maps: String
+
+    @OptionGroup var data: DatasetOptions
+
+    @Option(help: ArgumentHelp("The highest false-positive rate of PRO.", valueName: "x"))
+    var proLimit = 0.3
+
+    @OptionGroup var common: CommonOptions
+
+    func validate() throws {
+        try CommonOptions.requirePath(maps, named: "--maps")
+        try requireProLimit(proLimit)
+    }
+
+    func run() throws {
+        let (dataset, _) = try data.open(seed: common.seed)
+        let set = MapSet(folder: URL(fileURLWithPath: maps), dataset: dataset)
+        let categories = data.category.isEmpty ? dataset.categories : data.category
+        let count = categories.reduce(0) { $0 + set.items($1).count }
+        let progress = ProgressBar(total: count, label: "reading", quiet: common.quiet || common.json)
+        defer { progress.finish() }
+        let results = try categories.map { category in
+            guard !set.items(category).isEmpty else {
+                throw CommandError("\(category): the data set has no labelled pictures of it")
+            }
+            return try set.measure(category, proLimit: proLimit, threads: common.threads) { progress.advance() }
+        }
+        progress.finish()
+        if common.json { try common.printJSON(results) } else { print(MapSet.table(results)) }
+    }
+}
+
+/// The options that name a data set, and how it is split.
+struct DatasetOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp("The data set: a folder, or a CSV file (path, label, mask, split).", valueName: "dir"),
+        completion: .directory)
+    var dataset: String
+
+    @Option(help: ArgumentHelp("Only this category; may be given several times.", valueName: "name"))
+    var category: [String] = []
+
+    @Option(help: ArgumentHelp("A text file that names the training pictures, one a line.", valueName: "file"))
+    var trainList: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "A CSV file that names each picture's group (columns file and group): no group is split.",
+            valueName: "file"))
+    var groups: String?
+
+    func validate() throws {
+        try CommonOptions.requirePath(dataset, named: "--dataset")
+        if trainList != nil && groups != nil {
+            throw ValidationError("--train-list and --groups both split the data; give one.")
+        }
+    }
+
+    /// The data set, split, and how it was split, in words.
+    func open(seed: UInt64) throws -> (Dataset, split: String) {
+        var dataset = try Dataset(directory: URL(fileURLWithPath: dataset))
+        if let unknown = category.first(where: { !dataset.categories.contains($0) }) {
+            let known = dataset.categories.joined(separator: ", ")
+            throw CommandError("--category: \(unknown) is none of the data set's categories (\(known))")
+        }
+        if let trainList {
+            guard let text = try? String(contentsOfFile: trainList, encoding: .utf8) else {
+                throw CommandError("\(trainList): cannot be read; name a text file with a picture's name a line")
+            }
+            let names = text.split(whereSeparator: \.isNewline).map { $0.trimmingCharacters(in: .whitespaces) }
+            try dataset.applyTrainingList(names.filter { !$0.isEmpty })
+            return (dataset, "training pictures of \(trainList)")
+        }
+        if let groups {
+            let url = URL(fileURLWithPath: groups)
+            let table = try CSVTable(contentsOf: url)
+            let file = try table.column("file", of: url)
+            guard let group = table.columns.firstIndex(where: { $0.hasPrefix("group") }) else {
+                throw CommandError("\(groups): no column whose name begins with group")
+            }
+            let pairs = table.rows.map { ($0.fields[file], $0.fields[group]) }
+            try dataset.applyGroups(Dictionary(pairs, uniquingKeysWith: { first, _ in first }), seed: seed)
+            return (
+                dataset, "no group of \(groups) in both parts, a fifth of the good pictures for testing, seed \(seed)"
+            )
+        }
+        return (dataset, "")
+    }
+}
+
+func requireProLimit(_ limit: Double) throws {
+    guard limit > 0, limit <= 1 else {
+        throw ValidationError("--pro-limit is \(limit); give a number above 0, at most 1.")
+    }
+}

@@ -1,0 +1,203 @@
+import Foundation
+import MetaformerData
+import Testing
+
+/// Teaching and inspecting, as a person would, with the smallest pictures and the shortest training that show it.
+@Suite("adapt, inspect and info")
+struct MainJobTests {
+    let folder: TemporaryFolder
+    let good: URL
+
+    /// Six good pictures of a striped plate, 48 × 40 pixels.
+    init() throws {
+        folder = try TemporaryFolder()
+        good = folder.url.appendingPathComponent("plate")
+        try FileManager.default.createDirectory(at: good, withIntermediateDirectories: true)
+        for index in 0..<6 { try plate(index).write(png: good.appendingPathComponent("\(index).png")) }
+    }
+
+    private func plate(_ seed: Int, width: Int = 48, height: Int = 40, hole: Bool = false) -> Image {
+        let bytes = (0..<width * height).map { index -> UInt8 in
+            let (x, y) = (index % width, index / width)
+            if hole, (20..<28).contains(x), (16..<24).contains(y) { return 5 }
+            return UInt8((x / 6 % 2 == 0 ? 120 : 160) + (index &* (seed + 7)) % 9)
+        }
+        return Image(width: width, height: height, channels: 1, bytes: bytes)
+    }
+
+    private func path(_ name: String) -> String { folder.url.appendingPathComponent(name).path }
+
+    /// A model taught in one pass.
+    private func taught(_ name: String = "plate.safetensors") throws -> String {
+        let outcome = try Program.run(
+            "adapt", "--model", "scratch:A", "--good", good.path, "--output", path(name), "--epochs", "1", "--shots",
+            "2", "--quiet")
+        #expect(outcome.exitCode == 0, "\(outcome.errors)")
+        #expect(outcome.output.isEmpty && outcome.errors.isEmpty)
+        return path(name)
+    }
+
+    private func object(_ text: String) throws -> [String: Any] {
+        try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
+    }
+
+    @Test("from good pictures to verdicts") func mainJob() throws {
+        let model = try taught()
+        try plate(9, hole: true).write(png: folder.url.appendingPathComponent("hole.png"))
+        let outcome = try Program.run(
+            "inspect", "--model", model, good.path, path("hole.png"), "--output", path("out"), "--threshold", "0.05",
+            "--json")
+        #expect(outcome.exitCode == 0, "\(outcome.errors)")
+        let images = try #require(object(outcome.output)["images"] as? [[String: Any]])
+        #expect(images.count == 7)
+        #expect(images.last?["image"] as? String == "hole.png")
+
+        let csv = try String(contentsOf: folder.url.appendingPathComponent("out/results.csv"), encoding: .utf8)
+        let rows = csv.split(separator: "\n").map { $0.split(separator: ",", omittingEmptySubsequences: false) }
+        #expect(rows.count == 8 && rows.allSatisfy { $0.count == rows[0].count })
+        #expect(rows[0].prefix(5) == ["image", "label", "score", "threshold", "verdict"])
+        for row in rows.dropFirst() {
+            let score = try #require(Float(row[2]))
+            #expect((score > 0.05) == (row[4] == "defective") && Float(row[3]) == 0.05)
+        }
+        let map = try FloatMap(contentsOf: folder.url.appendingPathComponent("out/plate/3.map.tif"))
+        #expect(map.width == 48 && map.height == 40)
+        let overlay = try Image(contentsOf: folder.url.appendingPathComponent("out/hole.overlay.png"))
+        #expect(overlay.width == 48 && overlay.height == 40 && overlay.channels == 3)
+        // Again, over its own results; nothing is left beside them.
+        #expect(
+            try Program.run("inspect", "--model", model, good.path, "--output", path("out"), "--quiet").exitCode == 0)
+        #expect(try folder.names == ["hole.png", "out", "plate", "plate.safetensors"])
+    }
+
+    @Test("the same seed gives the same model, another another") func seeds() throws {
+        func model(_ seed: String, threads: String) throws -> Data {
+            let outcome = try Program.run(
+                "adapt", "--model", "scratch:A", "--good", good.path, "--output", path("m"), "--epochs", "1", "--shots",
+                "1",
+                "--seed", seed, "--threads", threads, "--quiet")
+            #expect(outcome.exitCode == 0, "\(outcome.errors)")
+            return try Data(contentsOf: URL(fileURLWithPath: path("m")))
+        }
+        let first = try model("3", threads: "1")
+        let second = try model("3", threads: "2")
+        let other = try model("4", threads: "2")
+        #expect(first == second && first != other)
+    }
+
+    @Test("info says what a file holds") func info() throws {
+        let model = try taught()
+        let text = try Program.run("info", model).output
+        for word in ["parameters", "program/inspect", "program/gradient", "input.width", "threshold"] {
+            #expect(text.contains(word))
+        }
+        let json = try object(try Program.run("info", model, "--json").output)
+        #expect(json["parameters"] as? Int ?? 0 > 2_000_000)
+        #expect((json["settings"] as? [String: String])?["input.channels"] == "1")
+    }
+
+    @Test("one picture is enough") func onePicture() throws {
+        let one = folder.url.appendingPathComponent("one")
+        try FileManager.default.createDirectory(at: one, withIntermediateDirectories: true)
+        try plate(1).write(png: one.appendingPathComponent("a.png"))
+        let outcome = try Program.run(
+            "adapt", "--model", "scratch:A", "--good", one.path, "--output", path("m"), "--epochs", "1", "--json")
+        #expect(outcome.exitCode == 0, "\(outcome.errors)")
+        #expect(try object(outcome.output)["threshold_from"] as? String == "shifted views of one image")
+    }
+
+    @Test("mixed sizes and depths are taken") func mixedSizes() throws {
+        let mixed = folder.url.appendingPathComponent("mixed")
+        try FileManager.default.createDirectory(at: mixed, withIntermediateDirectories: true)
+        try plate(1).write(png: mixed.appendingPathComponent("a.png"))
+        try plate(2, width: 301, height: 97).write(png: mixed.appendingPathComponent("b.png"))
+        let deep = Image(width: 64, height: 64, channels: 3, samples: (0..<64 * 64 * 3).map { UInt16($0 * 5 % 65_536) })
+        try deep.write(png: mixed.appendingPathComponent("c.png"))
+        let outcome = try Program.run(
+            "adapt", "--model", "scratch:A", "--good", mixed.path, "--output", path("m"), "--epochs", "1", "--quiet")
+        #expect(outcome.exitCode == 0, "\(outcome.errors)")
+        #expect(try object(Program.run("info", path("m"), "--json").output)["settings"] as? [String: String] != nil)
+    }
+
+    /// A command line, how it exits, and what it says.
+    @Test("mistakes are named, with their cure") func mistakes() throws {
+        let model = try taught()
+        let empty = folder.url.appendingPathComponent("empty")
+        try FileManager.default.createDirectory(at: empty, withIntermediateDirectories: true)
+        let broken = folder.url.appendingPathComponent("broken")
+        try FileManager.default.createDirectory(at: broken, withIntermediateDirectories: true)
+        try plate(1).write(png: broken.appendingPathComponent("a.png"))
+        try Data("no picture".utf8).write(to: broken.appendingPathComponent("b.png"))
+        try Data(Data(contentsOf: URL(fileURLWithPath: model)).dropLast(1000)).write(
+            to: URL(fileURLWithPath: path("cut")))
+        try Data("text".utf8).write(to: URL(fileURLWithPath: path("text")))
+        try plate(1, width: 20).write(png: folder.url.appendingPathComponent("tiny.png"))
+        let before = try folder.names
+        let cases: [([String], Int32, [String])] = [
+            (["adapt", "--model", "scratch:B", "--good", good.path, "--output", path("m")], 2, ["scratch:B"]),
+            (["adapt", "--model", "scratch:A", "--good", good.path], 2, ["--output"]),
+            (
+                ["adapt", "--model", "scratch:A", "--good", good.path, "--output", path("m"), "--shots", "7"], 1,
+                ["--shots is 7", "6"]
+            ),
+            (
+                ["adapt", "--model", "scratch:A", "--good", good.path, "--output", path("m"), "--shots", "0"], 2,
+                ["at least 1"]
+            ),
+            (
+                ["adapt", "--model", "scratch:A", "--good", good.path, "--output", path("m"), "--learning-rate", "2"],
+                2, ["between 0 and 1"]
+            ),
+            (
+                ["adapt", "--model", "scratch:A", "--good", path("nowhere"), "--output", path("m")], 1,
+                [path("nowhere"), "no such folder"]
+            ),
+            (
+                ["adapt", "--model", "scratch:A", "--good", empty.path, "--output", path("m")], 1,
+                ["empty", "no pictures"]
+            ),
+            (["adapt", "--model", "scratch:A", "--good", broken.path, "--output", path("m")], 1, ["b.png"]),
+            (
+                ["adapt", "--model", "scratch:A", "--good", good.path, "--output", path("no/m")], 1,
+                ["there is no folder"]
+            ),
+            (["adapt", "--model", "scratch:A", "--good", good.path, "--output", empty.path], 1, ["is a folder"]),
+            (["adapt", "--model", path("missing"), "--good", good.path, "--output", path("m")], 1, [path("missing")]),
+            (["inspect", "--model", path("cut"), good.path, "--output", path("o")], 1, [path("cut"), "cut off"]),
+            (
+                ["inspect", "--model", path("text"), good.path, "--output", path("o")], 1,
+                [path("text"), "not a .safetensors file"]
+            ),
+            (
+                ["inspect", "--model", model, path("nowhere"), "--output", path("o")], 1,
+                [path("nowhere"), "no such file or folder"]
+            ),
+            (
+                ["inspect", "--model", model, path("tiny.png"), "--output", path("o")], 1,
+                ["tiny.png", "20 x 40", "32"]
+            ),
+            (["inspect", "--model", model, broken.path, "--output", path("o")], 1, ["b.png"]),
+            (["inspect", "--model", model, good.path, "--output", good.path], 1, ["holds other files"]),
+            (["inspect", "--model", model, "--output", path("o")], 2, ["image-or-dir"]),
+            (["inspect", "--model", model, good.path, "--output", path("o"), "--threshold", "nan"], 2, ["finite"]),
+            (["info", path("text")], 1, [path("text")]),
+            (["bench", "--batch", "0"], 2, ["--batch is 0"]),
+        ]
+        for (arguments, exitCode, words) in cases {
+            let outcome = try Program.run(arguments)
+            #expect(outcome.exitCode == exitCode, "\(arguments): \(outcome.errors)")
+            #expect(
+                outcome.errors.hasPrefix("metaformer: error: ") && outcome.output.isEmpty,
+                "\(arguments): \(outcome.errors)")
+            for word in words { #expect(outcome.errors.contains(word), "\(arguments): \(outcome.errors)") }
+            #expect(try folder.names == before, "\(arguments) leaves something behind")
+        }
+    }
+
+    @Test("bench measures") func bench() throws {
+        let outcome = try Program.run("bench", "--model", "scratch:A", "--batch", "1", "--runs", "1", "--json")
+        #expect(outcome.exitCode == 0, "\(outcome.errors)")
+        let programs = try #require(object(outcome.output)["programs"] as? [[String: Any]])
+        #expect(programs.count == 2 && programs.allSatisfy { $0["milliseconds"] as? Double ?? 0 > 0 })
+    }
+}

@@ -1,0 +1,89 @@
+/*
+ * A host program that counts every allocation of its process, the C library's and the OpenMP runtime's included, while
+ * it inspects frames with a model:
+ *
+ *     allocation-probe MODEL WIDTH HEIGHT THREADS
+ *
+ * prints how many there were from the second inspection on, in 50 of them.
+ */
+#include <metaformer.h>
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* glibc's own entry points, which the definitions below stand in front of. */
+extern void *__libc_malloc(size_t size);
+extern void *__libc_calloc(size_t count, size_t size);
+extern void *__libc_realloc(void *pointer, size_t size);
+extern void *__libc_memalign(size_t alignment, size_t size);
+
+static atomic_int counting;
+static atomic_long allocations;
+
+static void count(void) {
+    if (atomic_load(&counting)) atomic_fetch_add(&allocations, 1);
+}
+
+void *malloc(size_t size) {
+    count();
+    return __libc_malloc(size);
+}
+void *calloc(size_t n, size_t size) {
+    count();
+    return __libc_calloc(n, size);
+}
+void *realloc(void *pointer, size_t size) {
+    count();
+    return __libc_realloc(pointer, size);
+}
+void *aligned_alloc(size_t alignment, size_t size) {
+    count();
+    return __libc_memalign(alignment, size);
+}
+int posix_memalign(void **pointer, size_t alignment, size_t size) {
+    count();
+    *pointer = __libc_memalign(alignment, size);
+    return *pointer ? 0 : 12; /* ENOMEM */
+}
+
+static int fail(const char *text) {
+    fprintf(stderr, "allocation-probe: %s\n", text);
+    return 1;
+}
+
+int main(int argument_count, char **arguments) {
+    if (argument_count != 5) return fail("usage: allocation-probe MODEL WIDTH HEIGHT THREADS");
+    int width = atoi(arguments[2]), height = atoi(arguments[3]);
+    mf_error error = {.struct_size = sizeof error};
+    mf_model *model;
+    mf_context *context;
+    if (mf_model_open_file(arguments[1], NULL, &model, &error)) return fail(error.text);
+    mf_context_options options = {sizeof options, atoi(arguments[4])};
+    if (mf_context_create(model, &options, &context, &error)) return fail(error.text);
+    size_t size = (size_t)width * (size_t)height;
+    unsigned char *pixels = malloc(size);
+    float *map = malloc(size * sizeof *map);
+    if (!pixels || !map) return fail("no memory");
+
+    mf_image frame = {sizeof frame, MF_PIXEL_MONO8, width, height, width, pixels};
+    mf_map view = {sizeof view, width, height, width * (ptrdiff_t)sizeof(float), map};
+    mf_result result = {.struct_size = sizeof result};
+    for (int run = 0; run <= 50; run++) {
+        memset(pixels, run, size);
+        if (mf_inspect(context, &frame, NULL, &view, &result)) return fail(mf_context_error(context));
+        atomic_store(&counting, 1);
+    }
+    atomic_store(&counting, 0);
+    /* The probe counts at all: */
+    atomic_store(&counting, 1);
+    free(malloc(1));
+    atomic_store(&counting, 0);
+    printf("%ld\n", atomic_load(&allocations) - 1);
+    free(pixels);
+    free(map);
+    mf_context_release(context);
+    mf_model_release(model);
+    return 0;
+}
