@@ -86,7 +86,7 @@ let package = Package(
         .testTarget(
             name: "CommandLineTests",
             dependencies: [
-                "metaformer", "MetaformerData",
+                "metaformer", "MetaformerData", "MetaformerTraining",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),

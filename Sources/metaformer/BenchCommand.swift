@@ -25,6 +25,9 @@ struct BenchCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Timed runs.", valueName: "n"))
     var runs = 10
 
+    @Flag(help: "Time a second-order step of meta-training as well: 2 tasks of --batch and --batch pictures.")
+    var metaStep = false
+
     @Flag(help: "Show where the time goes, instruction by instruction.")
     var profile = false
 
@@ -59,9 +62,16 @@ struct BenchCommand: ParsableCommand {
     }
 
     func run() throws {
-        let bench = try ModelBench(model.contents(channels: 3, seed: common.seed), threads: common.threads)
+        let contents = try model.contents(channels: 3, seed: common.seed)
+        let bench = try ModelBench(contents, threads: common.threads)
         var programs = try [bench.measureInspection(runs: runs)]
         if bench.canTrain { programs.append(try bench.measureTrainingStep(batch: batch, runs: runs)) }
+        if metaStep {
+            let architecture = try ModelDescription(settings: contents.metadata).architecture
+            let meta = try MetaStepBench(
+                architecture, tasks: 2, shots: batch, threads: common.threads, seed: common.seed)
+            programs.append(try meta.measure(runs: runs))
+        }
         let result = Result(
             instructionSet: "\(InstructionSet.available.last ?? .reference)",
             threads: common.threads > 0 ? common.threads : ProcessInfo.processInfo.activeProcessorCount, batch: batch,

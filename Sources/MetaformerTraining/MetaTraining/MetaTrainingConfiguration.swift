@@ -31,8 +31,11 @@ public struct MetaTrainingConfiguration: Hashable, Sendable, Codable {
     public var validationShare = 0.1
     /// Training stops after so many epochs without a better validation loss; 0: never.
     public var patience = 20
-    public var microBatch = 2
+    public var microBatch = MetaTrainingConfiguration.standardMicroBatch
     public var seed: UInt64 = 0
+
+    /// Images that go through the programs at once where nothing else is said.
+    public static let standardMicroBatch = 2
 
     public init(architecture: Metaformer.Configuration) { self.architecture = architecture }
 

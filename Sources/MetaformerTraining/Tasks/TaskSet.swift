@@ -11,6 +11,12 @@ public struct TaskSet: Codable, Sendable, Equatable {
         public var images: [String]
         /// Eq. 1 of each image to the centre.
         public var similarities: [Double]
+
+        public init(centre: String, images: [String], similarities: [Double]) {
+            self.centre = centre
+            self.images = images
+            self.similarities = similarities
+        }
     }
 
     static let formatVersion = 1

@@ -1,0 +1,136 @@
+import Foundation
+import MetaformerData
+import MetaformerModels
+import MetaformerTraining
+import Testing
+
+@Suite("Training as it is run", .serialized) struct TrainingTests {
+    let folder: TemporaryFolder
+    init() throws { folder = try TemporaryFolder() }
+
+    private func path(_ name: String) -> String { folder.url.appendingPathComponent(name).path }
+
+    /// Stripes whose period is the group's and whose phase is the picture's.
+    private func picture(_ group: Int, _ number: Int) -> Image {
+        var bytes: [UInt8] = []
+        for place in 0..<40 * 36 * 3 {
+            let shade: Int = (place / 3 % 40) * (group + 2) + number * 9 + (place % 3) * 50
+            bytes.append(UInt8(shade % 256))
+        }
+        return Image(width: 40, height: 36, channels: 3, bytes: bytes)
+    }
+
+    /// Three groups of four coloured pictures, and their file of tasks.
+    private func makeTasks() throws {
+        var groups: [TaskSet.Group] = []
+        for group in 0..<3 {
+            let names = (0..<4).map { "\(group)-\($0).png" }
+            for (number, name) in names.enumerated() {
+                try picture(group, number).write(png: folder.url.appendingPathComponent(name))
+            }
+            groups.append(TaskSet.Group(centre: names[0], images: names, similarities: [1, 1, 1, 1]))
+        }
+        try TaskSet(directory: folder.url.path, network: .resNet18, seed: 0, groups: groups)
+            .write(to: URL(fileURLWithPath: path("tasks.json")))
+    }
+
+    /// Runs a command again and again, killing it at random points, until it ends by itself.
+    private func runWithKills(_ arguments: [String], metrics: String, seed: UInt64) throws -> Int {
+        var generator = RandomGenerator(seed: seed)
+        var kills = 0
+        while true {
+            let process = Process()
+            process.executableURL = Program.url
+            process.arguments = arguments + ["--resume"]
+            process.standardOutput = FileHandle.nullDevice
+            process.standardError = FileHandle.nullDevice
+            try process.run()
+            func lines() -> Int { (try? Data(contentsOf: URL(fileURLWithPath: metrics)))?.count { $0 == 10 } ?? 0 }
+            // The third run and later ones may end by themselves: the test does not hang on an unlucky draw.
+            if kills < 2 {
+                let before = lines()
+                while process.isRunning, lines() <= before { usleep(2_000) }
+                usleep(UInt32(generator.uniform(0...400_000)))
+                if process.isRunning {
+                    kill(process.processIdentifier, SIGKILL)
+                    kills += 1
+                }
+            }
+            process.waitUntilExit()
+            if process.terminationReason == .exit {
+                #expect(process.terminationStatus == 0)
+                return kills
+            }
+        }
+    }
+
+    private func contents(_ names: [String], in run: String) throws -> [Data] {
+        try names.map { try Data(contentsOf: URL(fileURLWithPath: path(run)).appendingPathComponent($0)) }
+    }
+
+    @Test("meta-train, killed at random points and resumed, gives the same files to the last bit")
+    func metaTrainKilled() throws {
+        try makeTasks()
+        func arguments(_ output: String) -> [String] {
+            [
+                "meta-train", "--tasks", path("tasks.json"), "--output", path(output), "--configuration", "A", "--size",
+                "32", "--epochs", "12", "--first-order-epochs", "3", "--support", "2", "--query", "2", "--learn-rates",
+                "--tasks-per-step", "1", "--checkpoint-interval", "3", "--seed", "5", "--quiet",
+            ]
+        }
+        let whole = try Program.run(arguments("whole"))
+        #expect(whole.exitCode == 0, "\(whole.errors)")
+        #expect(try runWithKills(arguments("parts"), metrics: path("parts/metrics.jsonl"), seed: 1) > 0)
+        let names = ["model.safetensors", "metrics.jsonl", "configuration.json"]
+        #expect(try contents(names, in: "parts") == contents(names, in: "whole"))
+
+        // The model is one that adapt takes.
+        let adapted = try Program.run(
+            "adapt", "--model", path("whole/model.safetensors"), "--good", folder.url.path, "--shots", "2", "--epochs",
+            "1", "--output", path("adapted.safetensors"), "--quiet")
+        #expect(adapted.exitCode == 0, "\(adapted.errors)")
+        // Other settings do not go on from it.
+        let other = try Program.run(arguments("whole") + ["--resume", "--mode", "joint"])
+        #expect(other.exitCode == 1 && other.errors.contains("was begun with other settings"))
+        let again = try Program.run(arguments("whole"))
+        #expect(again.exitCode == 1 && again.errors.contains("go on with --resume"))
+    }
+
+    @Test("prior train, killed at random points and resumed, gives the same files to the last bit")
+    func priorKilled() throws {
+        try makeTasks()
+        func arguments(_ output: String) -> [String] {
+            [
+                "prior", "train", "--images", folder.url.path, "--output", path(output), "--steps", "4", "--batch", "1",
+                "--critic-steps", "1", "--checkpoint-interval", "1", "--seed", "5", "--quiet",
+            ]
+        }
+        let whole = try Program.run(arguments("whole"))
+        #expect(whole.exitCode == 0, "\(whole.errors)")
+        #expect(try runWithKills(arguments("parts"), metrics: path("parts/metrics.jsonl"), seed: 2) > 0)
+        let names = ["prior.safetensors", "metrics.jsonl", "configuration.json"]
+        #expect(try contents(names, in: "parts") == contents(names, in: "whole"))
+
+        let sheet = try Program.run(
+            "prior", "render", "--prior", path("whole/prior.safetensors"), "--images", folder.url.path, "--count", "2",
+            "--output", path("sheet.png"))
+        #expect(sheet.exitCode == 0, "\(sheet.errors)")
+        #expect(try Image(contentsOf: URL(fileURLWithPath: path("sheet.png"))).width == 3 * 130 - 2)
+    }
+
+    @Test("mistakes are named") func mistakes() throws {
+        let usage = try Program.run("meta-train", "--tasks", "x", "--output", path("run"))
+        #expect(usage.exitCode == 2 && usage.errors.contains("A+P+T needs --prior"))
+        let none = try Program.run(
+            "meta-train", "--tasks", path("none.json"), "--output", path("run"), "--configuration", "A")
+        #expect(none.exitCode == 1 && none.errors.contains("none.json: cannot be read"))
+        try makeTasks()
+        let weights = try Program.run(
+            "tasks", "build", "--images", folder.url.path, "--weights", path("none"), "--output", path("t.json"))
+        #expect(weights.exitCode == 1 && weights.errors.contains("none"))
+        try FileManager.default.removeItem(atPath: path("1-2.png"))
+        let moved = try Program.run(
+            "meta-train", "--tasks", path("tasks.json"), "--output", path("run"), "--configuration", "A")
+        #expect(moved.exitCode == 1 && moved.errors.contains("there is no image 1-2.png"))
+    }
+}
