@@ -19,7 +19,8 @@ final class HostTests {
     private func run(_ command: String..., environment: [String: String] = [:]) throws -> String {
         let process = Process()
         process.executableURL = URL(filePath: "/usr/bin/env")
-        process.arguments = command
+        // Test threads block signals, and children inherit that: cmake would wait for SIGCHLD for ever.
+        process.arguments = ["--default-signal"] + command
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         let log = folder.appending(path: "log-\(UUID().uuidString)")
         try Data().write(to: log)
