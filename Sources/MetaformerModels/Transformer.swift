@@ -140,9 +140,10 @@ public struct Transformer: Hashable, Sendable {
             return try projected.reshape(to: [tokens.shape[0], tokens.shape[1], configuration.heads, width])
                 .transpose([0, 2, 1, 3])
         }
-        let (query, key, value) = try (heads(x, "query"), heads(memory, "key"), heads(memory, "value"))
-        let scores = try matmul(query, key, transposeB: true) * (1 / Float(width).squareRoot())
-        let mixed = try matmul(softmax(scores), value).transpose([0, 2, 1, 3]).reshape(to: x.shape)
+        // The queries are scaled rather than the scores, which are many more.
+        let query = try heads(x, "query") * (1 / Float(width).squareRoot())
+        let (key, value) = try (heads(memory, "key"), heads(memory, "value"))
+        let mixed = try matmul(softmax(matmul(query, key, transposeB: true)), value).transpose([0, 2, 1, 3]).reshape(to: x.shape)
         return try scope["output"].linearLayer(mixed, outputs: configuration.width)
     }
 }

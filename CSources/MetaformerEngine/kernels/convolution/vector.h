@@ -133,7 +133,7 @@ static void convolution_enter(convolution_job *job, int64_t index) {
     }
     job->depth = DEPTH;
     job->c = cut_make((uint64_t)job->output_channels, (uint64_t)(job->g.batch * job->p.out_h * job->p.out_w),
-                      (uint64_t)job->g.groups);
+                      (uint64_t)job->g.groups, 0);
     job->blocks = job->c.down * job->c.across;
     job->thread_scratch = cut_b(&job->c) + cut_c(&job->c) + up_to(job->c.columns, 16) + expression;
 }

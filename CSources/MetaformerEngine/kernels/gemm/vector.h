@@ -141,7 +141,8 @@ typedef struct cut {
     uint64_t down, across;  /* blocks */
 } cut;
 
-static cut cut_make(uint64_t m, uint64_t n, uint64_t batch) {
+/* packs_a: A is packed anew for each block of columns, as B is for each block of rows; otherwise B alone is. */
+static cut cut_make(uint64_t m, uint64_t n, uint64_t batch, int packs_a) {
     cut c = {.m = m, .n = n};
     uint64_t down = (m + 263) / 264;
     c.rows = up_to((m + down - 1) / down, TILE_M);
@@ -149,7 +150,7 @@ static cut cut_make(uint64_t m, uint64_t n, uint64_t batch) {
     for (;;) {
         c.down = (m + c.rows - 1) / c.rows, c.across = (n + c.columns - 1) / c.columns;
         if (c.down * c.across * batch >= 8) break;
-        if (c.columns >= 4 * TILE_N)
+        if (c.columns >= 4 * TILE_N && !(packs_a && c.rows > c.columns))
             c.columns = up_to(c.columns / 2, TILE_N);
         else if (c.rows >= 4 * TILE_M)
             c.rows = up_to(c.rows / 2, TILE_M);

@@ -21,7 +21,7 @@ static int matmul_by_rows(const mf_product *p) {
 
 static matmul_job matmul_plan(const mf_call *call) {
     matmul_job job = {.call = call, .p = mf_product_of(call)};
-    job.c = cut_make(job.p.m, job.p.n, job.p.batch);
+    job.c = cut_make(job.p.m, job.p.n, job.p.batch, job.p.a_column != 1);
     job.blocks = job.c.down * job.c.across;
     job.thread_scratch =
         mf_expression_scratch(call->instruction->expression) + cut_a(&job.c) + cut_b(&job.c) + cut_c(&job.c);
@@ -43,21 +43,27 @@ static void matmul_block(void *context, size_t index, int worker) {
     block t = cut_block(&job->c, index % job->blocks);
     const float *left = call->inputs[0] + batch * p->a_batch + t.m0 * p->a_row;
     const float *right = call->inputs[1] + batch * p->b_batch + t.n0 * p->b_column;
+    float *out = call->output + (batch * p->m + t.m0) * p->n + t.n0;
+    /* Where nothing is done to the result, whole tiles of it are summed up in the output itself. */
+    uint64_t whole = v.e->step_count == 0 && t.n % TILE_N == 0 ? t.m / TILE_M * TILE_M : 0;
     for (uint64_t k = 0; k < p->k; k += DEPTH) {
         uint64_t depth = p->k - k < DEPTH ? p->k - k : DEPTH;
         pack_columns(right + k * p->b_row, p->b_row, p->b_column, t.n, depth, b);
         if (p->a_column == 1) {
-            multiply_rows(left + k, p->a_row, b, t.m, t.n, depth, c, stride, k > 0, a);
+            const float *rest = left + k + whole * p->a_row;
+            multiply_rows(left + k, p->a_row, b, whole, t.n, depth, out, p->n, k > 0, a);
+            multiply_rows(rest, p->a_row, b, t.m - whole, t.n, depth, c + whole * stride, stride, k > 0, a);
         } else {
             pack_rows(left + k * p->a_column, p->a_row, p->a_column, t.m, depth, a);
-            multiply_panels(a, b, t.m, t.n, depth, c, stride, k > 0);
+            multiply_panels(a, b, whole, t.n, depth, out, p->n, k > 0);
+            multiply_panels(a + whole * depth, b, t.m - whole, t.n, depth, c + whole * stride, stride, k > 0);
         }
     }
     mf_operand operands[MF_MAX_INPUTS + 1];
-    for (uint64_t i = 0; i < t.m; i++) {
+    for (uint64_t i = whole; i < t.m; i++) {
         operands[0] = (mf_operand){c + i * stride, 1};
         mf_extras_at(call, batch, t.m0 + i, t.n0, operands);
-        evaluate(&v, operands, call->output + (batch * p->m + t.m0 + i) * p->n + t.n0, t.n);
+        evaluate(&v, operands, out + i * p->n, t.n);
     }
 }
 
