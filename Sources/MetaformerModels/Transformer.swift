@@ -135,13 +135,13 @@ public struct Transformer: Hashable, Sendable {
     /// Multi-head attention of tokens x [N, T, d] to a memory [N, S, d].
     private func attend(_ x: Tensor, to memory: Tensor, in scope: Scope) throws -> Tensor {
         let width = configuration.width / configuration.heads
-        func heads(_ tokens: Tensor, _ name: String) throws -> Tensor {
+        func heads(_ tokens: Tensor, _ name: String, scale: Float = 1) throws -> Tensor {
             let projected = try scope[name].linearLayer(tokens, outputs: configuration.width)
-            return try projected.reshape(to: [tokens.shape[0], tokens.shape[1], configuration.heads, width])
+            return try (projected * scale).reshape(to: [tokens.shape[0], tokens.shape[1], configuration.heads, width])
                 .transpose([0, 2, 1, 3])
         }
         // The queries are scaled rather than the scores, which are many more.
-        let query = try heads(x, "query") * (1 / Float(width).squareRoot())
+        let query = try heads(x, "query", scale: 1 / Float(width).squareRoot())
         let (key, value) = try (heads(memory, "key"), heads(memory, "value"))
         let mixed = try matmul(softmax(matmul(query, key, transposeB: true)), value).transpose([0, 2, 1, 3]).reshape(to: x.shape)
         return try scope["output"].linearLayer(mixed, outputs: configuration.width)
