@@ -13,6 +13,7 @@ setup:
 	@scripts/setup
 
 demo: all
+	@mkdir -p $(demo)
 	$(metaformer) sample $(demo)/sample
 	$(metaformer) adapt --model scratch:A --good $(demo)/sample --output $(demo)/flange.safetensors \
 	    --epochs 60 --batch 8 --learning-rate 0.001
