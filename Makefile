@@ -16,7 +16,7 @@ demo: all
 	@mkdir -p $(demo)
 	$(metaformer) sample $(demo)/sample
 	$(metaformer) adapt --model scratch:A --good $(demo)/sample --output $(demo)/flange.safetensors \
-	    --epochs 60 --batch 8 --learning-rate 0.001
+	    --epochs 40 --batch 8 --learning-rate 0.0005
 	$(metaformer) inspect --model $(demo)/flange.safetensors $(demo)/sample --output $(demo)/results
 	@echo
 	@echo "The pictures:  $(demo)/sample"

@@ -251,9 +251,10 @@ typedef struct mf_adapt_options {
 } mf_adapt_options;
 
 /**
- * Teaches a product: tunes the model on good frames by gradient descent (Eq. 6 and the 30 epochs of the paper), then
- * sets the threshold from good frames that were held out: a fifth of 20 or more, by cross-validation where there are
- * fewer; from shifted copies of a single one.
+ * Teaches a product: tunes the model on good frames by gradient descent (Eq. 6 and the 30 epochs of the paper), measures
+ * their maps, by which later ones are normalised where the model asks for it, and sets the threshold from good frames that
+ * were held out: of 30 or more a fifth, but 10 at least; by cross-validation where there are fewer; from shifted copies of
+ * a single one.
  * @param frames   count structs, all with the struct_size of the first
  * @param options  NULL for the model's own
  * @return MF_OK and a new model, which has nothing to do with the old one any more; MF_E_INVALID, MF_E_UNSUPPORTED,

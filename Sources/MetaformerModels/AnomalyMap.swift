@@ -15,6 +15,8 @@ public struct AnomalyMap: Hashable, Sendable, Codable {
     public var loss = ReconstructionLoss()
     /// Standard deviation of the Gaussian that smooths the map, in pixels of an image of 256; 0 for none.
     public var smoothing: Float = 4
+    /// Whether the map is measured against the good images' own error at each position, which teaching a product learns.
+    public var isNormalized = true
 
     public init() {}
 
@@ -23,6 +25,13 @@ public struct AnomalyMap: Hashable, Sendable, Codable {
     /// Throws when the shapes differ or the images are smaller than the windows.
     public func callAsFunction(_ reconstruction: Tensor, _ image: Tensor) throws -> Tensor {
         try smoothed(difference(reconstruction, image))
+    }
+
+    /// (map − mean) · gain, for the mean map of good images and one over its spread there: how far a map [1, 1, H, W] is from
+    /// theirs. They are parameters "mean" and "gain", and leave the map as it is until a product is taught.
+    public func normalized(_ map: Tensor, in scope: Scope) throws -> Tensor {
+        guard isNormalized else { return map }
+        return try (map - scope.parameter("mean", map.shape, .zeros)) * scope.parameter("gain", map.shape, .ones)
     }
 
     /// The scores [N]: the largest value of each map [N, 1, H, W].

@@ -143,7 +143,8 @@ public struct Transformer: Hashable, Sendable {
         // The queries are scaled rather than the scores, which are many more.
         let query = try heads(x, "query", scale: 1 / Float(width).squareRoot())
         let (key, value) = try (heads(memory, "key"), heads(memory, "value"))
-        let mixed = try matmul(softmax(matmul(query, key, transposeB: true)), value).transpose([0, 2, 1, 3]).reshape(to: x.shape)
+        let mixed = try matmul(softmax(matmul(query, key, transposeB: true)), value).transpose([0, 2, 1, 3]).reshape(
+            to: x.shape)
         return try scope["output"].linearLayer(mixed, outputs: configuration.width)
     }
 }

@@ -8,8 +8,8 @@ struct AdaptCommand: ParsableCommand {
         commandName: "adapt",
         abstract: "Teaches a product from good pictures.",
         discussion: """
-            Tunes a model on pictures of good products and sets its threshold from good pictures that were held out: a fifth of \
-            20 or more, by cross-validation where there are fewer. The result is a model file for inspect.
+            Tunes a model on pictures of good products and sets its threshold from good pictures that were held out: of 30 \
+            or more a fifth, but 10 at least; by cross-validation where there are fewer. The result is a model file for inspect.
             """
     )
 

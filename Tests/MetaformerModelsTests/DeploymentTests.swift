@@ -197,3 +197,58 @@ struct DeploymentTests {
         _ = try inspector.inspect(disc(1))
     }
 }
+
+@Suite("Normalised maps")
+struct NormalizationTests {
+    let folder: TemporaryFolder
+    init() throws { folder = try TemporaryFolder() }
+
+    /// The taught mean and gain, recomputed from the maps that the same parameters give without them.
+    @Test("teaching measures the good images' maps") func measured() throws {
+        var plain = smallDescription(.autoencoder, channels: 1)
+        plain.map.isNormalized = false
+        var normalized = plain
+        normalized.map.isNormalized = true
+        let frames = try (0..<4).map { try disc(UInt64($0), size: 64, format: .mono8) }
+        try normalized.file(seed: 5).write(path: folder.path("untaught"))
+        try Model(path: folder.path("untaught")).adapted(to: frames).save(path: folder.path("taught"))
+        let taught = try TensorFile(path: folder.path("taught"))
+        let (mean, gain) = (try #require(taught.floats("normal.mean")), try #require(taught.floats("normal.gain")))
+
+        // The taught parameters in a model whose maps are as they are.
+        var parameters: [String: [Float]] = [:]
+        for entry in taught.entries { if case .floats(let values) = entry.contents { parameters[entry.name] = values } }
+        try plain.file(parameters: parameters).write(path: folder.path("plain"))
+        let inspector = try Inspector(Model(path: folder.path("plain")))
+        let maps = try frames.map { try inspector.inspect($0, wantsMap: true).map }
+        let count = Double(maps.count)
+        let means = mean.indices.map { k in maps.reduce(0) { $0 + Double($1[k]) } / count }
+        let variances = mean.indices.map { k in
+            maps.reduce(0) { $0 + (Double($1[k]) - means[k]) * (Double($1[k]) - means[k]) } / count
+        }
+        let cells = Double(mean.count)
+        let floor =
+            0.5 * (variances.reduce(0, +) / cells).squareRoot() + 0.05 * means.reduce(0) { $0 + Swift.abs($1) } / cells
+        for k in mean.indices {
+            #expect(Swift.abs(Double(mean[k]) - means[k]) <= 1e-5 * (Swift.abs(means[k]) + 1e-3))
+            let expected = 1 / (variances[k].squareRoot() + floor)
+            #expect(Swift.abs(Double(gain[k]) - expected) <= 2e-3 * expected)
+        }
+        // And the taught model's own map is the difference, measured by them.
+        let own = try Inspector(Model(path: folder.path("taught"))).inspect(frames[0], wantsMap: true).map
+        for k in own.indices {
+            #expect(Swift.abs(own[k] - (maps[0][k] - mean[k]) * gain[k]) <= 1e-3 * (1 + Swift.abs(own[k])))
+        }
+    }
+
+    @Test("an untaught model's map is the plain one") func untaught() throws {
+        var plain = smallDescription(.autoencoder)
+        plain.map.isNormalized = false
+        try plain.file(seed: 5).write(path: folder.path("plain"))
+        try smallDescription(.autoencoder).file(seed: 5).write(path: folder.path("normalized"))
+        let maps = try ["plain", "normalized"].map { name in
+            try Inspector(Model(path: folder.path(name))).inspect(disc(1), wantsMap: true).map.map(\.bitPattern)
+        }
+        #expect(maps[0] == maps[1])
+    }
+}

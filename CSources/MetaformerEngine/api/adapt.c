@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_FRAMES = 1000000, MAX_STATES = 4096, HOLD_OUT_FROM = 20, FOLDS = 3, VIEWS = 8 };
+enum { MAX_FRAMES = 1000000, MAX_STATES = 4096, HOLD_OUT_FROM = 30, HOLD_OUT_LEAST = 10, FOLDS = 3, VIEWS = 8 };
 
 /* A variable that the programs change. */
 typedef struct state {
@@ -32,6 +32,8 @@ typedef struct lesson {
     float *images, *responses;  /* of all frames; responses NULL where there is no prior */
     size_t micro;               /* images that the gradient program takes at once */
     float *batch, *batch_response, *weights, *loss, *rate;
+    state *mean, *gain;    /* of the good images' maps; NULL where the model does not ask for them */
+    double *sum, *squares; /* of maps, a position each */
     float *view, *view_map, *view_reconstruction, *view_response; /* of the inspect program */
     size_t *order;
     size_t steps_done, steps_total;
@@ -87,13 +89,24 @@ static void *take_memory(lesson *l, size_t count, size_t size, int *failed) {
     return memory;
 }
 
+/* The mean map of good images, and one over its spread, by which the inspect program normalises. */
+static int is_normality(const char *name) {
+    return strcmp(name, "normal.mean") == 0 || strcmp(name, "normal.gain") == 0;
+}
+
+static state *find_state(lesson *l, const char *name) {
+    for (size_t i = 0; i < l->state_count; i++)
+        if (strcmp(l->states[i].name, name) == 0) return &l->states[i];
+    return NULL;
+}
+
 /* One buffer for each variable that any of the programs writes or that the tuned parameters are. */
 static mf_status gather_states(lesson *l) {
     for (int part = 0; part < MF_PART_COUNT; part++) {
         const mf_program *p = l->model->parts[part];
         for (size_t i = 0; p && i < mf_program_slot_count(p); i++) {
             const mf_slot *slot = mf_program_slot(p, i);
-            if (slot->kind != MF_SLOT_VARIABLE || !slot->written) continue;
+            if (slot->kind != MF_SLOT_VARIABLE || (!slot->written && !is_normality(slot->name))) continue;
             size_t known = 0;
             while (known < l->state_count && strcmp(l->states[known].name, slot->name)) known++;
             if (known < l->state_count) {
@@ -155,8 +168,15 @@ static mf_status prepare(lesson *l) {
     l->view_reconstruction = take_memory(l, l->image, sizeof(float), &failed);
     l->view_response = take_memory(l, l->plane, sizeof(float), &failed);
     l->order = take_memory(l, l->count, sizeof *l->order, &failed);
+    l->sum = take_memory(l, l->plane, sizeof *l->sum, &failed);
+    l->squares = take_memory(l, l->plane, sizeof *l->squares, &failed);
     if (failed) return mf_fail(l->error, MF_E_NOMEM, "no memory for %zu frames", l->count);
     MF_TRY(gather_states(l));
+    l->mean = find_state(l, "normal.mean"), l->gain = find_state(l, "normal.gain");
+    if ((l->mean == NULL) != (l->gain == NULL) ||
+        (l->mean && (l->mean->count != l->plane || l->gain->count != l->plane || !l->mean->start || !l->gain->start)))
+        return mf_fail(l->error, MF_E_FORMAT,
+                       "'normal.mean' and 'normal.gain' must both be there, a number a position");
     for (int part = 0; part < MF_PART_COUNT; part++)
         if (part != MF_PART_PRIOR || prior) MF_TRY(make_runner(l, (mf_part)part));
     MF_TRY(bind(l, MF_PART_GRADIENT, "image", l->batch, l->micro * l->image));
@@ -270,6 +290,38 @@ static mf_status take_step(lesson *l, size_t from, size_t n, float *out_loss) {
     return mf_runner_run(l->runners[MF_PART_UPDATE], l->error);
 }
 
+static mf_status map_frame(lesson *l, size_t frame) {
+    memcpy(l->view, l->images + frame * l->image, l->image * sizeof(float));
+    return mf_runner_run(l->runners[MF_PART_INSPECT], l->error);
+}
+
+/* Measures the maps of the first n frames of the order: what is normal at each position. */
+static mf_status measure_normality(lesson *l, size_t n) {
+    if (!l->mean) return MF_OK;
+    memset(l->sum, 0, l->plane * sizeof *l->sum);
+    memset(l->squares, 0, l->plane * sizeof *l->squares);
+    for (size_t i = 0; i < l->plane; i++) l->mean->values[i] = 0, l->gain->values[i] = 1;
+    for (size_t i = 0; i < n; i++) {
+        MF_TRY(map_frame(l, l->order[i]));
+        for (size_t k = 0; k < l->plane; k++) {
+            l->sum[k] += (double)l->view_map[k];
+            l->squares[k] += (double)l->view_map[k] * (double)l->view_map[k];
+        }
+    }
+    double level = 0, variance = 0;
+    for (size_t k = 0; k < l->plane; k++) {
+        double mean = l->sum[k] / (double)n;
+        l->squares[k] = fmax(l->squares[k] / (double)n - mean * mean, 0);
+        l->mean->values[k] = (float)mean;
+        level += fabs(mean) / (double)l->plane;
+        variance += l->squares[k] / (double)l->plane;
+    }
+    /* A floor, since a few images say little of the spread at one position, and a single one nothing. */
+    double lowest = 0.5 * sqrt(variance) + 0.05 * level + 1e-9;
+    for (size_t k = 0; k < l->plane; k++) l->gain->values[k] = (float)(1 / (sqrt(l->squares[k]) + lowest));
+    return MF_OK;
+}
+
 /* From the model's own parameters, all epochs over the first n frames of the order. */
 static mf_status train(lesson *l, size_t n) {
     start_over(l);
@@ -286,7 +338,7 @@ static mf_status train(lesson *l, size_t n) {
             MF_TRY(report(l, "adapting", ++l->steps_done, l->steps_total, loss));
         }
     }
-    return MF_OK;
+    return measure_normality(l, n);
 }
 
 static size_t steps_of(const lesson *l, size_t n) {
@@ -296,17 +348,16 @@ static size_t steps_of(const lesson *l, size_t n) {
 
 /* ---- Threshold --------------------------------------------------------------------------------------------------- */
 
-static mf_status score_view(lesson *l, float *out_score) {
-    MF_TRY(mf_runner_run(l->runners[MF_PART_INSPECT], l->error));
-    *out_score = -INFINITY;
-    for (size_t i = 0; i < l->plane; i++) *out_score = l->view_map[i] > *out_score ? l->view_map[i] : *out_score;
-    return MF_OK;
+static float highest_of_map(const lesson *l) {
+    float highest = -INFINITY;
+    for (size_t i = 0; i < l->plane; i++) highest = l->view_map[i] > highest ? l->view_map[i] : highest;
+    return highest;
 }
 
 static mf_status score_frames(lesson *l, size_t from, size_t n, float *scores) {
     for (size_t i = 0; i < n; i++) {
-        memcpy(l->view, l->images + l->order[from + i] * l->image, l->image * sizeof(float));
-        MF_TRY(score_view(l, &scores[i]));
+        MF_TRY(map_frame(l, l->order[from + i]));
+        scores[i] = highest_of_map(l);
     }
     return MF_OK;
 }
@@ -329,7 +380,7 @@ static void deal(lesson *l, size_t first, size_t held) {
 
 /* Trains on everything after scoring what each fold left out; scores has room for count or VIEWS. */
 static mf_status train_and_score(lesson *l, float *scores, size_t *out_scores) {
-    size_t held = l->count / 5;
+    size_t held = l->count / 5 < HOLD_OUT_LEAST ? HOLD_OUT_LEAST : l->count / 5;
     *out_scores = 0;
     if (l->count >= HOLD_OUT_FROM) {
         l->steps_total = steps_of(l, l->count - held);
@@ -357,7 +408,8 @@ static mf_status train_and_score(lesson *l, float *scores, size_t *out_scores) {
     static const int64_t down[VIEWS] = {-8, -8, -8, 0, 0, 8, 8, 8}, right[VIEWS] = {-8, 0, 8, -8, 8, -8, 0, 8};
     for (size_t i = 0; i < VIEWS; i++) {
         copy_view(l, l->images, (size_t)l->model->channels, down[i], right[i], 0, l->view);
-        MF_TRY(score_view(l, &scores[i]));
+        MF_TRY(mf_runner_run(l->runners[MF_PART_INSPECT], l->error));
+        scores[i] = highest_of_map(l);
     }
     *out_scores = VIEWS;
     return MF_OK;
@@ -424,7 +476,7 @@ static void clean_up(lesson *l) {
     for (size_t i = 0; i < l->state_count; i++) mf_free(l->allocator, l->states[i].values);
     void *parts[] = {l->states, l->images, l->responses, l->batch,    l->batch_response,      l->weights,
                      l->loss,   l->rate,   l->view,      l->view_map, l->view_reconstruction, l->view_response,
-                     l->order};
+                     l->order,  l->sum,    l->squares};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) mf_free(l->allocator, parts[i]);
 }
 

@@ -46,6 +46,7 @@ public struct Candidate: Sendable {
         var description = ModelDescription(mode: .autoencoder, channels: $0, origin: "ℓ2-AE")
         description.architecture.loss.weight = 0
         description.map.kind = .squaredError
+        description.map.isNormalized = false
         description.learningRate = 2e-4
         description.batch = 16
         return description
@@ -57,6 +58,7 @@ public struct Candidate: Sendable {
         var description = ModelDescription(mode: .autoencoder, channels: $0, origin: "SSIM-AE")
         description.architecture.loss.weight = 1000
         description.map.kind = .dissimilarity
+        description.map.isNormalized = false
         description.learningRate = 2e-4
         description.batch = 16
         return description

@@ -69,11 +69,14 @@ public struct ModelDescription: Hashable, Sendable, Codable {
         }
     }
 
-    /// The file of a model with these parameters, by name. Throws where one is missing or has another count.
+    /// The file of a model with these parameters, by name. Throws where one is missing or has another count. What teaching
+    /// measures ("normal.…") may be missing: it is then that of an untaught model.
     public func file(parameters: [String: [Float]]) throws -> TensorFile {
         let programs = try ModelPrograms(architecture, map: map, optimizer: optimizer, microBatch: microBatch)
         var entries = try programs.parameters.map { specification in
-            guard let values = parameters[specification.name], values.count == specification.shape.count else {
+            let isMeasured = specification.name.hasPrefix("normal.")
+            let values = parameters[specification.name] ?? (isMeasured ? specification.initialValues(seed: 0) : nil)
+            guard let values, values.count == specification.shape.count else {
                 throw ModelError(
                     "parameter \"\(specification.name)\" must have the shape \(specification.shape)"
                         + (parameters[specification.name] == nil ? "; there is none" : ""))

@@ -20,7 +20,8 @@ public enum Optimizer: Hashable, Sendable, Codable {
 ///
 /// Variables are the parameters by their own names; the state of training has names of its own: the accumulated gradient
 /// of a parameter is "gradient/<name>", Adam's moments are "adam.mean/<name>" and "adam.square/<name>". State is not
-/// stored in files: it starts at zero.
+/// stored in files: it starts at zero. What the engine measures on good images when it teaches a product are the parameters
+/// "normal.mean" and "normal.gain" of the inspection.
 public struct ModelPrograms: Sendable {
     public let inspect: Program
     /// Image → response map; nil for the autoencoder alone.
@@ -57,7 +58,8 @@ public struct ModelPrograms: Sendable {
         let image = try graph.input("image", model.imageShape(1))
         let response = model.configuration.mode == .autoencoder ? nil : try model.response(to: image, in: scope)
         let reconstruction = try model.reconstruct(image, response: response, in: scope).image
-        var outputs = [("reconstruction", reconstruction), ("map", try map(reconstruction, image))]
+        let anomaly = try map.normalized(map(reconstruction, image), in: scope["normal"])
+        var outputs = [("reconstruction", reconstruction), ("map", anomaly)]
         if let response { outputs.append(("response", response)) }
         return (try Program(graph: graph, outputs: outputs.map { (name: $0.0, tensor: $0.1) }), scope.parameters)
     }
