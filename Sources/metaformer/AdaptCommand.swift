@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import MetaformerData
+import MetaformerEvaluation
 import MetaformerModels
 
 struct AdaptCommand: ParsableCommand {
@@ -28,21 +29,7 @@ struct AdaptCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Use only so many of the pictures, drawn at random.", valueName: "k"))
     var shots: Int?
 
-    @Option(help: ArgumentHelp("Passes over the pictures; the model's own where left out.", valueName: "n"))
-    var epochs: Int?
-
-    @Option(help: ArgumentHelp("Pictures a step; the model's own where left out.", valueName: "n"))
-    var batch: Int?
-
-    @Option(help: ArgumentHelp("Rate of learning; the model's own where left out.", valueName: "x"))
-    var learningRate: Float?
-
-    @Flag(help: "A mirrored product is still a good one: show it mirrored as well.")
-    var flips = false
-
-    @Option(
-        help: ArgumentHelp("Show the pictures shifted by up to so many pixels of the model's input.", valueName: "n"))
-    var shift = 0
+    @OptionGroup var teaching: TeachingOptions
 
     @Option(help: ArgumentHelp("The share of good products that the threshold may reject.", valueName: "x"))
     var falseAlarmRate: Float = 0.01
@@ -66,16 +53,6 @@ struct AdaptCommand: ParsableCommand {
         try CommonOptions.requirePath(good, named: "--good")
         try CommonOptions.requirePath(output, named: "--output")
         if let shots, shots < 1 { throw ValidationError("--shots is \(shots); give at least 1.") }
-        if let epochs, !(1...1_000_000).contains(epochs) {
-            throw ValidationError("--epochs is \(epochs); give 1 to 1000000.")
-        }
-        if let batch, !(1...1_000_000).contains(batch) {
-            throw ValidationError("--batch is \(batch); give 1 to 1000000.")
-        }
-        if let learningRate, !(learningRate > 0 && learningRate < 1) {
-            throw ValidationError("--learning-rate is \(learningRate); give a number between 0 and 1.")
-        }
-        if shift < 0 { throw ValidationError("--shift is \(shift); give 0 or more.") }
         guard falseAlarmRate > 0, falseAlarmRate <= 0.5 else {
             throw ValidationError("--false-alarm-rate is \(falseAlarmRate); give a number above 0, at most 0.5.")
         }
@@ -127,12 +104,12 @@ struct AdaptCommand: ParsableCommand {
     private func adapt(_ model: Model, to frames: [Frame]) throws -> Model {
         var options = Model.AdaptationOptions()
         options.threads = common.threads
-        options.epochs = epochs
-        options.batch = batch
-        options.learningRate = learningRate
+        options.epochs = teaching.epochs
+        options.batch = teaching.batch
+        options.learningRate = teaching.learningRate
         options.seed = common.seed
-        options.flips = flips
-        options.shift = shift
+        options.flips = teaching.flips
+        options.shift = teaching.shift
         options.falseAlarmRate = falseAlarmRate
         var progress: (stage: String, bar: ProgressBar)?
         defer { progress?.bar.finish() }

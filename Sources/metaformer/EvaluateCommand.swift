@@ -39,21 +39,7 @@ struct EvaluateCommand: ParsableCommand {
     @Option(help: ArgumentHelp("The folder to write.", valueName: "dir"), completion: .directory)
     var output: String
 
-    @Option(help: ArgumentHelp("Passes over the pictures; the model's own where left out.", valueName: "n"))
-    var epochs: Int?
-
-    @Option(help: ArgumentHelp("Pictures a step; the model's own where left out.", valueName: "n"))
-    var batch: Int?
-
-    @Option(help: ArgumentHelp("Rate of learning; the model's own where left out.", valueName: "x"))
-    var learningRate: Float?
-
-    @Flag(help: "A mirrored product is still a good one: show it mirrored as well.")
-    var flips = false
-
-    @Option(
-        help: ArgumentHelp("Show the pictures shifted by up to so many pixels of the model's input.", valueName: "n"))
-    var shift = 0
+    @OptionGroup var teaching: TeachingOptions
 
     @Option(help: ArgumentHelp("The highest false-positive rate of PRO.", valueName: "x"))
     var proLimit = 0.3
@@ -70,16 +56,6 @@ struct EvaluateCommand: ParsableCommand {
         _ = try baselineList()
         guard !model.isEmpty || baselines != nil else { throw ValidationError("give --model or --baselines.") }
         guard (1...1000).contains(seeds) else { throw ValidationError("--seeds is \(seeds); give 1 to 1000.") }
-        if let epochs, !(1...1_000_000).contains(epochs) {
-            throw ValidationError("--epochs is \(epochs); give 1 to 1000000.")
-        }
-        if let batch, !(1...1_000_000).contains(batch) {
-            throw ValidationError("--batch is \(batch); give 1 to 1000000.")
-        }
-        if let learningRate, !(learningRate > 0 && learningRate < 1) {
-            throw ValidationError("--learning-rate is \(learningRate); give a number between 0 and 1.")
-        }
-        if shift < 0 { throw ValidationError("--shift is \(shift); give 0 or more.") }
     }
 
     func run() throws {
@@ -89,8 +65,8 @@ struct EvaluateCommand: ParsableCommand {
         plan.shots = try shotList()
         plan.seeds = (0..<UInt64(seeds)).map { common.seed &+ $0 }
         plan.proLimit = proLimit
-        plan.flips = flips
-        plan.shift = shift
+        plan.flips = teaching.flips
+        plan.shift = teaching.shift
         plan.threads = common.threads
         plan.splitNote = split
         let folder = URL(fileURLWithPath: output)
@@ -126,9 +102,9 @@ struct EvaluateCommand: ParsableCommand {
         candidates += try baselineList()
         return candidates.map { candidate in
             var candidate = candidate
-            candidate.epochs = epochs
-            candidate.batch = batch ?? candidate.batch
-            candidate.learningRate = learningRate ?? candidate.learningRate
+            candidate.epochs = teaching.epochs
+            candidate.batch = teaching.batch ?? candidate.batch
+            candidate.learningRate = teaching.learningRate ?? candidate.learningRate
             return candidate
         }
     }

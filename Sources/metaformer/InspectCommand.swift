@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import MetaformerData
+import MetaformerEvaluation
 import MetaformerModels
 
 struct InspectCommand: ParsableCommand {

@@ -165,7 +165,7 @@ extension EvaluationPlan {
 
 extension Frame {
     /// A picture as a frame. Throws an error that names the file where it is too small.
-    init(_ image: Image, of name: String) throws {
+    public init(_ image: Image, of name: String) throws {
         guard image.width >= 32, image.height >= 32 else {
             throw EvaluationError("\(name): \(image.width) x \(image.height) pixels; each side must have at least 32")
         }

@@ -1,6 +1,5 @@
 import Foundation
 import MetaformerData
-import MetaformerModels
 
 /// Pictures that a command works on.
 struct ImageSelection {
@@ -81,17 +80,5 @@ struct ImageSelection {
 
     private static func item(_ item: DatasetItem, in dataset: Dataset) -> Item {
         Item(url: item.url, name: dataset.relativePath(of: item.url), label: item.label)
-    }
-}
-
-extension Frame {
-    /// A picture as a frame. Throws an error that names the file where it is too small.
-    init(_ image: MetaformerData.Image, of name: String) throws {
-        guard image.width >= 32, image.height >= 32 else {
-            throw CommandError("\(name): \(image.width) x \(image.height) pixels; each side must have at least 32")
-        }
-        let format: Format =
-            image.channels == 1 ? (image.bitDepth == 8 ? .mono8 : .mono16) : (image.bitDepth == 8 ? .rgb8 : .rgb16)
-        try self.init(width: image.width, height: image.height, format: format, bytes: image.bytes)
     }
 }

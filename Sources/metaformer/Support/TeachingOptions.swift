@@ -1,0 +1,33 @@
+import ArgumentParser
+
+/// How a product is taught: the options of every command that adapts models.
+struct TeachingOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("Passes over the pictures; the model's own where left out.", valueName: "n"))
+    var epochs: Int?
+
+    @Option(help: ArgumentHelp("Pictures a step; the model's own where left out.", valueName: "n"))
+    var batch: Int?
+
+    @Option(help: ArgumentHelp("Rate of learning; the model's own where left out.", valueName: "x"))
+    var learningRate: Float?
+
+    @Flag(help: "A mirrored product is still a good one: show it mirrored as well.")
+    var flips = false
+
+    @Option(
+        help: ArgumentHelp("Show the pictures shifted by up to so many pixels of the model's input.", valueName: "n"))
+    var shift = 0
+
+    func validate() throws {
+        if let epochs, !(1...1_000_000).contains(epochs) {
+            throw ValidationError("--epochs is \(epochs); give 1 to 1000000.")
+        }
+        if let batch, !(1...1_000_000).contains(batch) {
+            throw ValidationError("--batch is \(batch); give 1 to 1000000.")
+        }
+        if let learningRate, !(learningRate > 0 && learningRate < 1) {
+            throw ValidationError("--learning-rate is \(learningRate); give a number between 0 and 1.")
+        }
+        if shift < 0 { throw ValidationError("--shift is \(shift); give 0 or more.") }
+    }
+}
