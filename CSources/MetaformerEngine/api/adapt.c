@@ -107,14 +107,13 @@ static mf_status gather_states(lesson *l) {
         for (size_t i = 0; p && i < mf_program_slot_count(p); i++) {
             const mf_slot *slot = mf_program_slot(p, i);
             if (slot->kind != MF_SLOT_VARIABLE || (!slot->written && !is_normality(slot->name))) continue;
-            size_t known = 0;
-            while (known < l->state_count && strcmp(l->states[known].name, slot->name)) known++;
-            if (known < l->state_count) {
-                if (l->states[known].count != slot->count)
+            const state *known = find_state(l, slot->name);
+            if (known) {
+                if (known->count != slot->count)
                     return mf_fail(l->error, MF_E_FORMAT, "'%.60s' differs between programs", slot->name);
                 continue;
             }
-            if (known == MAX_STATES) return mf_fail(l->error, MF_E_LIMIT, "over %d variables", MAX_STATES);
+            if (l->state_count == MAX_STATES) return mf_fail(l->error, MF_E_LIMIT, "over %d variables", MAX_STATES);
             int failed = 0;
             state *s = &l->states[l->state_count];
             *s = (state){slot->name, take_memory(l, slot->count, sizeof(float), &failed),
@@ -138,8 +137,8 @@ static mf_status make_runner(lesson *l, mf_part part) {
             const float *read;
             float *bound;
         } values = {mf_model_values(l->model, slot->name, slot->count)};
-        for (size_t k = 0; k < l->state_count; k++)
-            if (strcmp(l->states[k].name, slot->name) == 0) values.bound = l->states[k].values;
+        const state *own = find_state(l, slot->name);
+        if (own) values.bound = own->values;
         MF_TRY(mf_runner_bind(l->runners[part], slot->name, values.bound, slot->count, l->error));
     }
     return MF_OK;
@@ -457,12 +456,11 @@ static mf_status make_adapted(lesson *l, float *scores, size_t score_count, mf_m
     mf_status status = record(l, adapted, scores, score_count);
     for (size_t i = 0; status == MF_OK && i < mf_file_tensor_count(adapted->file); i++) {
         const char *name = mf_file_tensor(adapted->file, i)->name;
-        for (size_t k = 0; k < l->state_count; k++) {
-            if (strcmp(l->states[k].name, name)) continue;
-            float *previous = adapted->parameters[i];
-            adapted->parameters[i] = l->states[k].values;
-            l->states[k].values = previous;
-        }
+        state *tuned = find_state(l, name);
+        if (!tuned) continue;
+        float *previous = adapted->parameters[i];
+        adapted->parameters[i] = tuned->values;
+        tuned->values = previous;
     }
     if (status != MF_OK)
         mf_model_release(adapted);
