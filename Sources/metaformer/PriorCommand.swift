@@ -58,6 +58,12 @@ struct PriorCommand: ParsableCommand {
         @Option(help: ArgumentHelp("Rate of learning.", valueName: "x"))
         var rate: Float?
 
+        @Option(
+            help: ArgumentHelp(
+                "Weight of the response's squared error where --masks are known; 0 leaves the domains unpaired, as in "
+                    + "the paper.", valueName: "x"))
+        var pairedWeight: Float?
+
         @Option(help: ArgumentHelp("Steps between checkpoints.", valueName: "n"))
         var checkpointInterval = 50
 
@@ -96,6 +102,14 @@ struct PriorCommand: ParsableCommand {
             }
             if let rate, !(rate > 0 && rate < 1) {
                 throw ValidationError("--rate is \(rate); give a number between 0 and 1.")
+            }
+            if let pairedWeight {
+                guard pairedWeight >= 0, pairedWeight.isFinite else {
+                    throw ValidationError("--paired-weight is \(pairedWeight); give a number from 0.")
+                }
+                if pairedWeight > 0, masks == nil {
+                    throw ValidationError("--paired-weight compares responses with masks: give --masks.")
+                }
             }
             if checkpointInterval < 1 { throw ValidationError("--checkpoint-interval: give at least 1.") }
         }
@@ -156,6 +170,7 @@ struct PriorCommand: ParsableCommand {
             if let batch { settings.batch = batch }
             if let criticSteps { settings.criticSteps = criticSteps }
             if let rate { settings.rate.start = rate }
+            if let pairedWeight { settings.pairedWeight = pairedWeight }
             return settings
         }
 

@@ -13,7 +13,7 @@ import Testing
     private static let losses = AdversarialLosses(
         prior: InstancePrior(InstancePrior.Configuration(width: 2, blocks: 1)),
         discriminator: Discriminator(Discriminator.Configuration(width: 2, layers: 2)), effect: .selectiveColour,
-        penaltyWeight: 10)
+        penaltyWeight: 10, pairedWeight: 0)
 
     /// The critic's loss on a graph, with values for everything.
     private struct Critic {
@@ -200,6 +200,24 @@ import Testing
         for step in 2..<5 { _ = try second.step(step) }
         #expect(second.tensors == whole.tensors && second.numbers == whole.numbers)
         #expect(whole.tensors.keys.filter { $0.hasPrefix("pool/") }.count == 5)
+    }
+
+    @Test("masks that are known lead the response to them") func paired() throws {
+        let (inputs, pairs) = try domains()
+        func error(pairedWeight: Float) throws -> Double {
+            var settings = self.settings()
+            (settings.pairedWeight, settings.rate.start) = (pairedWeight, 5e-3)
+            let training = try PriorTraining(settings, inputs: inputs, domain: .masks(pairs), threads: 2)
+            for step in 0..<60 { _ = try training.step(step) }
+            return 1 - (try PriorReport(training.prior, pairs: pairs).prior.fMeasure)
+        }
+        let (free, led) = (try error(pairedWeight: 0), try error(pairedWeight: 50))
+        #expect(led < 0.15 && led < free)
+        // Without masks there is nothing to compare with.
+        var settings = self.settings()
+        settings.pairedWeight = 50
+        let training = try PriorTraining(settings, inputs: inputs, domain: .dominantHue(inputs), threads: 2)
+        #expect(try training.step(0)["generator.loss"]?.isFinite == true)
     }
 
     @Test("every domain gives images that carry the effect") func effectDomains() throws {

@@ -9,6 +9,8 @@ struct AdversarialLosses {
     let effect: VisualEffect
     /// λ of the penalty.
     let penaltyWeight: Float
+    /// How much the generator's loss weighs the response's distance from a known mask; 0 in the paper.
+    let pairedWeight: Float
 
     struct Critic {
         /// Σ w (D(fake) − D(real) + λ penalty), a scalar.
@@ -35,12 +37,16 @@ struct AdversarialLosses {
         return Critic(loss: try penaltyWeight * penalty - distance, distance: distance, penalty: penalty)
     }
 
-    /// The generator's loss −Σ w D(fake), and what it makes of images [N, 3, H, W].
-    func generator(image: Tensor, weights: Tensor, in scope: Scope) throws -> (loss: Tensor, response: Tensor) {
+    /// The generator's loss −Σ w D(fake), and what it makes of images [N, 3, H, W]; beside masks [N, 1, H, W] also the
+    /// mean squared error of the response.
+    func generator(
+        image: Tensor, mask: Tensor?, weights: Tensor, in scope: Scope
+    ) throws -> (loss: Tensor, response: Tensor) {
         let response = try prior(image, in: scope["prior"])
         let fake = try effect(image, response: response)
-        let value = try discriminator(fake, in: scope["discriminator"])
-        return (try -(weights * value).sum(), response)
+        var values = try -discriminator(fake, in: scope["discriminator"])
+        if let mask { values = try values + pairedWeight * square(response - mask).mean(axes: [1, 2, 3]) }
+        return (try (weights * values).sum(), response)
     }
 }
 
@@ -50,7 +56,7 @@ struct AdversarialPrograms: Sendable {
     let generate: Program
     /// "real", "fake", "mix" [B], "weight" [B] → "loss", "distance", "penalty".
     let critic: Program
-    /// "image", "weight" [B] → "loss".
+    /// "image", "mask" where the loss is paired, "weight" [B] → "loss", "mean".
     let generator: Program
     let priorParameters: [ParameterSpecification]
     let discriminatorParameters: [ParameterSpecification]
@@ -63,7 +69,9 @@ struct AdversarialPrograms: Sendable {
         let graph = Graph()
         let scope = Scope(graph)
         let image = try graph.input("image", shape)
-        let made = try losses.generator(image: image, weights: graph.input("weight", [microBatch]), in: scope)
+        let mask = losses.pairedWeight > 0 ? try graph.input("mask", [microBatch, 1, imageSize, imageSize]) : nil
+        let made = try losses.generator(
+            image: image, mask: mask, weights: graph.input("weight", [microBatch]), in: scope)
         priorParameters = scope.parameters.filter { $0.name.hasPrefix("prior.") }
         generator = try AdversarialPrograms.accumulating(
             made.loss, priorParameters, graph, outputs: [("loss", made.loss), ("mean", made.response.mean())])

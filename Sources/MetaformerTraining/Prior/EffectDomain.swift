@@ -18,6 +18,11 @@ public enum EffectDomain: Sendable {
         }
     }
 
+    /// The photos whose foreground is known.
+    var pairs: [(image: URL, mask: URL)] {
+        if case .masks(let pairs) = self { pairs } else { [] }
+    }
+
     /// The image of a number, [3, size, size].
     func image(_ index: Int, size: Int, effect: EffectComposer) throws -> [Float] {
         let reader = ImageReader()

@@ -16,6 +16,9 @@ public struct PriorTrainingConfiguration: Hashable, Sendable, Codable {
     /// Steps of the discriminator to one of the generator.
     public var criticSteps = 5
     public var penaltyWeight: Float = 10
+    /// How much the generator's loss weighs the mean squared error of the response where the domain knows its masks; 0
+    /// in the paper, whose domains are unpaired.
+    public var pairedWeight: Float = 0
     /// Steps count as epochs here.
     public var rate: LearningRateSchedule
     /// Fakes of earlier steps that the discriminator still meets.
@@ -40,6 +43,7 @@ public final class PriorTraining: SteppedTraining {
     private let inputs: [URL]
     private let domain: EffectDomain
     private let composer: EffectComposer
+    private let isPaired: Bool
     private let generate: Runner
     private let critic: Runner
     private let generator: Runner
@@ -68,7 +72,9 @@ public final class PriorTraining: SteppedTraining {
         composer = try EffectComposer(configuration.effect, size: configuration.imageSize)
         let losses = AdversarialLosses(
             prior: InstancePrior(configuration.prior), discriminator: Discriminator(configuration.discriminator),
-            effect: configuration.effect, penaltyWeight: configuration.penaltyWeight)
+            effect: configuration.effect, penaltyWeight: configuration.penaltyWeight,
+            pairedWeight: domain.pairs.isEmpty ? 0 : configuration.pairedWeight)
+        isPaired = losses.pairedWeight > 0
         let programs = try AdversarialPrograms(
             losses, imageSize: configuration.imageSize, microBatch: configuration.microBatch)
         generate = try Runner(program: programs.generate.data, threads: threads)
@@ -152,11 +158,12 @@ public final class PriorTraining: SteppedTraining {
     private func stepGenerator(
         _ rate: Float, _ random: inout RandomGenerator
     ) throws -> (loss: Double, mean: Double, norm: Double) {
-        let photos = try photos(&random)
+        let (photos, masks) = isPaired ? try pairs(&random) : (try photos(&random), [])
         var (loss, mean) = (0.0, 0.0)
         var runs = 0
         try forEachMicroBatch(photos.count, generator) { place, index in
             fill(generator, "image", place, photos[index])
+            if isPaired { fill(generator, "mask", place, masks[index]) }
         } run: {
             try generator.run()
             loss += Double(generator.buffer("loss")?[0] ?? .nan)
@@ -200,6 +207,18 @@ public final class PriorTraining: SteppedTraining {
             let planes = try ImageReader().planes(inputs[index], channels: 3, size: configuration.imageSize)
             return flipped(planes, generator.uniform() < 0.5)
         }
+    }
+
+    private func pairs(_ generator: inout RandomGenerator) throws -> (photos: [[Float]], masks: [[Float]]) {
+        var (photos, masks): ([[Float]], [[Float]]) = ([], [])
+        for _ in 0..<configuration.batch {
+            let pair = domain.pairs[Int.random(in: domain.pairs.indices, using: &generator)]
+            let flips = generator.uniform() < 0.5
+            let (reader, size) = (ImageReader(), configuration.imageSize)
+            photos.append(flipped(try reader.planes(pair.image, channels: 3, size: size), flips))
+            masks.append(flipped(try reader.planes(pair.mask, channels: 1, size: size), flips))
+        }
+        return (photos, masks)
     }
 
     private func flipped(_ planes: [Float], _ flips: Bool) -> [Float] {
