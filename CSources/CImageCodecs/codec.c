@@ -28,6 +28,7 @@ mfc_format mfc_sniff(const uint8_t *data, size_t size) {
     for (size_t i = 0; i < sizeof tiff / sizeof tiff[0]; i++) {
         if (size >= sizeof tiff[i] && memcmp(data, tiff[i], sizeof tiff[i]) == 0) return MFC_FORMAT_TIFF;
     }
+    if (size >= 2 && memcmp(data, "BM", 2) == 0) return MFC_FORMAT_BMP;
     return MFC_FORMAT_UNKNOWN;
 }
 
@@ -58,10 +59,13 @@ static void read_file(mfc_read_job *job) {
     case MFC_FORMAT_TIFF:
         mfc_read_tiff(job);
         return;
+    case MFC_FORMAT_BMP:
+        mfc_read_bmp(job);
+        return;
     case MFC_FORMAT_UNKNOWN:
         break;
     }
-    mfc_fail(&job->report, MFC_UNKNOWN_FORMAT, "not a PNG, JPEG or TIFF file");
+    mfc_fail(&job->report, MFC_UNKNOWN_FORMAT, "not a PNG, JPEG, TIFF or BMP file");
 }
 
 mfc_status mfc_probe(const uint8_t *data, size_t size, mfc_image_info *info, char *message, size_t message_size) {

@@ -65,5 +65,6 @@ void mfc_sink_free(mfc_sink *sink);
 void mfc_read_png(mfc_read_job *job);
 void mfc_read_jpeg(mfc_read_job *job);
 void mfc_read_tiff(mfc_read_job *job);
+void mfc_read_bmp(mfc_read_job *job);
 
 #endif

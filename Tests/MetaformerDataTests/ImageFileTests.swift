@@ -77,6 +77,36 @@ let orientations: [(Int, @Sendable (Int, Int, Int, Int) -> (Int, Int))] = [
         #expect(try Image(contentsOf: folder.write(png.file, to: "a.png")) == image)
     }
 
+    @Test("BMP: colours, palettes and both directions give the same picture")
+    func bmp() throws {
+        let colours: [[UInt8]] = [[10, 20, 30], [200, 100, 50], [255, 0, 1]]
+        let indices = [[0, 1, 2], [2, 2, 0]]
+        let expected: [UInt8] = indices.joined().flatMap { Array(colours[$0].reversed()) }
+        for isTopDown in [false, true] {
+            for bits in [24, 32] {
+                let rows: [[UInt8]] = indices.map { row in row.flatMap { colours[$0] + (bits == 32 ? [255] : []) } }
+                let file = BMPBuilder(width: 3, height: 2, bits: bits, rows: rows, isTopDown: isTopDown).file
+                let image = try Image(contentsOf: folder.write(file, to: "a.bmp"))
+                #expect((image.width, image.height, image.channels) == (3, 2, 3) && image.bytes == expected)
+            }
+        }
+        let rows = indices.map { $0.map { UInt8($0) } }
+        let coloured = BMPBuilder(width: 3, height: 2, bits: 8, palette: colours, rows: rows)
+        #expect(try Image(contentsOf: folder.write(coloured.file, to: "a.bmp")).bytes == expected)
+        // As industrial cameras write them: a palette of greys is a picture of one channel.
+        let greys = (0..<256).map { [UInt8($0), UInt8($0), UInt8($0)] }
+        let grey = BMPBuilder(width: 3, height: 2, bits: 8, palette: greys, rows: [[7, 8, 9], [0, 128, 255]])
+        let image = try Image(contentsOf: folder.write(grey.file, to: "a.bmp"))
+        #expect(image.channels == 1 && image.bytes == [7, 8, 9, 0, 128, 255])
+    }
+
+    @Test("BMP: compressed files are named as such")
+    func compressedBMP() throws {
+        let file = BMPBuilder(width: 4, height: 1, bits: 8, rows: [[4, 9, 0, 1]], compression: 1).file
+        let error = #expect(throws: ImageFileError.self) { try Image(contentsOf: folder.write(file, to: "a.bmp")) }
+        #expect(error?.description.contains("must not be compressed") == true)
+    }
+
     @Test("JPEG: grey, RGB and progressive files show their blocks")
     func jpeg() throws {
         let grey = try Image(contentsOf: folder.write(JPEGFixtures.grey, to: "grey.jpg"))

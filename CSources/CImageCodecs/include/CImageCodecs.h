@@ -1,4 +1,4 @@
-/// Image files in memory, decoded and encoded through libpng, libjpeg-turbo and libtiff.
+/// Image files in memory, decoded and encoded through libpng, libjpeg-turbo, libtiff and stb_image.
 ///
 /// Nothing here touches a file, prints, or keeps state: bytes come in and go out, and every function may be called from
 /// any thread. A function that fails returns a status other than MFC_OK, leaves its out-parameters alone, and writes
@@ -22,7 +22,7 @@ extern "C" {
 
 typedef enum mfc_status {
     MFC_OK = 0,
-    MFC_UNKNOWN_FORMAT, ///< not a PNG, JPEG or TIFF file
+    MFC_UNKNOWN_FORMAT, ///< not a PNG, JPEG, TIFF or BMP file
     MFC_UNSUPPORTED,    ///< a kind of image that is deliberately not read, for instance CMYK
     MFC_TOO_LARGE,      ///< beyond MFC_MAX_SIDE or MFC_MAX_PIXELS
     MFC_CORRUPT,        ///< truncated or damaged
@@ -30,7 +30,13 @@ typedef enum mfc_status {
     MFC_INVALID_ARGUMENT
 } mfc_status;
 
-typedef enum mfc_format { MFC_FORMAT_UNKNOWN = 0, MFC_FORMAT_PNG, MFC_FORMAT_JPEG, MFC_FORMAT_TIFF } mfc_format;
+typedef enum mfc_format {
+    MFC_FORMAT_UNKNOWN = 0,
+    MFC_FORMAT_PNG,
+    MFC_FORMAT_JPEG,
+    MFC_FORMAT_TIFF,
+    MFC_FORMAT_BMP
+} mfc_format;
 
 typedef enum mfc_sample { MFC_SAMPLE_U8 = 0, MFC_SAMPLE_U16, MFC_SAMPLE_F32 } mfc_sample;
 

@@ -41,7 +41,7 @@ struct FolderListing {
         self.otherCount = otherCount
     }
 
-    static let imageExtensions: Set<String> = ["png", "jpg", "jpeg", "tif", "tiff"]
+    static let imageExtensions: Set<String> = ["png", "jpg", "jpeg", "tif", "tiff", "bmp"]
 
     private static func isFolder(_ url: URL) -> Bool {
         var isDirectory: ObjCBool = false

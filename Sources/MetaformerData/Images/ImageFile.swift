@@ -2,7 +2,7 @@ import CImageCodecs
 import Foundation
 
 extension Image {
-    /// Reads a PNG, JPEG or TIFF file, whatever its name ends in.
+    /// Reads a PNG, JPEG, TIFF or BMP file, whatever its name ends in.
     ///
     /// Palettes are expanded and transparency is dropped; the orientation that a JPEG (in its EXIF part) or a TIFF file
     /// tells is applied, so the picture stands upright. Of a TIFF file with several pages the first is read.
