@@ -24,7 +24,7 @@ public struct AnomalyMap: Hashable, Sendable, Codable {
     ///
     /// Throws when the shapes differ or the images are smaller than the windows.
     public func callAsFunction(_ reconstruction: Tensor, _ image: Tensor) throws -> Tensor {
-        try smoothed(difference(reconstruction, image))
+        try AnomalyMap.smoothed(difference(reconstruction, image), smoothing)
     }
 
     /// (map − mean) · gain, for the mean map of good images and one over its spread there: how far a map [1, 1, H, W] is from
@@ -50,8 +50,9 @@ public struct AnomalyMap: Hashable, Sendable, Codable {
         }
     }
 
-    /// Filtered with mirrored edges. The window reaches four deviations, as far as its limit lets it.
-    private func smoothed(_ map: Tensor) throws -> Tensor {
+    /// Filtered by a Gaussian of that deviation in pixels of an image of 256, with mirrored edges. The window reaches four
+    /// deviations, as far as its limit lets it.
+    static func smoothed(_ map: Tensor, _ smoothing: Float) throws -> Tensor {
         let sigma = smoothing * Float(map.shape[2]) / 256
         guard sigma > 0 else { return map }
         let radius = min(Int(min((4 * sigma).rounded(.up), 31)), map.shape[2] - 1, map.shape[3] - 1)

@@ -1,6 +1,6 @@
 import MetaformerGraph
 
-/// A classification network without its classifier: what k-means compares images by.
+/// A classification network without its classifier: what k-means compares images by, and feature detectors their patches.
 ///
 /// Parameters have the names of torchvision (ResNet18) or of efficientnet-lite-pytorch (EfficientNet-Lite0), so that
 /// converted weights fit. Batch normalisation uses its stored statistics.
@@ -10,6 +10,16 @@ public struct FeatureNetwork: Hashable, Sendable {
         case resNet18 = "resnet18"
         /// Tan and Le, "EfficientNet", 2019, in its variant for small devices: 1280 features.
         case efficientNetLite0 = "efficientnet-lite0"
+
+        /// The network that tensors of these names are of, by that of its first layer; nil for any other.
+        public init?(tensorNames: some Sequence<String>) {
+            let names = Set(tensorNames)
+            guard
+                let match = [("conv1.weight", Self.resNet18), ("_conv_stem.weight", .efficientNetLite0)].first(
+                    where: { names.contains($0.0) })
+            else { return nil }
+            self = match.1
+        }
     }
 
     public let architecture: Architecture
@@ -33,20 +43,45 @@ public struct FeatureNetwork: Hashable, Sendable {
     ///
     /// Throws when the images have another number of channels.
     public func callAsFunction(_ image: Tensor, in scope: Scope) throws -> Tensor {
+        let stages = try stages(of: image, count: nil, in: scope)
+        return try stages[stages.count - 1].mean(axes: [2, 3])
+    }
+
+    /// Features of places instead of images [N, 3, H, W]: the maps [N, C, ⌈H/8⌉, ⌈W/8⌉] and [N, C', ⌈H/16⌉, ⌈W/16⌉] from
+    /// the middle of the network, which know more than edges and less than classes.
+    ///
+    /// Throws when the images have another number of channels.
+    public func maps(of image: Tensor, in scope: Scope) throws -> (fine: Tensor, coarse: Tensor) {
+        switch architecture {
+        case .resNet18:
+            let stages = try stages(of: image, count: 3, in: scope)
+            return (stages[1], stages[2])
+        case .efficientNetLite0:
+            let stages = try stages(of: image, count: 5, in: scope)
+            return (stages[2], stages[4])
+        }
+    }
+
+    /// What the first stages give, or all of them and the last layer where no number is given.
+    private func stages(of image: Tensor, count: Int?, in scope: Scope) throws -> [Tensor] {
         guard image.rank == 4, image.shape[1] == 3 else {
             throw GraphError("feature network", [image.shape], "the images must be [N, 3, H, W]")
         }
-        let map =
-            switch architecture {
-            case .resNet18: try resNet18(image, in: scope)
-            case .efficientNetLite0: try efficientNetLite0(image, in: scope)
+        switch architecture {
+        case .resNet18: return try resNet18(image, stages: count ?? 4, in: scope)
+        case .efficientNetLite0:
+            var stages = try efficientNetLite0(image, stages: count ?? FeatureNetwork.stages.count, in: scope)
+            if count == nil, let last = stages.last {
+                stages.append(
+                    try relu6(same(last, 1280 / divisor, kernel: 1, scope["_conv_head"], scope["_bn1"])))
             }
-        return try map.mean(axes: [2, 3])
+            return stages
+        }
     }
 
     // MARK: ResNet18
 
-    private func resNet18(_ image: Tensor, in scope: Scope) throws -> Tensor {
+    private func resNet18(_ image: Tensor, stages: Int, in scope: Scope) throws -> [Tensor] {
         // The mean and spread of ImageNet's colours, with which torchvision trains.
         let mean = try image.graph.constant([0.485, 0.456, 0.406], [3, 1, 1])
         let spread = try image.graph.constant([0.229, 0.224, 0.225], [3, 1, 1])
@@ -54,13 +89,13 @@ public struct FeatureNetwork: Hashable, Sendable {
         let width = 64 / divisor
         x = try relu(unit(x, width, kernel: 7, stride: 2, scope["conv1"], scope["bn1"]))
         x = try maxPool(x, kernel: 3, stride: 2, padding: Padding(1))
-        for stage in 0..<4 {
+        return try (0..<stages).map { stage in
             for block in 0..<2 {
                 let stride = stage > 0 && block == 0 ? 2 : 1
                 x = try residual(x, width << stage, stride: stride, in: scope["layer\(stage + 1)"][block])
             }
+            return x
         }
-        return x
     }
 
     private func residual(_ x: Tensor, _ channels: Int, stride: Int, in scope: Scope) throws -> Tensor {
@@ -88,19 +123,19 @@ public struct FeatureNetwork: Hashable, Sendable {
         (1, 3, 1, 6, 320),
     ]
 
-    private func efficientNetLite0(_ image: Tensor, in scope: Scope) throws -> Tensor {
+    private func efficientNetLite0(_ image: Tensor, stages: Int, in scope: Scope) throws -> [Tensor] {
         var x = try (image - 0.498) / 0.502
         x = try relu6(same(x, 32 / divisor, kernel: 3, stride: 2, scope["_conv_stem"], scope["_bn0"]))
         var number = 0
-        for (repeats, kernel, stride, expansion, channels) in FeatureNetwork.stages {
+        return try FeatureNetwork.stages.prefix(stages).map { repeats, kernel, stride, expansion, channels in
             for index in 0..<repeats {
                 x = try inverted(
                     x, channels / divisor, kernel: kernel, stride: index == 0 ? stride : 1, expansion: expansion,
                     in: scope["_blocks"][number])
                 number += 1
             }
+            return x
         }
-        return try relu6(same(x, 1280 / divisor, kernel: 1, scope["_conv_head"], scope["_bn1"]))
     }
 
     /// An inverted residual: widened, convolved a channel at a time, narrowed.

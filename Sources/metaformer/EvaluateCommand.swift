@@ -25,8 +25,17 @@ struct EvaluateCommand: ParsableCommand {
             "Only the model files of these configurations, such as A,A+P,A+P+T.", valueName: "list"))
     var configuration: String?
 
-    @Option(help: ArgumentHelp("Baselines taught from scratch: l2-ae, ssim-ae.", valueName: "list"))
+    @Option(
+        help: ArgumentHelp(
+            "Baselines: the autoencoders l2-ae and ssim-ae, from scratch; and 1-nn and gaussian, on features of a frozen "
+                + "network.", valueName: "list"))
     var baselines: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Weights of ResNet18 or EfficientNet-Lite0, for 1-nn and gaussian, as scripts/convert-weights.py writes them.",
+            valueName: "file"), completion: .file())
+    var weights: String?
 
     @OptionGroup var data: DatasetOptions
 
@@ -114,9 +123,20 @@ struct EvaluateCommand: ParsableCommand {
             switch name.trimmingCharacters(in: .whitespaces).lowercased() {
             case "l2-ae": .squaredErrorAutoencoder
             case "ssim-ae": .similarityAutoencoder
-            default: throw ValidationError("--baselines: \(name) is none; there are l2-ae and ssim-ae.")
+            case "1-nn": try features(.nearestNeighbour)
+            case "gaussian": try features(.gaussian)
+            default:
+                throw ValidationError(
+                    "--baselines: \(name) is none; there are l2-ae, ssim-ae, 1-nn and gaussian.")
             }
         }
+    }
+
+    private func features(_ kind: FeatureDetector.Kind) throws -> Candidate {
+        guard let weights else {
+            throw ValidationError("--baselines \(kind.rawValue.lowercased()) needs the --weights of a feature network.")
+        }
+        return try .features(kind, weights: weights)
     }
 
     private func shotList() throws -> [Shots] {

@@ -100,6 +100,19 @@ MF_API MF_MUST_USE mf_status mf_runner_timing(const mf_runner *runner, size_t in
 MF_API MF_MUST_USE mf_status mf_frame_planes(const mf_image *frame, int32_t channels, int32_t height, int32_t width,
                                              float *planes, mf_error *error);
 
+/* ---- Thresholds -------------------------------------------------------------------------------------------------- */
+
+/**
+ * The score that a good image exceeds with the given probability, from the scores of good images that were not taught: an
+ * order statistic where they suffice for it (conformal prediction), otherwise a prediction bound of their logarithms.
+ * @param scores    count finite scores, count at least 1
+ * @param rate      in (0, 0.5]
+ * @param out_rule  NULL, or receives "conformal" or "extrapolated", which live for ever
+ * @return MF_OK, MF_E_INVALID, MF_E_NOMEM
+ */
+MF_API MF_MUST_USE mf_status mf_threshold_fit(const float *scores, size_t count, double rate, float *out_threshold,
+                                              const char **out_rule, mf_error *error);
+
 /* ---- Tensor files ------------------------------------------------------------------------------------------------ */
 
 /* A model file is one .safetensors file: parameters as F32 tensors, programs as U8 tensors named "program/…", the

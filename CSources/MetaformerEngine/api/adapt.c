@@ -185,7 +185,8 @@ static mf_status prepare(lesson *l) {
     MF_TRY(bind(l, MF_PART_UPDATE, "learning_rate", l->rate, 1));
     MF_TRY(bind(l, MF_PART_INSPECT, "image", l->view, l->image));
     MF_TRY(bind(l, MF_PART_INSPECT, "map", l->view_map, l->plane));
-    MF_TRY(bind(l, MF_PART_INSPECT, "reconstruction", l->view_reconstruction, l->image));
+    if (mf_program_find(l->model->parts[MF_PART_INSPECT], "reconstruction"))
+        MF_TRY(bind(l, MF_PART_INSPECT, "reconstruction", l->view_reconstruction, l->image));
     if (mf_program_find(model->parts[MF_PART_INSPECT], "response"))
         MF_TRY(bind(l, MF_PART_INSPECT, "response", l->view_response, l->plane));
     return MF_OK;
@@ -435,7 +436,7 @@ static mf_status record(lesson *l, mf_model *adapted, float *scores, size_t scor
     MF_TRY(set_number(adapted, "threshold", adapted->threshold, e));
     MF_TRY(set_number(adapted, "threshold.false_alarm_rate", l->options.false_alarm_rate, e));
     MF_TRY(set_number(adapted, "threshold.scores", (float)score_count, e));
-    MF_TRY(mf_model_set(adapted, "threshold.rule", rule == MF_THRESHOLD_CONFORMAL ? "conformal" : "extrapolated", e));
+    MF_TRY(mf_model_set(adapted, "threshold.rule", mf_threshold_rule_name(rule), e));
     MF_TRY(mf_model_set(adapted, "threshold.from",
                         l->count >= HOLD_OUT_FROM ? "held-out images"
                         : l->count > 1            ? "cross-validation"

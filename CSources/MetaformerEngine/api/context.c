@@ -56,7 +56,8 @@ static mf_status prepare(mf_context *context, int32_t threads, mf_error *error) 
         return mf_fail(error, MF_E_NOMEM, "no memory for a context");
     MF_TRY(mf_bind_parameters(model, MF_PART_INSPECT, context->runner, error));
     MF_TRY(mf_runner_bind(context->runner, "image", context->image, image, error));
-    MF_TRY(mf_runner_bind(context->runner, "reconstruction", context->reconstruction, image, error));
+    if (mf_program_find(p, "reconstruction"))
+        MF_TRY(mf_runner_bind(context->runner, "reconstruction", context->reconstruction, image, error));
     MF_TRY(mf_runner_bind(context->runner, "map", context->map, plane, error));
     const mf_slot *response = mf_program_find(p, "response");
     if (response && response->kind == MF_SLOT_OUTPUT)
@@ -177,7 +178,7 @@ mf_status mf_context_plane(mf_context *context, const char *name, float *data, s
     if (strcmp(name, "map") == 0) source = context->map;
     if (strcmp(name, "response") == 0 && response && response->kind == MF_SLOT_OUTPUT) source = context->response;
     if (strcmp(name, "image") == 0) source = context->image, count = plane * (size_t)model->channels;
-    if (strcmp(name, "reconstruction") == 0) source = context->reconstruction, count = plane * (size_t)model->channels;
+    if (strcmp(name, "reconstruction") == 0 && mf_program_find(model->parts[MF_PART_INSPECT], name)) source = context->reconstruction, count = plane * (size_t)model->channels;
     if (!source) return mf_fail(error, MF_E_INVALID, "this model has no plane '%.40s'", name);
     if (data) {
         if (!context->inspected) return mf_fail(error, MF_E_STATE, "mf_context_plane: nothing has been inspected");

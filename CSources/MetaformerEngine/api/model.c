@@ -162,7 +162,8 @@ static mf_status check_parts(mf_model *model, mf_error *error) {
     uint32_t c = (uint32_t)model->channels;
     if (model->parts[MF_PART_INSPECT]) {
         MF_TRY(check_slot(model, MF_PART_INSPECT, "image", MF_SLOT_INPUT, 1, c, error));
-        MF_TRY(check_slot(model, MF_PART_INSPECT, "reconstruction", MF_SLOT_OUTPUT, 1, c, error));
+        if (mf_program_find(model->parts[MF_PART_INSPECT], "reconstruction"))
+            MF_TRY(check_slot(model, MF_PART_INSPECT, "reconstruction", MF_SLOT_OUTPUT, 1, c, error));
         MF_TRY(check_slot(model, MF_PART_INSPECT, "map", MF_SLOT_OUTPUT, 1, 1, error));
     }
     if (model->parts[MF_PART_PRIOR]) {

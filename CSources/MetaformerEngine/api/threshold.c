@@ -1,7 +1,16 @@
 #include "api/threshold.h"
 
+#include "support/error.h"
+#include "support/memory.h"
+
 #include <math.h>
+#include <metaformer/engine.h>
 #include <stdlib.h>
+#include <string.h>
+
+const char *mf_threshold_rule_name(mf_threshold_rule rule) {
+    return rule == MF_THRESHOLD_CONFORMAL ? "conformal" : "extrapolated";
+}
 
 static int ascending(const void *a, const void *b) {
     float x = *(const float *)a, y = *(const float *)b;
@@ -39,4 +48,24 @@ float mf_threshold_of(float *scores, size_t count, double rate, mf_threshold_rul
     double deviation = fmax(count > 1 ? sqrt(squares / (n - 1)) : 0, 0.1), freedom = fmax(n - 1, 3);
     double bound = exp(mean + student_quantile(1 - rate, freedom) * deviation * sqrt(1 + 1 / n));
     return (float)fmax(bound, (double)scores[count - 1]);
+}
+
+mf_status mf_threshold_fit(const float *scores, size_t count, double rate, float *out_threshold, const char **out_rule,
+                           mf_error *error) {
+    if (!scores || !out_threshold || count == 0)
+        return mf_fail(error, MF_E_INVALID, "mf_threshold_fit: scores or threshold is NULL, or there are no scores");
+    if (!(rate > 0 && rate <= 0.5)) return mf_fail(error, MF_E_INVALID, "rate is %g; give one in (0, 0.5]", rate);
+    for (size_t i = 0; i < count; i++)
+        if (!isfinite(scores[i])) return mf_fail(error, MF_E_INVALID, "score %zu is not finite", i);
+    if (count > SIZE_MAX / sizeof *scores) return mf_fail(error, MF_E_INVALID, "%zu scores", count);
+    mf_allocator allocator;
+    MF_TRY(mf_allocator_resolve(NULL, &allocator, error));
+    float *sorted = mf_allocate(&allocator, count * sizeof *sorted);
+    if (!sorted) return mf_fail(error, MF_E_NOMEM, "no memory for %zu scores", count);
+    memcpy(sorted, scores, count * sizeof *sorted);
+    mf_threshold_rule rule;
+    *out_threshold = mf_threshold_of(sorted, count, rate, &rule);
+    if (out_rule) *out_rule = mf_threshold_rule_name(rule);
+    mf_free(&allocator, sorted);
+    return MF_OK;
 }

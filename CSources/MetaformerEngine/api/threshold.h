@@ -11,6 +11,9 @@ typedef enum mf_threshold_rule {
     MF_THRESHOLD_EXTRAPOLATED
 } mf_threshold_rule;
 
+/* "conformal" or "extrapolated". */
+const char *mf_threshold_rule_name(mf_threshold_rule rule);
+
 /*
  * The score that a good image exceeds with probability rate, from count > 0 scores of held-out good images (sorted in
  * place). Conformal prediction: of n exchangeable scores and one more, the new one exceeds the k-th smallest, k =

@@ -74,7 +74,9 @@ struct Gallery {
         if let response = try? inspector.plane("response") {
             panels.append(("response map R", Panels.picture(response, width, height)))
         }
-        panels.append(("reconstruction", Panels.picture(try inspector.plane("reconstruction"), width, height)))
+        if let reconstruction = try? inspector.plane("reconstruction") {
+            panels.append(("reconstruction", Panels.picture(reconstruction, width, height)))
+        }
         panels.append(("anomaly map", Panels.heat(try inspector.plane("map"), width, height, threshold)))
         if case .defective(let mask) = try item.truth() {
             panels.append(("ground truth", Panels.mask(mask, width, height)))

@@ -7,6 +7,7 @@ public struct Candidate: Sendable {
     enum Source: Sendable {
         case file(String)
         case description(@Sendable (_ channels: Int) -> ModelDescription)
+        case features(FeatureDetector.Kind, FeatureNetwork.Architecture, weights: String)
     }
 
     /// Its name in tables.
@@ -64,9 +65,41 @@ public struct Candidate: Sendable {
         return description
     }
 
+    /// A detector by the features of a frozen network, whose weights lie in a file.
+    public static func features(_ kind: FeatureDetector.Kind, weights path: String) throws -> Candidate {
+        let file = try TensorFile(path: path)
+        guard let network = FeatureNetwork.Architecture(tensorNames: file.entries.map(\.name)) else {
+            let known = FeatureNetwork.Architecture.allCases.map(\.rawValue).joined(separator: " or ")
+            throw EvaluationError("\(path): no weights of \(known), as scripts/convert-weights.py writes them")
+        }
+        return Candidate(
+            name: kind.rawValue, source: .features(kind, network, weights: path),
+            origin: "\(kind.rawValue) on features of \(network.rawValue), \(path)")
+    }
+
+    private init(name: String, source: Source, origin: String) {
+        self.name = name
+        self.source = source
+        self.origin = origin
+    }
+
+    /// Teaches a product from good frames of 1 or 3 channels. `progress` returns whether to go on.
+    func taught(
+        _ frames: [Frame], channels: Int, options: Model.AdaptationOptions, progress: (String, Int, Int) -> Bool
+    ) throws -> Model {
+        guard case .features(let kind, let network, let weights) = source else {
+            let model = try open(channels: channels, seed: options.seed)
+            return try model.adapted(to: frames, options: options) { progress($0.stage, $0.done, $0.total) }
+        }
+        let detector = FeatureDetector(kind, network: network, channels: channels)
+        let teacher = try FeatureTeacher(detector, weights: weights, seed: options.seed, threads: options.threads)
+        return try teacher.model(of: frames, falseAlarmRate: options.falseAlarmRate, progress: progress)
+    }
+
     /// Opens the model for pictures of 1 or 3 channels; of one from scratch, with parameters drawn from a seed.
-    func open(channels: Int, seed: UInt64) throws -> Model {
+    private func open(channels: Int, seed: UInt64) throws -> Model {
         switch source {
+        case .features: throw EvaluationError("\(name): is made from good pictures, not opened")
         case .file(let path): return try Model(path: path)
         case .description(let make):
             let file = FileManager.default.temporaryDirectory.appendingPathComponent("metaformer-\(UUID().uuidString)")

@@ -140,9 +140,8 @@ public struct EvaluationRun {
         options.flips = plan.flips
         options.shift = plan.shift
         options.falseAlarmRate = plan.falseAlarmRate
-        let model = try candidate.open(channels: isGrey ? 1 : 3, seed: unit.seed)
         do {
-            return try model.adapted(to: frames, options: options) { progress($0.stage, $0.done, $0.total) }
+            return try candidate.taught(frames, channels: isGrey ? 1 : 3, options: options, progress: progress)
         } catch  where !progress("stopping", 0, 1) {
             throw CancellationError()
         }
