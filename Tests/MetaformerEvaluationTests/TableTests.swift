@@ -98,6 +98,10 @@ func makeResult(
         #expect(rows.contains("| hazelnut | – | – | – | – | – | – | – | – | 0.900 |"))
         #expect(rows.contains("| grid | 0.844 | 0.852 | 0.865 | 0.800 | – |"))
         #expect(!tables.markdown.contains("0.958") && !tables.markdown.contains("Figure 4"))
+        // Columns without a single figure are left out.
+        let other = PaperTables(
+            summary: Summary([makeResult("A", "washer", auroc: 0.5)]), layout: .mvtec, trainingCounts: ["washer": 3])
+        #expect(other.markdown.contains("| category | A |") && other.markdown.contains("| washer | 0.500 |"))
     }
 
     @Test("Magnetic tiles get the shape of Table 2, and several shots that of Figure 4")

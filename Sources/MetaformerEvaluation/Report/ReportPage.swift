@@ -13,7 +13,7 @@ struct ReportPage {
 
     var html: String {
         let title = "Evaluation of \(URL(fileURLWithPath: files.provenance.dataset).lastPathComponent)"
-        let sections = [overview, kShots] + summary.categories.map(category) + [provenance]
+        let sections = [overview, kShots, paperTables] + summary.categories.map(category) + [provenance]
         return """
             <!DOCTYPE html>
             <html lang="en">
@@ -74,6 +74,20 @@ struct ReportPage {
         return """
             <section aria-labelledby="shots"><h2 id="shots">From one good picture to all</h2>
             <div class="charts">\(Charts.shots(summary).html)</div></section>
+            """
+    }
+
+    private var paperTables: String {
+        let tables = files.tables.all.map { titled in
+            """
+            <h3>\(escaped(titled.title))</h3>
+            \(table(titled.table.header, titled.table.rows, names: titled.table.names, label: titled.title))
+            <p class="note">\(escaped(titled.note))</p>
+            """
+        }
+        return """
+            <section aria-labelledby="paper"><h2 id="paper">Beside the paper</h2>
+            \(tables.joined(separator: "\n"))</section>
             """
     }
 
@@ -172,7 +186,9 @@ struct ReportPage {
             .number.precision(.significantDigits(3)).grouping(.never).locale(Locale(identifier: "en")))
     }
 
-    private func table(_ header: [String], _ rows: [[String]], names: Int) -> String {
+    private func table(
+        _ header: [String], _ rows: [[String]], names: Int, label: String = "figures"
+    ) -> String {
         let head = header.enumerated().map {
             "<th scope=\"col\"\($0 < names ? " class=\"name\"" : "")>\(escaped($1))</th>"
         }
@@ -181,7 +197,7 @@ struct ReportPage {
                 + "</tr>"
         }
         return """
-            <div class="scroll" role="region" aria-label="figures" tabindex="0"><table><thead><tr>\(head.joined())</tr></thead>
+            <div class="scroll" role="region" aria-label="\(escaped(label))" tabindex="0"><table><thead><tr>\(head.joined())</tr></thead>
             <tbody>\(body.joined(separator: "\n"))</tbody></table></div>
             """
     }

@@ -25,6 +25,15 @@ struct TextTable {
         return lines.map { line in String(line.reversed().drop { $0 == " " }.reversed()) }.joined(separator: "\n")
     }
 
+    /// Without the columns that hold only dashes.
+    var withoutEmptyColumns: TextTable {
+        let kept = header.indices.filter { column in column < names || rows.contains { $0[column] != "–" } }
+        var table = self
+        table.header = kept.map { header[$0] }
+        table.rows = rows.map { row in kept.map { row[$0] } }
+        return table
+    }
+
     var markdown: String {
         let rule = header.indices.map { $0 < names ? "---" : "---:" }
         return ([header, rule] + rows).map { row in
