@@ -78,28 +78,32 @@ public struct Autoencoder: Hashable, Sendable {
         for (index, layer) in configuration.encoder.enumerated() {
             let isScaling = layer.kind == .scaling
             let y = try scope[index].convolution(
-                x, channels: layer.channels, kernel: isScaling ? 4 : 3, stride: isScaling ? 2 : 1, padding: 1)
+                x, channels: layer.channels, kernel: isScaling ? 4 : 3, stride: isScaling ? 2 : 1, padding: 1,
+                slope: configuration.slope)
             x = try leakyReLU(y, slope: configuration.slope)
         }
         return try scope[configuration.encoder.count].convolution(
-            x, channels: configuration.latentSize, kernel: configuration.innerSize)
+            x, channels: configuration.latentSize, kernel: configuration.innerSize, slope: 1)
     }
 
     private func decode(_ latent: Tensor, in scope: Scope) throws -> Tensor {
         var x = try leakyReLU(
             scope[0].transposedConvolution(
-                latent, channels: configuration.decoderChannels, kernel: configuration.innerSize),
+                latent, channels: configuration.decoderChannels, kernel: configuration.innerSize,
+                slope: configuration.slope),
             slope: configuration.slope)
         for (index, layer) in configuration.decoder.enumerated() {
             let inner = scope[index + 1]
             let y =
                 layer.kind == .scaling
-                ? try inner.transposedConvolution(x, channels: layer.channels, kernel: 4, stride: 2, padding: 1)
-                : try inner.convolution(x, channels: layer.channels, kernel: 3, padding: 1)
+                ? try inner.transposedConvolution(
+                    x, channels: layer.channels, kernel: 4, stride: 2, padding: 1, slope: configuration.slope)
+                : try inner.convolution(
+                    x, channels: layer.channels, kernel: 3, padding: 1, slope: configuration.slope)
             x = try leakyReLU(y, slope: configuration.slope)
         }
         return try sigmoid(
             scope[configuration.decoder.count + 1].transposedConvolution(
-                x, channels: configuration.channels, kernel: 4, stride: 2, padding: 1))
+                x, channels: configuration.channels, kernel: 4, stride: 2, padding: 1, slope: 1))
     }
 }

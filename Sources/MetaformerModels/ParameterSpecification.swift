@@ -27,6 +27,9 @@ public enum Initializer: Hashable, Sendable {
     /// Uniform within ±1/√fanIn: PyTorch's default for weights and biases of convolutions and linear layers (Kaiming
     /// uniform with a = √5).
     case kaimingUniform(fanIn: Int)
+    /// Uniform with the variance that a layer before a leaky rectifier of this slope needs for its output to be as large as
+    /// its input (He et al., "Delving deep into rectifiers", 2015); a slope of 1 stands for no rectifier.
+    case preservingVariance(fanIn: Int, slope: Float)
     /// Normal with mean 0.
     case normal(standardDeviation: Double)
 
@@ -36,6 +39,9 @@ public enum Initializer: Hashable, Sendable {
         case .ones: return [Float](repeating: 1, count: count)
         case .kaimingUniform(let fanIn):
             let bound = 1 / Double(max(fanIn, 1)).squareRoot()
+            return (0..<count).map { _ in Float((2 * generator.nextUnit() - 1) * bound) }
+        case .preservingVariance(let fanIn, let slope):
+            let bound = (6 / ((1 + Double(slope) * Double(slope)) * Double(max(fanIn, 1)))).squareRoot()
             return (0..<count).map { _ in Float((2 * generator.nextUnit() - 1) * bound) }
         case .normal(let deviation):
             return (0..<count).map { _ in Float(generator.nextNormal() * deviation) }

@@ -49,25 +49,32 @@ public struct Scope {
 // MARK: - Layers
 
 extension Scope {
-    /// A convolution with parameters weight [out, in, kernel, kernel] and bias [out].
+    /// A convolution with parameters weight [out, in, kernel, kernel] and bias [out]. Where the slope of the rectifier that
+    /// follows is given, they start so that the output is as large as the input; else as in PyTorch.
     func convolution(
-        _ x: Tensor, channels: Int, kernel: Int, stride: Int = 1, padding: Int = 0, hasBias: Bool = true
+        _ x: Tensor, channels: Int, kernel: Int, stride: Int = 1, padding: Int = 0, hasBias: Bool = true,
+        slope: Float? = nil
     ) throws -> Tensor {
         let shape: Shape = [channels, x.shape[1], kernel, kernel]
-        let start = Initializer.kaimingUniform(fanIn: x.shape[1] * kernel * kernel)
-        let weight = try parameter("weight", shape, start)
-        let bias = hasBias ? try parameter("bias", [channels], start) : nil
+        let fanIn = x.shape[1] * kernel * kernel
+        let start = slope.map { Initializer.preservingVariance(fanIn: fanIn, slope: $0) }
+        let weight = try parameter("weight", shape, start ?? .kaimingUniform(fanIn: fanIn))
+        let bias =
+            hasBias ? try parameter("bias", [channels], slope == nil ? .kaimingUniform(fanIn: fanIn) : .zeros) : nil
         return try conv2d(x, weight, bias: bias, stride: stride, padding: Padding(padding))
     }
 
-    /// A transposed convolution with parameters weight [in, out, kernel, kernel] and bias [out], as PyTorch lays them out.
+    /// A transposed convolution with parameters weight [in, out, kernel, kernel] and bias [out], as PyTorch lays them out,
+    /// which start so that the output is as large as the input where a rectifier of this slope follows.
     func transposedConvolution(
-        _ x: Tensor, channels: Int, kernel: Int, stride: Int = 1, padding: Int = 0
+        _ x: Tensor, channels: Int, kernel: Int, stride: Int = 1, padding: Int = 0, slope: Float
     ) throws -> Tensor {
-        // PyTorch takes the second dimension of the weight for the fan-in, whatever the direction.
-        let start = Initializer.kaimingUniform(fanIn: channels * kernel * kernel)
-        let weight = try parameter("weight", [x.shape[1], channels, kernel, kernel], start)
-        let bias = try parameter("bias", [channels], start)
+        // An output pixel is the sum over so many places of the kernel; of an image of one pixel each reaches one place only.
+        let places = x.shape[2] == 1 && x.shape[3] == 1 ? 1 : max(kernel / stride, 1) * max(kernel / stride, 1)
+        let weight = try parameter(
+            "weight", [x.shape[1], channels, kernel, kernel],
+            .preservingVariance(fanIn: x.shape[1] * places, slope: slope))
+        let bias = try parameter("bias", [channels], .zeros)
         return try convTranspose2d(x, weight, bias: bias, stride: stride, padding: Padding(padding))
     }
 

@@ -32,6 +32,12 @@ struct MetaTrainCommand: ParsableCommand {
     @Option(help: ArgumentHelp("The folder of the pictures, where it was moved.", valueName: "dir"))
     var images: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "A model to go on from, such as one of --mode joint; random parameters where left out.", valueName: "file"),
+        completion: .file())
+    var initial: String?
+
     @Option(help: "The parts of the model: A, A+P or A+P+T.")
     var configuration: Metaformer.Mode = .full
 
@@ -101,6 +107,7 @@ struct MetaTrainCommand: ParsableCommand {
         let training: MetaTrainingConfiguration
         let tasks: String
         let prior: String?
+        let initial: String?
     }
 
     func validate() throws {
@@ -127,7 +134,7 @@ struct MetaTrainCommand: ParsableCommand {
         let run = try TrainingRun(folder: folder, configuration: text(taskSet), resumes: resume)
         let training = try MetaTraining(
             settings(), tasks: taskSet, prior: frozen, cache: folder.appendingPathComponent("responses"),
-            threads: common.threads)
+            initial: initial, threads: common.threads)
         let progress = ProgressBar(
             total: training.steps - run.stepsDone, label: "meta-training", quiet: common.quiet || common.json)
         var last: [String: Double] = [:]
@@ -177,7 +184,8 @@ struct MetaTrainCommand: ParsableCommand {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         let settings = RunSettings(
-            training: settings(), tasks: try Fingerprint.file(tasks), prior: try prior.map(Fingerprint.file))
+            training: settings(), tasks: try Fingerprint.file(tasks), prior: try prior.map(Fingerprint.file),
+            initial: try initial.map(Fingerprint.file))
         return String(decoding: try encoder.encode(settings), as: UTF8.self)
     }
 }

@@ -11,7 +11,13 @@ struct PriorCommand: ParsableCommand {
         subcommands: [Train.self, Judge.self, Render.self]
     )
 
-    enum Preset: String, ExpressibleByArgument, CaseIterable { case compact, paper }
+    enum Preset: String, ExpressibleByArgument, CaseIterable {
+        case compact, paper
+
+        var training: PriorTrainingConfiguration { self == .paper ? .paper : .compact }
+        /// The paper's 200 epochs of 4,061 effect photos in batches of 64.
+        var steps: Int { self == .paper ? 12_690 : 1_200 }
+    }
 
     struct Train: ParsableCommand {
         static let configuration = CommandConfiguration(
@@ -20,8 +26,8 @@ struct PriorCommand: ParsableCommand {
             discussion: """
                 Photos without the effect and images with it need not be pairs. Those with it are photos that carry it \
                 (--effect-images), or composed by foreground masks (--masks), or, without either, by keeping the \
-                dominant hue of each photo. The folder gets prior.safetensors, metrics.jsonl, and checkpoints, from which \
-                --resume goes on.
+                dominant hue of each photo. The folder gets metrics.jsonl, checkpoints, from which --resume goes on (for more \
+                --steps, too), and beside each of them the prior as it then is, prior.safetensors.
                 """
         )
 
@@ -132,18 +138,19 @@ struct PriorCommand: ParsableCommand {
             }
             let training = try PriorTraining(
                 settings(), inputs: photos.photos, domain: domain, threads: common.threads)
-            let total = settings().steps
+            let total = steps ?? preset.steps
+            let file = folder.appendingPathComponent("prior.safetensors").path
             let progress = ProgressBar(
                 total: total - run.stepsDone, label: "prior", quiet: common.quiet || common.json)
             defer { progress.finish() }
             var last: [String: Double] = [:]
-            try run.run(training, steps: total, interval: checkpointInterval) { _, metrics in
+            try run.run(training, steps: total, interval: checkpointInterval) { step, metrics in
                 last = metrics
                 progress.advance()
+                if (step + 1) % checkpointInterval == 0 { try training.prior.file().write(path: file) }
                 return true
             }
             progress.finish()
-            let file = folder.appendingPathComponent("prior.safetensors").path
             try training.prior.file().write(path: file)
             if common.json {
                 try common.printJSON(
@@ -163,10 +170,9 @@ struct PriorCommand: ParsableCommand {
         }
 
         private func settings() -> PriorTrainingConfiguration {
-            var settings: PriorTrainingConfiguration = preset == .paper ? .paper : .compact
+            var settings = preset.training
             settings.effect = effect
             settings.seed = common.seed
-            if let steps { settings.steps = steps }
             if let batch { settings.batch = batch }
             if let criticSteps { settings.criticSteps = criticSteps }
             if let rate { settings.rate.start = rate }

@@ -111,6 +111,11 @@ import Testing
         let names = ["prior.safetensors", "metrics.jsonl", "configuration.json"]
         #expect(try contents(names, in: "parts") == contents(names, in: "whole"))
 
+        // A run may be made longer.
+        let longer = try Program.run(arguments("parts").map { $0 == "4" ? "5" : $0 } + ["--resume"])
+        #expect(longer.exitCode == 0, "\(longer.errors)")
+        #expect(try contents(["metrics.jsonl"], in: "parts") != contents(["metrics.jsonl"], in: "whole"))
+
         let sheet = try Program.run(
             "prior", "render", "--prior", path("whole/prior.safetensors"), "--images", folder.url.path, "--count", "2",
             "--output", path("sheet.png"))

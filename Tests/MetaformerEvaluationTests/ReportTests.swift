@@ -41,7 +41,10 @@ import Testing
         let html = try page(try TemporaryFolder())
         #expect(html.contains("A&lt;B") && !html.contains("A<B"))
         #expect(html.contains("metaformer &quot;evaluate&quot;"))
-        for part in ["ROC of images", "PRO up to", "Mean image AUROC for k shots", "Beside the paper", "Scores of A", "threshold"] {
+        for part in [
+            "ROC of images", "PRO up to", "Mean image AUROC for k shots", "Beside the paper", "Scores of A",
+            "threshold",
+        ] {
             #expect(html.contains(part), "\(part)")
         }
         #expect(html.components(separatedBy: "<img ").count == 5)

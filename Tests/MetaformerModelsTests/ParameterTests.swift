@@ -69,9 +69,38 @@ struct ParameterTests {
         #expect(abs(uniform.reduce(0, +) / 10_000) < 0.005)
         // A uniform variance is a third of the squared bound.
         #expect(abs(uniform.reduce(0) { $0 + $1 * $1 } / 10_000 - 0.04 / 3) < 0.0005)
+        let preserving = values(.preservingVariance(fanIn: 50, slope: 0.2))
+        let variance = preserving.reduce(0) { $0 + $1 * $1 } / 10_000
+        #expect(abs(variance - 2 / (1.04 * 50)) < 0.0015)
         let normal = values(.normal(standardDeviation: 0.02))
         #expect(abs(normal.reduce(0, +) / 10_000) < 0.001)
         #expect(abs((normal.reduce(0) { $0 + $1 * $1 } / 10_000).squareRoot() - 0.02) < 0.0005)
+    }
+
+    @Test("an autoencoder that has learned nothing still tells images apart") func signal() throws {
+        // Without care for the variance, an image has no influence left after twenty layers, and learning stands still.
+        let graph = Graph()
+        let scope = Scope(graph)
+        let image = try graph.input("image", [2, 3, 256, 256])
+        let output = try Autoencoder()(image, in: scope)
+        let runner = try Runner(program: Program(graph: graph, outputs: [("output", output)]).data)
+        for parameter in scope.parameters {
+            try runner.bind(parameter.name, to: FloatBuffer(parameter.initialValues(seed: 1)))
+        }
+        try runner.bindRemaining()
+        var generator = SplitMix64(seed: 2)
+        let plane = 256 * 256
+        for index in 0..<6 * plane {
+            // Blobs of sixteen pixels: of white noise little passes any layer.
+            let isFirst = index % plane / 256 % 32 < 16
+            runner.buffer("image")?[index] =
+                (isFirst == (index < 3 * plane) ? 0.8 : 0.2) + 0.1 * Float(generator.nextUnit())
+        }
+        try runner.run()
+        let values = try #require(runner.buffer("output")).values
+        let half = values.count / 2
+        let difference = (0..<half).reduce(0) { $0 + abs(values[$1] - values[half + $1]) } / Float(half)
+        #expect(difference > 0.02, "\(difference)")
     }
 
     @Test("starting values depend on seed and name alone") func reproducibility() {

@@ -145,6 +145,38 @@ import Testing
         #expect(try TensorFile(path: path).floats("transformer.head.bias") == best)
     }
 
+    @Test("goes on from a model of joint training") func initial() throws {
+        let path = folder.url.appendingPathComponent("joint.safetensors").path
+        let joint = try training(settings(.joint))
+        for step in 0..<joint.stepsPerEpoch { _ = try joint.step(step) }
+        try joint.modelFile(origin: "test").write(path: path)
+        func begun(_ settings: MetaTrainingConfiguration) throws -> MetaTraining {
+            try MetaTraining(
+                settings, tasks: tasks(), prior: prior, cache: folder.url.appendingPathComponent("cache"), initial: path
+            )
+        }
+        let file = try TensorFile(path: path)
+        let whole = try begun(settings()).tensors
+        let names = file.entries.map(\.name).filter { $0.hasPrefix("autoencoder.") || $0.hasPrefix("transformer.") }
+        #expect(names.count > 20 && names.allSatisfy { whole[$0] == file.floats($0) })
+        // One without a transformer gives its autoencoder; the transformer is as it is without.
+        let alone = try training(settings(.joint, .autoencoder))
+        for step in 0..<alone.stepsPerEpoch { _ = try alone.step(step) }
+        try alone.modelFile(origin: "test").write(path: path)
+        let (part, fresh) = (try begun(settings()).tensors, try training(settings()).tensors)
+        let trained = try TensorFile(path: path)
+        #expect(
+            names.allSatisfy { name in
+                let isNew = name.hasPrefix("transformer.")
+                return part[name] == (isNew ? fresh[name] : trained.floats(name))
+            })
+        // A model of other parts is none to go on from.
+        var other = settings()
+        other.architecture.autoencoder.latentSize += 1
+        let error = #expect(throws: TrainingError.self) { try begun(other) }
+        #expect(error?.description.contains("joint.safetensors: has no \"") == true)
+    }
+
     @Test("response maps are computed once") func cache() throws {
         let tasks = try tasks()
         let cache = folder.url.appendingPathComponent("maps")

@@ -67,7 +67,8 @@ struct PaperTables {
         table.rows += summary.methods.map { [$0, ours(.auroc, $0, nil)] }
         return Titled(
             title: "Image AUROC on Magnetic Tile Defects, as the paper's Table 2", table: table,
-            note: note + " [P] trained on 761 good pictures. The standard error of an AUROC of 0.993 is near 0.003 here.")
+            note: note
+                + " [P] trained on 761 good pictures. The standard error of an AUROC of 0.993 is near 0.003 here.")
     }
 
     private var ablationModes: [String] { ["A", "A+P", "A+P+T"].filter(summary.methods.contains) }
@@ -88,7 +89,8 @@ struct PaperTables {
         return Titled(
             title: "Effect of each module, PRO up to \(limitText), as the paper's Table 3",
             table: table.withoutEmptyColumns,
-            note: note + " In print, the means of Table 3 stand a column too far right; here they are in their own columns.")
+            note: note
+                + " In print, the means of Table 3 stand a column too far right; here they are in their own columns.")
     }
 
     private var figure4: Titled {

@@ -23,8 +23,10 @@ public final class MetaTraining: SteppedTraining {
     /// - Parameters:
     ///   - prior: the frozen instance prior; nil for the autoencoder alone.
     ///   - cache: the folder of its response maps.
+    ///   - initial: a model file to go on from, of the same sizes, with or without a transformer; random parameters where nil.
     public init(
-        _ configuration: MetaTrainingConfiguration, tasks: TaskSet, prior: FrozenPrior?, cache: URL, threads: Int = 0
+        _ configuration: MetaTrainingConfiguration, tasks: TaskSet, prior: FrozenPrior?, cache: URL,
+        initial: String? = nil, threads: Int = 0
     ) throws {
         try configuration.check()
         var configuration = configuration
@@ -39,6 +41,7 @@ public final class MetaTraining: SteppedTraining {
         let objective = try Objective(model, microBatch: configuration.microBatch, threads: threads)
         learner = try MetaLearner(objective, inner: configuration.inner)
         let parameters = ParameterVector(objective.layout, seed: configuration.seed)
+        if let initial { try MetaTraining.assign(to: parameters, from: initial) }
         outer = try OuterOptimizer(.adam(Adam()), of: parameters, threads: threads)
         rates =
             configuration.inner.learnsRates
@@ -58,6 +61,23 @@ public final class MetaTraining: SteppedTraining {
         let held = min(wanted, order.count - 1)
         validation = Array(order.prefix(held))
         training = Array(order.dropFirst(held))
+    }
+
+    /// Takes the parts that the model has, all of A at least: a transformer that it lacks starts at random.
+    private static func assign(to parameters: ParameterVector, from path: String) throws {
+        let file = try TensorFile(path: path)
+        let part = { (name: String) in name.prefix { $0 != "." } }
+        let known = Set(file.entries.map { part($0.name) })
+        for (parameter, place) in zip(parameters.layout.parameters, parameters.parts) {
+            let isNew = !known.contains(part(parameter.name)) && part(parameter.name) == "transformer"
+            if isNew { continue }
+            guard let values = file.floats(parameter.name), values.count == place.count else {
+                throw TrainingError(
+                    "\(path): has no \"\(parameter.name)\" of \(parameter.shape); name a model of the same size and channels to "
+                        + "go on from")
+            }
+            place.assign(values)
+        }
     }
 
     // MARK: Steps
