@@ -1,7 +1,8 @@
 /*
  * Convolution and its input gradient as matrix products of the weights and the image's patches, of which no matrix is
  * ever made. Where rows of the output are wide, the product's columns are read straight from a band of the image
- * (band_vector.h); where they are narrow, patches are gathered into panels. The input gradient of a strided
+ * (band_vector.h); where they are narrow, patches are gathered into panels; of one channel to one there is no product
+ * to make (depthwise_vector.h). The input gradient of a strided
  * convolution falls into stride_h x stride_w phases, each a convolution of dy, at stride 1, with the taps that reach
  * that phase's pixels.
  */
@@ -71,6 +72,9 @@ static phase phase_of(const convolution_job *job, int64_t index) {
     return p;
 }
 
+static int is_depthwise(const convolution_job *job);
+static band depthwise_band_of(const convolution_job *job);
+
 static int64_t phase_count(const convolution_job *job) {
     return job->gradient ? job->g.stride_h * job->g.stride_w : 1;
 }
@@ -123,12 +127,13 @@ static uint64_t band_tile(const band *b) {
 /* Cuts a phase's product, and works out the thread's scratch. */
 static void convolution_enter(convolution_job *job, int64_t index) {
     job->p = phase_of(job, index);
-    job->b = band_of(job);
+    job->b = is_depthwise(job) ? depthwise_band_of(job) : band_of(job);
     uint64_t expression = mf_expression_scratch(job->call->instruction->expression);
     if (job->b.rows) {
         job->depth = (uint64_t)(job->b.channels * job->p.tap_h * job->p.tap_w);
         job->blocks = job->b.per_image * job->b.down * (uint64_t)job->g.batch;
-        job->thread_scratch = band_floats(&job->b) + up_to(job->depth, 16) + band_tile(&job->b) + expression;
+        /* Room for the offsets of k, and for the weights of a depthwise one. */
+        job->thread_scratch = band_floats(&job->b) + 2 * up_to(job->depth, 16) + band_tile(&job->b) + expression;
         return;
     }
     job->depth = DEPTH;
@@ -306,6 +311,7 @@ static void convolution_block(void *context, size_t index, int worker) {
 }
 
 #include "kernels/convolution/band_vector.h"
+#include "kernels/convolution/depthwise_vector.h"
 
 static void convolution_run(const mf_call *call, const mf_team *team, void *scratch) {
     convolution_job job = convolution_plan(call);
@@ -314,6 +320,10 @@ static void convolution_run(const mf_call *call, const mf_team *team, void *scra
         if (job.p.out_h == 0 || job.p.out_w == 0) continue;
         job.weights = scratch;
         job.scratch = job.weights + (uint64_t)job.g.groups * packed_weights(&job);
+        if (job.b.rows && is_depthwise(&job)) {
+            mf_team_run(team, (size_t)job.g.groups * job.blocks, convolution_depthwise, &job);
+            continue;
+        }
         mf_team_run(team, (size_t)job.g.groups * (up_to((uint64_t)job.output_channels, TILE_M) / TILE_M),
                     convolution_pack_weights, &job);
         mf_team_run(team, (size_t)job.g.groups * job.blocks, job.b.rows ? convolution_band : convolution_block, &job);
