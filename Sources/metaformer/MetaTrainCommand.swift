@@ -11,8 +11,8 @@ struct MetaTrainCommand: ParsableCommand {
         abstract: "Trains the universal model on meta-tasks.",
         discussion: """
             Learns parameters that adapt to a new product in a few steps, by MAML over the tasks of a file of tasks build. \
-            The folder gets model.safetensors, which adapt --model takes, metrics.jsonl with a line a step, and \
-            checkpoints. A run that was stopped or killed goes on with --resume and the same options, and gives bit for \
+            The folder gets metrics.jsonl with a line a step, checkpoints, and beside each of them model.safetensors as it \
+            then is, which adapt --model takes. A run that was stopped (by Ctrl-C, after its step) or killed goes on with --resume and the same options, and gives bit for \
             bit what it would have given.
             """
     )
@@ -25,9 +25,6 @@ struct MetaTrainCommand: ParsableCommand {
     @Option(
         help: ArgumentHelp("The prior of prior train, or a model with one.", valueName: "file"), completion: .file())
     var prior: String?
-
-    @Option(help: ArgumentHelp("The folder of the run.", valueName: "dir"), completion: .directory)
-    var output: String
 
     @Option(help: ArgumentHelp("The folder of the pictures, where it was moved.", valueName: "dir"))
     var images: String?
@@ -86,11 +83,7 @@ struct MetaTrainCommand: ParsableCommand {
     @Option(help: ArgumentHelp("The share of queries to repair.", valueName: "x"))
     var repair: Float?
 
-    @Option(help: ArgumentHelp("Steps between checkpoints.", valueName: "n"))
-    var checkpointInterval = 25
-
-    @Flag(help: "Go on from the last checkpoint of the folder.")
-    var resume = false
+    @OptionGroup var options: TrainingOptions
 
     @OptionGroup var common: CommonOptions
 
@@ -112,7 +105,6 @@ struct MetaTrainCommand: ParsableCommand {
 
     func validate() throws {
         try CommonOptions.requirePath(tasks, named: "--tasks")
-        try CommonOptions.requirePath(output, named: "--output")
         guard size >= 32, size % 32 == 0, size <= 1024 else {
             throw ValidationError("--size is \(size); give a multiple of 32 up to 1024.")
         }
@@ -120,43 +112,33 @@ struct MetaTrainCommand: ParsableCommand {
         if configuration != .autoencoder, prior == nil {
             throw ValidationError("\(configuration.rawValue) needs --prior; only A is trained without.")
         }
-        if checkpointInterval < 1 { throw ValidationError("--checkpoint-interval: give at least 1.") }
         do { try settings().check() } catch { throw ValidationError("\(error)") }
     }
 
     func run() throws {
-        let clock = ContinuousClock()
-        let start = clock.now
         let taskSet = try TaskSet(contentsOf: URL(fileURLWithPath: tasks), directory: images)
         let frozen = try prior.map { try FrozenPrior(path: $0) }
-        let folder = URL(fileURLWithPath: output)
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        let run = try TrainingRun(folder: folder, configuration: text(taskSet), resumes: resume)
+        let made = try options.makeRun(
+            RunSettings(
+                training: settings(), tasks: try Fingerprint.file(tasks), prior: try prior.map(Fingerprint.file),
+                initial: try initial.map(Fingerprint.file)))
         let training = try MetaTraining(
-            settings(), tasks: taskSet, prior: frozen, cache: folder.appendingPathComponent("responses"),
+            settings(), tasks: taskSet, prior: frozen, cache: options.folder.appendingPathComponent("responses"),
             initial: initial, threads: common.threads)
-        let progress = ProgressBar(
-            total: training.steps - run.stepsDone, label: "meta-training", quiet: common.quiet || common.json)
-        var last: [String: Double] = [:]
-        var steps = run.stepsDone
-        defer { progress.finish() }
-        try run.run(training, steps: training.steps, interval: checkpointInterval) { step, metrics in
-            last.merge(metrics) { _, new in new }
-            steps = step + 1
-            progress.advance()
-            return true
+        let model = options.folder.appendingPathComponent("model.safetensors").path
+        let outcome = try options.train(training, made, steps: training.steps, label: "meta-training", common) {
+            try training.modelFile(origin: "meta-train \(mode.rawValue), seed \(common.seed)").write(path: model)
         }
-        progress.finish()
-        let model = folder.appendingPathComponent("model.safetensors").path
-        try training.modelFile(origin: "meta-train \(mode.rawValue), seed \(common.seed)").write(path: model)
-        let result = Result(
-            model: model, steps: steps, loss: last["loss.query"], validationAfter: last["validation.best"],
-            seconds: (clock.now - start) / .seconds(1))
-        if common.json { try common.printJSON(result) }
-        let loss = last["validation.best"].map {
-            ", validation loss \($0.formatted(.number.precision(.significantDigits(4))))"
+        let validation = outcome.metrics["validation.best"]
+        if common.json {
+            try common.printJSON(
+                Result(
+                    model: model, steps: outcome.steps, loss: outcome.metrics["loss.query"],
+                    validationAfter: validation, seconds: outcome.seconds))
         }
-        common.remark("\(model): \(steps) steps\(loss ?? "")")
+        let loss = validation.map { ", validation loss \($0.formatted(.number.precision(.significantDigits(4))))" }
+        common.remark("\(model): \(outcome.steps) steps\(loss ?? "")")
+        try options.endIfStopped(outcome, common)
     }
 
     private func settings() -> MetaTrainingConfiguration {
@@ -178,15 +160,6 @@ struct MetaTrainCommand: ParsableCommand {
         if let oneImage { settings.oneImageShare = oneImage }
         if let repair { settings.repairShare = repair }
         return settings
-    }
-
-    private func text(_ taskSet: TaskSet) throws -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        let settings = RunSettings(
-            training: settings(), tasks: try Fingerprint.file(tasks), prior: try prior.map(Fingerprint.file),
-            initial: try initial.map(Fingerprint.file))
-        return String(decoding: try encoder.encode(settings), as: UTF8.self)
     }
 }
 

@@ -34,9 +34,6 @@ struct PriorCommand: ParsableCommand {
         @Option(help: ArgumentHelp("The folder of photos.", valueName: "dir"), completion: .directory)
         var images: String
 
-        @Option(help: ArgumentHelp("The folder of the run.", valueName: "dir"), completion: .directory)
-        var output: String
-
         @Option(help: "selective-colour, black or blur.")
         var effect: VisualEffect = .selectiveColour
 
@@ -70,11 +67,7 @@ struct PriorCommand: ParsableCommand {
                     + "the paper.", valueName: "x"))
         var pairedWeight: Float?
 
-        @Option(help: ArgumentHelp("Steps between checkpoints.", valueName: "n"))
-        var checkpointInterval = 50
-
-        @Flag(help: "Go on from the last checkpoint of the folder.")
-        var resume = false
+        @OptionGroup var options: TrainingOptions
 
         @OptionGroup var common: CommonOptions
 
@@ -98,7 +91,6 @@ struct PriorCommand: ParsableCommand {
 
         func validate() throws {
             try CommonOptions.requirePath(images, named: "--images")
-            try CommonOptions.requirePath(output, named: "--output")
             if masks != nil, effectImages != nil { throw ValidationError("give --masks or --effect-images, not both.") }
             if holdOut < 0 || (holdOut > 0 && masks == nil) {
                 throw ValidationError("--hold-out keeps photos with masks back: give --masks and a number from 0.")
@@ -117,49 +109,34 @@ struct PriorCommand: ParsableCommand {
                     throw ValidationError("--paired-weight compares responses with masks: give --masks.")
                 }
             }
-            if checkpointInterval < 1 { throw ValidationError("--checkpoint-interval: give at least 1.") }
         }
 
         func run() throws {
-            let clock = ContinuousClock()
-            let start = clock.now
             let all = try MaskedPhotos(images: images, masks: masks)
             let (photos, held) = holdOut > 0 ? try all.holdingOut(holdOut, seed: common.seed) : (all, [])
             let (domain, name) = try domain(photos)
-            let folder = URL(fileURLWithPath: output)
-            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
             let heldNames = held.map(\.lastPathComponent)
-            let text = try settingsText(
+            let made = try options.makeRun(
                 RunSettings(training: settings(), domain: name, photos: photos.photos.count, heldOut: heldNames))
-            let run = try TrainingRun(folder: folder, configuration: text, resumes: resume)
             if !held.isEmpty {
                 let list = Data((heldNames.joined(separator: "\n") + "\n").utf8)
-                try AtomicFile.write(list, to: folder.appendingPathComponent("held-out.txt"))
+                try AtomicFile.write(list, to: options.folder.appendingPathComponent("held-out.txt"))
             }
             let training = try PriorTraining(
                 settings(), inputs: photos.photos, domain: domain, threads: common.threads)
-            let total = steps ?? preset.steps
-            let file = folder.appendingPathComponent("prior.safetensors").path
-            let progress = ProgressBar(
-                total: total - run.stepsDone, label: "prior", quiet: common.quiet || common.json)
-            defer { progress.finish() }
-            var last: [String: Double] = [:]
-            try run.run(training, steps: total, interval: checkpointInterval) { step, metrics in
-                last = metrics
-                progress.advance()
-                if (step + 1) % checkpointInterval == 0 { try training.prior.file().write(path: file) }
-                return true
+            let file = options.folder.appendingPathComponent("prior.safetensors").path
+            let outcome = try options.train(training, made, steps: steps ?? preset.steps, label: "prior", common) {
+                try training.prior.file().write(path: file)
             }
-            progress.finish()
-            try training.prior.file().write(path: file)
             if common.json {
                 try common.printJSON(
                     Result(
-                        prior: file, steps: total, domain: name, photos: photos.photos.count, heldOut: held.count,
-                        distance: last["critic.distance"], responseMean: last["response.mean"],
-                        seconds: (clock.now - start) / .seconds(1)))
+                        prior: file, steps: outcome.steps, domain: name, photos: photos.photos.count,
+                        heldOut: held.count, distance: outcome.metrics["critic.distance"],
+                        responseMean: outcome.metrics["response.mean"], seconds: outcome.seconds))
             }
-            common.remark("\(file): \(total) steps on \(photos.photos.count) photos, effect by \(name)")
+            common.remark("\(file): \(outcome.steps) steps on \(photos.photos.count) photos, effect by \(name)")
+            try options.endIfStopped(outcome, common)
         }
 
         private func domain(_ photos: MaskedPhotos) throws -> (EffectDomain, String) {
@@ -178,12 +155,6 @@ struct PriorCommand: ParsableCommand {
             if let rate { settings.rate.start = rate }
             if let pairedWeight { settings.pairedWeight = pairedWeight }
             return settings
-        }
-
-        private func settingsText(_ settings: RunSettings) throws -> String {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-            return String(decoding: try encoder.encode(settings), as: UTF8.self)
         }
     }
 

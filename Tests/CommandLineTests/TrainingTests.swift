@@ -111,6 +111,24 @@ import Testing
         let names = ["prior.safetensors", "metrics.jsonl", "configuration.json"]
         #expect(try contents(names, in: "parts") == contents(names, in: "whole"))
 
+        // Ctrl-C lets the step end, and leaves a prior and a checkpoint.
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments =
+            ["--default-signal", Program.url.path] + arguments("stopped").map { $0 == "4" ? "4000" : $0 }
+        let errors = Pipe()
+        process.standardError = errors
+        try process.run()
+        let metrics = path("stopped/metrics.jsonl")
+        while process.isRunning, (try? Data(contentsOf: URL(fileURLWithPath: metrics)))?.isEmpty != false {
+            usleep(2_000)
+        }
+        kill(process.processIdentifier, SIGINT)
+        process.waitUntilExit()
+        let said = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        #expect(process.terminationReason == .exit && process.terminationStatus == 130, "\(said)")
+        #expect(FileManager.default.fileExists(atPath: path("stopped/prior.safetensors")))
+
         // A run may be made longer.
         let longer = try Program.run(arguments("parts").map { $0 == "4" ? "5" : $0 } + ["--resume"])
         #expect(longer.exitCode == 0, "\(longer.errors)")
