@@ -71,8 +71,9 @@ let package = Package(
         .executableTarget(
             name: "allocation-probe", dependencies: ["MetaformerEngine"], path: "Tests/hosts/AllocationProbe",
             cSettings: [.unsafeFlags(["-std=c17", "-Wall", "-Wextra", "-Wpedantic"])]),
-        .testTarget(name: "HostTests", dependencies: ["MetaformerModels"]),
-        .testTarget(name: "MetaformerGraphTests", dependencies: ["MetaformerGraph"]),
+        .target(name: "TestSupport", path: "Tests/Support"),
+        .testTarget(name: "HostTests", dependencies: ["MetaformerModels", "TestSupport"]),
+        .testTarget(name: "MetaformerGraphTests", dependencies: ["MetaformerGraph", "TestSupport"]),
         .testTarget(name: "MetaformerEngineTests", dependencies: ["MetaformerEngine", "MetaformerGraph", "COpenBLAS"]),
         .testTarget(name: "MetaformerModelsTests", dependencies: ["MetaformerModels", "allocation-probe"]),
         .testTarget(name: "MetaformerDataTests", dependencies: ["MetaformerData"]),

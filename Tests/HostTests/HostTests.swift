@@ -1,13 +1,13 @@
 import Foundation
 import MetaformerModels
+import TestSupport
 import Testing
 
 /// The installed shared library, and hosts in C and C++ that are really built against it, by gcc.
 @Suite("Hosts of the shared library", .serialized)
 final class HostTests {
     private let folder = FileManager.default.temporaryDirectory.appending(path: "metaformer-hosts-\(UUID().uuidString)")
-    private let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent()
+    private let root = Command.root
 
     init() throws { try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true) }
     deinit { try? FileManager.default.removeItem(at: folder) }
@@ -17,21 +17,7 @@ final class HostTests {
     /// Runs a command of the system, and returns what it printed; its failure is the test's.
     @discardableResult
     private func run(_ command: String..., environment: [String: String] = [:]) throws -> String {
-        let process = Process()
-        process.executableURL = URL(filePath: "/usr/bin/env")
-        // Test threads block signals, and children inherit that: cmake would wait for SIGCHLD for ever.
-        process.arguments = ["--default-signal"] + command
-        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-        let log = folder.appending(path: "log-\(UUID().uuidString)")
-        try Data().write(to: log)
-        process.standardOutput = try FileHandle(forWritingTo: log)
-        process.standardError = process.standardOutput
-        process.standardInput = FileHandle.nullDevice
-        try process.run()
-        process.waitUntilExit()
-        let text = try String(contentsOf: log, encoding: .utf8)
-        try #require(process.terminationStatus == 0, "\(command.joined(separator: " ")):\n\(text)")
-        return text
+        try Command.run(command, environment: environment)
     }
 
     private func install() throws {

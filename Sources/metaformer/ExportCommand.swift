@@ -1,0 +1,76 @@
+import ArgumentParser
+import Foundation
+import MetaformerData
+import MetaformerModels
+
+struct ExportCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "export",
+        abstract: "Writes a model in other forms.",
+        subcommands: [ONNX.self]
+    )
+
+    /// The model to export, and where to.
+    struct Source: ParsableArguments {
+        @Option(
+            help: ArgumentHelp(
+                "A model file, or scratch:A, scratch:A+P or scratch:A+P+T for one of random parameters.",
+                valueName: "file"))
+        var model: ModelSource
+
+        @Option(help: ArgumentHelp("The file to write.", valueName: "file"), completion: .file())
+        var output: String
+
+        func validate() throws { try CommonOptions.requirePath(output, named: "--output") }
+
+        func write(_ data: Data) throws {
+            do {
+                try AtomicFile.write(data, to: URL(fileURLWithPath: output))
+            } catch {
+                throw CommandError("\(output): cannot be written: \(error)")
+            }
+        }
+    }
+
+    private struct Result: Encodable {
+        let output: String
+        let bytes: Int
+    }
+
+    struct ONNX: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "onnx",
+            abstract: "Writes a program of a model as an ONNX model, for other runtimes.",
+            discussion: """
+                The model takes "image", [batch, channels, height, width] with values in [0, 1], and gives "reconstruction", \
+                "map", and "response" where there is a prior; opset 17. Making frames into images, and the verdict, are left \
+                to who runs it: the score is the map's highest value, and the threshold lies in the metadata.
+                """
+        )
+
+        @OptionGroup var source: Source
+
+        @Option(help: "The program: inspect (image to reconstruction and map) or prior (image to response).")
+        var program = ExportedProgram.inspect
+
+        @Option(help: ArgumentHelp("Images that the exported model takes at once.", valueName: "n"))
+        var batch = 1
+
+        @OptionGroup var common: CommonOptions
+
+        func validate() throws {
+            guard (1...4096).contains(batch) else { throw ValidationError("--batch is \(batch); give 1 to 4096.") }
+        }
+
+        func run() throws {
+            try requireFolder(of: source.output)
+            let contents = try source.model.contents(channels: 3, seed: common.seed)
+            let data = Data(try contents.onnx(program, batch: batch).data)
+            try source.write(data)
+            if common.json { try common.printJSON(Result(output: source.output, bytes: data.count)) }
+            common.remark("\(source.output): \(program.rawValue), \(data.count.formatted()) bytes")
+        }
+    }
+}
+
+extension ExportedProgram: ExpressibleByArgument {}
