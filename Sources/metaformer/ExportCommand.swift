@@ -7,7 +7,7 @@ struct ExportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "export",
         abstract: "Writes a model in other forms.",
-        subcommands: [ONNX.self]
+        subcommands: [ONNX.self, Header.self]
     )
 
     /// The model to export, and where to.
@@ -35,6 +35,36 @@ struct ExportCommand: ParsableCommand {
     private struct Result: Encodable {
         let output: String
         let bytes: Int
+    }
+
+    struct Header: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "header",
+            abstract: "Writes a model file as a C array, for programs without a file system.",
+            discussion: """
+                The header defines an array of constants and its size, which mf_model_open_memory takes. It is for \
+                little-endian processors, and for C99 and C++11 or later.
+                """
+        )
+
+        @OptionGroup var source: Source
+
+        @Option(help: ArgumentHelp("What the array is called; after the file where left out.", valueName: "name"))
+        var name: String?
+
+        @OptionGroup var common: CommonOptions
+
+        func validate() throws { if let name { _ = try CArray(name: name) } }
+
+        func run() throws {
+            try requireFolder(of: source.output)
+            let stem = URL(fileURLWithPath: source.output).deletingPathExtension().lastPathComponent
+            let array = try name.map { try CArray(name: $0) } ?? CArray(nearest: stem)
+            let bytes = try source.model.bytes(channels: 3, seed: common.seed)
+            try source.write(Data(array.header(of: bytes, from: source.model.name)))
+            if common.json { try common.printJSON(Result(output: source.output, bytes: bytes.count)) }
+            common.remark("\(source.output): \(array.name), \(bytes.count.formatted()) bytes")
+        }
     }
 
     struct ONNX: ParsableCommand {
