@@ -3,9 +3,9 @@
 
     onnx.py FOLDER TOLERANCE
 
-For each NAME.onnx in the folder there is a NAME.safetensors with tensors input/<name> and output/<name>, float32. Prints the largest
-difference of each output, relative to the largest expected value where that is over 1, and fails where one is over the tolerance.
-Needs onnxruntime and numpy.
+For each NAME.onnx in the folder there is a NAME.safetensors with tensors input/<name> and output/<name>, float32.
+Prints the largest difference of each output, relative to the largest expected value where that is over 1, and fails
+where one is over the tolerance. Needs onnxruntime and numpy.
 """
 import json
 import pathlib
