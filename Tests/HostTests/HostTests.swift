@@ -65,4 +65,81 @@ import Testing
             "c++", path("washer.h"),
         ])
     }
+
+    @Test("a host's own OpenMP team and OpenBLAS's threads change no bit, and are left alone") func threads() throws {
+        let installation = try Installation.shared
+        try SmallModel.file().write(path: path("model"))
+        let host = try installation.compile(
+            "Tests/hosts/threads/main.c", with: ["gcc", "-std=c11"], options: ["-fopenmp", "-lopenblas", "-lpthread"],
+            to: path("host"))
+        let output = try Command.run([host, path("model")], environment: installation.environment)
+        #expect(output == "same bits\n")
+    }
+
+    @Test("loading and unloading it 1,000 times leaves no memory and no threads behind") func reload() throws {
+        let installation = try Installation.shared
+        let host = try installation.compile("Tests/hosts/reload/main.c", options: ["-ldl"], to: path("host"))
+        let model = Command.root.appending(path: "Tests/golden/models/1.safetensors").path
+        let output = try Command.run([host, installation.library, model], environment: installation.environment)
+        #expect(output.contains(/memory [-+]\d+ KiB, threads \d+ [-+]0/), "\(output)")
+    }
+
+    @Test("matrices of OpenCV are read and written where they lie") func opencv() throws {
+        let installation = try Installation.shared
+        try SmallModel.file().write(path: path("model"))
+        let compiler = ["g++", "-std=c++20"]
+        // The stand-in always; OpenCV itself where it is installed.
+        var variants = [["-I", Command.root.appending(path: "Tests/hosts/opencv").path]]
+        let libraries = try? Command.run(["pkg-config", "--cflags", "opencv4"])
+        if let libraries {
+            variants.append([libraries.trimmingCharacters(in: .whitespacesAndNewlines), "-lopencv_core"])
+        }
+        for options in variants {
+            let host = try installation.compile(
+                "Tests/hosts/opencv/main.cpp", with: compiler, options: options, to: path("host"))
+            let output = try Command.run([host, path("model")], environment: installation.environment)
+            let ramp = (0..<80 * 60).map { UInt8($0 % 80) }
+            let frame = try Frame(width: 80, height: 60, format: .mono8, bytes: ramp)
+            let score = try Inspector(Model(path: path("model"))).inspect(frame).score
+            #expect(Double(output.trimmingCharacters(in: .whitespacesAndNewlines)) == Double(score))
+        }
+    }
+
+    @Test("the camera loop inspects PGM files and synthetic frames, and says how long it took") func cameraLoop() throws
+    {
+        let installation = try Installation.shared
+        try SmallModel.file().write(path: path("model"))
+        let host = try installation.compile("bindings/examples/camera_loop.c", to: path("host"))
+        let frames = folder.url.appending(path: "frames")
+        try FileManager.default.createDirectory(at: frames, withIntermediateDirectories: true)
+        let inspector = try Inspector(Model(path: path("model")))
+        var expected: [Float] = []
+        for index in 0..<3 {
+            let frame = try SmallModel.frame(index)
+            try (Data("P5\n80 60\n255\n".utf8) + Data(frame.bytes)).write(to: frames.appending(path: "\(index).pgm"))
+            expected.append(try inspector.inspect(frame).score)
+        }
+        let deep = (0..<80 * 60).map { UInt16($0 * 13) }
+        try (Data("P5\n80 60\n65535\n".utf8) + Data(deep.flatMap { [UInt8($0 >> 8), UInt8($0 & 255)] }))
+            .write(to: frames.appending(path: "3.pgm"))
+        let bytes = deep.flatMap { [UInt8($0 & 255), UInt8($0 >> 8)] }
+        expected.append(
+            try inspector.inspect(Frame(width: 80, height: 60, format: .mono16, bytes: bytes)).score)
+
+        let lines = try Command.run([host, path("model"), frames.path], environment: installation.environment)
+            .split(separator: "\n")
+        #expect(lines.count == 5)
+        for (index, line) in lines.dropLast().enumerated() {
+            let fields = line.split(separator: " ")
+            #expect(fields[0] == "\(index).pgm" && fields[2] == "good")
+            #expect(abs(try #require(Float(fields[1])) - expected[index]) <= 1e-5 * expected[index], "\(line)")
+        }
+        let summary = /4 frames, 0 defective; cycle time p50 [0-9.]+ ms, p99 [0-9.]+ ms, max [0-9.]+ ms/
+        #expect(lines.last?.wholeMatch(of: summary) != nil)
+        let synthetic = try Command.run([host, path("model"), "9"], environment: installation.environment)
+        #expect(synthetic.contains("frame 8 ") && synthetic.contains("9 frames, "))
+        #expect(throws: Command.Failure.self) {
+            try Command.run([host, path("model"), path("model")], environment: installation.environment)
+        }
+    }
 }

@@ -1,5 +1,6 @@
 /*
- * A vision system without files: the model is a part of the program, from washer.h, as "metaformer export header" wrote it.
+ * A vision system without files: the model is a part of the program, from washer.h, as "metaformer export header"
+ * wrote it.
  *
  *     host WIDTH HEIGHT
  *
