@@ -87,7 +87,7 @@ let package = Package(
         .testTarget(
             name: "CommandLineTests",
             dependencies: [
-                "metaformer", "MetaformerData", "MetaformerTraining",
+                "metaformer", "MetaformerData", "MetaformerEvaluation", "MetaformerTraining",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),

@@ -9,8 +9,9 @@ struct Installation: Sendable {
     private static let made = Result { try Installation() }
     static var shared: Installation { get throws { try made.get() } }
 
-    private static let folder = Command.root.appending(path: ".build/hosts")
+    static let folder = Command.root.appending(path: ".build/hosts")
     let prefix = Installation.folder.appending(path: "prefix").path
+    let build = Installation.folder.appending(path: "build").path
     /// What gcc needs to build against it, by pkg-config.
     let flags: [String]
 
@@ -19,13 +20,14 @@ struct Installation: Sendable {
     var environment: [String: String] { ["LD_LIBRARY_PATH": "\(prefix)/lib"] }
 
     private init() throws {
-        let build = Installation.folder.appending(path: "build").path
         // The build is kept, and brought up to date; what is installed is new.
         try? FileManager.default.removeItem(atPath: prefix)
         try Command.run([
             "cmake", "-S", Command.root.appending(path: "CSources").path, "-B", build, "-DCMAKE_BUILD_TYPE=Release",
             "-DCMAKE_C_COMPILER=gcc", "-DCMAKE_INSTALL_PREFIX=\(prefix)", "-DCMAKE_INSTALL_LIBDIR=lib",
             "-DCMAKE_C_FLAGS=-Werror",
+            // Any program will do to see where it goes.
+            "-DMETAFORMER_PROGRAM=/bin/true",
         ])
         try Command.run(["cmake", "--build", build, "--parallel", "2"])
         try Command.run(["cmake", "--install", build])

@@ -141,4 +141,24 @@ import Testing
         let size = try FileManager.default.attributesOfItem(atPath: folder.path("stripped"))[.size] as? Int
         #expect(try #require(size) < 1_500_000)
     }
+
+    @Test("the Debian package holds library, headers, packages, program and manual") func debianPackage() throws {
+        let installation = try Installation.shared
+        try Command.run(
+            ["cpack", "-B", folder.url.path, "--config", "\(installation.build)/CPackConfig.cmake"],
+            environment: ["CPACK_PACKAGE_DIRECTORY": folder.url.path], in: folder.url)
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder.url.path)
+        let package = folder.path(try #require(names.first { $0.hasSuffix(".deb") }))
+        let contents = try Command.run(["dpkg-deb", "-c", package])
+        for file in [
+            "/usr/bin/metaformer", "/usr/include/metaformer.h", "/usr/include/metaformer/engine.h",
+            "/usr/include/metaformer.hpp", "/usr/include/metaformer_opencv.hpp", "/libmetaformer.so.0",
+            "/pkgconfig/metaformer.pc", "/cmake/Metaformer/MetaformerConfig.cmake", "/usr/share/man/man1/metaformer.1",
+            "/usr/share/doc/metaformer/copyright",
+        ] {
+            #expect(contents.contains(file), "\(file)")
+        }
+        let needs = try Command.run(["dpkg-deb", "-f", package, "Depends"])
+        #expect(needs.contains("libc6") && needs.contains("libgomp1"), "\(needs)")
+    }
 }
