@@ -57,4 +57,4 @@ wheel: setup
 
 clean:
 	swift package clean
-	rm -rf $(demo) .build/install .build/deb .build/wheel
+	rm -rf $(demo) .build/install .build/deb .build/wheel bindings/python/build bindings/python/*.egg-info

@@ -131,15 +131,43 @@ import Testing
 
     // MARK: Needs
 
-    @Test("it needs libc, libm and the OpenMP runtime, and is under 1.5 MB stripped") func needs() throws {
-        let installation = try Installation.shared
-        let dynamic = try Command.run(["readelf", "-d", installation.library])
-        let needed = dynamic.matches(of: /\(NEEDED\).*\[(lib[a-z]+)\.so/).map { String($0.1) }
-        #expect(needed.contains("libc") && Set(needed).isSubset(of: ["libc", "libm", "libgomp"]), "\(needed)")
-        #expect(dynamic.contains("soname: [libmetaformer.so.0]"))
-        try Command.run(["strip", "-o", folder.path("stripped"), installation.library])
+    /// The library as SwiftPM builds it, beside the tests.
+    private static let swiftPM = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
+        .appending(path: "libMetaformer.so").path
+
+    @Test("it needs libc, libm and the OpenMP runtime, and is under 1.5 MB stripped", arguments: [false, true])
+    func needs(isBuiltBySwiftPM: Bool) throws {
+        let library = isBuiltBySwiftPM ? LibraryTests.swiftPM : try Installation.shared.library
+        let dynamic = try Command.run(["readelf", "-d", library])
+        let needed = dynamic.matches(of: /\(NEEDED\).*\[(lib[a-z+]+)\.so/).map { String($0.1) }
+        let runtime = isBuiltBySwiftPM ? "libomp" : "libgomp"
+        #expect(needed.contains(runtime) && Set(needed).isSubset(of: ["libc", "libm", runtime]), "\(needed)")
+        #expect(dynamic.contains("soname: [libmetaformer.so.0]") && dynamic.contains("NODELETE"))
+        try Command.run(["strip", "-o", folder.path("stripped"), library])
         let size = try FileManager.default.attributesOfItem(atPath: folder.path("stripped"))[.size] as? Int
         #expect(try #require(size) < 1_500_000)
+    }
+
+    @Test("SwiftPM builds the same library from the same sources") func swiftPM() throws {
+        let installation = try Installation.shared
+        let symbols = try [installation.library, LibraryTests.swiftPM].map {
+            try Command.run(["nm", "-D", "--defined-only", "--format=posix", $0]).split(separator: "\n")
+                .map { $0.prefix { $0 != " " } }.sorted()
+        }
+        #expect(symbols[0] == symbols[1])
+        // Hosts of the one run with the other, and get the same bits.
+        let host = try installation.compile(
+            "Tests/hosts/opencv/main.cpp", with: ["g++", "-std=c++20"],
+            options: [
+                "-I", Command.root.appending(path: "Tests/hosts/opencv").path,
+            ], to: folder.path("host"))
+        try FileManager.default.createSymbolicLink(
+            atPath: folder.path("libmetaformer.so.0"), withDestinationPath: LibraryTests.swiftPM)
+        let model = Command.root.appending(path: "Tests/golden/models/1.safetensors").path
+        let outputs = try [installation.environment, ["LD_LIBRARY_PATH": folder.url.path]].map {
+            try Command.run([host, model], environment: $0)
+        }
+        #expect(outputs[0] == outputs[1])
     }
 
     @Test("the Debian package holds library, headers, packages, program and manual") func debianPackage() throws {
