@@ -88,7 +88,9 @@ let package = Package(
             name: "allocation-probe", dependencies: ["MetaformerEngine"], path: "Tests/hosts/AllocationProbe",
             cSettings: [.unsafeFlags(["-std=c17", "-Wall", "-Wextra", "-Wpedantic"])]),
         .target(name: "TestSupport", path: "Tests/Support"),
-        .testTarget(name: "HostTests", dependencies: ["MetaformerModels", "TestSupport"]),
+        .testTarget(
+            name: "HostTests",
+            dependencies: ["metaformer", "MetaformerData", "MetaformerModels", "TestSupport"]),
         .testTarget(name: "MetaformerGraphTests", dependencies: ["MetaformerGraph", "TestSupport"]),
         .testTarget(name: "MetaformerEngineTests", dependencies: ["MetaformerEngine", "MetaformerGraph", "COpenBLAS"]),
         .testTarget(name: "MetaformerModelsTests", dependencies: ["MetaformerModels", "allocation-probe"]),

@@ -16,8 +16,8 @@ struct Installation: Sendable {
     let flags: [String]
 
     var library: String { "\(prefix)/lib/libmetaformer.so" }
-    /// For running what was built against it.
-    var environment: [String: String] { ["LD_LIBRARY_PATH": "\(prefix)/lib"] }
+    /// For running what was built against it. Threads that spin while they wait would take turns on a busy machine.
+    var environment: [String: String] { ["LD_LIBRARY_PATH": "\(prefix)/lib", "OMP_WAIT_POLICY": "passive"] }
 
     private init() throws {
         // The build is kept, and brought up to date; what is installed is new.

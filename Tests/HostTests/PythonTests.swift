@@ -51,7 +51,7 @@ import Testing
         try SmallModel.file().write(path: folder.path("model"))
         let output = try Command.run(
             [try PythonTests.interpreter, "-m", "unittest", "-v", "test_metaformer"],
-            environment: ["MODEL": folder.path("model")],
+            environment: ["MODEL": folder.path("model"), "OMP_WAIT_POLICY": "passive"],
             in: Command.root.appending(path: "bindings/python/tests"))
         #expect(output.contains(/Ran 1[0-9] tests in/) && output.contains("\nOK"), "\(output)")
     }
