@@ -1,13 +1,20 @@
-# make demo   sets up, builds, and runs the main job on the sample product
-# make test   sets up, and runs every test
+# make demo      sets up, builds, and runs the main job on the sample product
+# make test      sets up, and runs every test
+# make install   installs library, headers, packages for CMake and pkg-config, command line and manual, below PREFIX
+# make deb       makes a Debian package of the same; make check-deb installs and runs it in a clean Debian, as root
+# make wheel     makes the Python package
+
+PREFIX = /usr/local
+DESTDIR =
 
 metaformer = .build/release/metaformer
 demo = demo
 
-.PHONY: all demo test setup clean
+.PHONY: all demo test setup install deb check-deb wheel clean
 
+# With Swift's own libraries inside, and no symbols: it is to run where there is no Swift.
 all: setup
-	swift build -c release --product metaformer
+	swift build -c release --static-swift-stdlib -Xlinker -s --product metaformer
 
 setup:
 	@scripts/setup
@@ -27,6 +34,27 @@ test: setup
 	swift build --build-tests
 	swift test --skip-build
 
+# $(1): the folder of the build; $(2): the prefix that it is installed below.
+configure = cmake -S CSources -B $(1) -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=$(2) \
+    -DMETAFORMER_PROGRAM=$(abspath $(metaformer))
+
+install: all
+	$(call configure,.build/install,$(PREFIX))
+	cmake --build .build/install --parallel
+	DESTDIR=$(DESTDIR) cmake --install .build/install --strip
+
+deb: all
+	$(call configure,.build/deb,/usr)
+	cmake --build .build/deb --parallel
+	cd .build/deb && cpack
+	@ls .build/deb/*.deb
+
+check-deb: deb
+	scripts/check-deb .build/deb/metaformer_*.deb
+
+wheel: setup
+	/usr/bin/python3 -m pip wheel --no-build-isolation --no-deps --no-index --wheel-dir .build/wheel bindings/python
+
 clean:
 	swift package clean
-	rm -rf $(demo)
+	rm -rf $(demo) .build/install .build/deb .build/wheel bindings/python/build bindings/python/*.egg-info

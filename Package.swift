@@ -23,6 +23,8 @@ let package = Package(
         .library(name: "MetaformerData", targets: ["MetaformerData"]),
         .library(name: "MetaformerEvaluation", targets: ["MetaformerEvaluation"]),
         .library(name: "MetaformerTraining", targets: ["MetaformerTraining"]),
+        // libMetaformer.so: the shared library without Swift, as CMake builds it too.
+        .library(name: "Metaformer", type: .dynamic, targets: ["MetaformerLibrary"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
@@ -41,6 +43,20 @@ let package = Package(
             path: "CSources/CImageCodecs",
             cSettings: [.unsafeFlags(["-std=c17", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion"])],
             linkerSettings: [.linkedLibrary("png"), .linkedLibrary("jpeg"), .linkedLibrary("tiff")]
+        ),
+        .target(
+            name: "MetaformerLibrary",
+            dependencies: ["MetaformerEngine"],
+            path: "CSources/MetaformerLibrary",
+            // Here and not on the engine, whose flags every program would be linked with. Embedded: without Swift's libraries.
+            linkerSettings: [
+                .unsafeFlags(
+                    ["-enable-experimental-feature", "Embedded", "-nostartfiles"]
+                        + [
+                            "--as-needed", "-soname=libmetaformer.so.0", "-z", "nodelete",
+                            "--version-script=\(Context.packageDirectory)/bindings/cmake/metaformer.map",
+                        ].flatMap { ["-Xlinker", $0] })
+            ]
         ),
         .systemLibrary(name: "COpenBLAS", path: "CSources/COpenBLAS"),
         // Swift
@@ -71,8 +87,11 @@ let package = Package(
         .executableTarget(
             name: "allocation-probe", dependencies: ["MetaformerEngine"], path: "Tests/hosts/AllocationProbe",
             cSettings: [.unsafeFlags(["-std=c17", "-Wall", "-Wextra", "-Wpedantic"])]),
-        .testTarget(name: "HostTests", dependencies: ["MetaformerModels"]),
-        .testTarget(name: "MetaformerGraphTests", dependencies: ["MetaformerGraph"]),
+        .target(name: "TestSupport", path: "Tests/Support"),
+        .testTarget(
+            name: "HostTests",
+            dependencies: ["metaformer", "MetaformerData", "MetaformerModels", "TestSupport"]),
+        .testTarget(name: "MetaformerGraphTests", dependencies: ["MetaformerGraph", "TestSupport"]),
         .testTarget(name: "MetaformerEngineTests", dependencies: ["MetaformerEngine", "MetaformerGraph", "COpenBLAS"]),
         .testTarget(name: "MetaformerModelsTests", dependencies: ["MetaformerModels", "allocation-probe"]),
         .testTarget(name: "MetaformerDataTests", dependencies: ["MetaformerData"]),
@@ -86,7 +105,7 @@ let package = Package(
         .testTarget(
             name: "CommandLineTests",
             dependencies: [
-                "metaformer", "MetaformerData", "MetaformerTraining",
+                "metaformer", "MetaformerData", "MetaformerEvaluation", "MetaformerTraining",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),

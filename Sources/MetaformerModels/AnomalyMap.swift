@@ -27,11 +27,12 @@ public struct AnomalyMap: Hashable, Sendable, Codable {
         try AnomalyMap.smoothed(difference(reconstruction, image), smoothing)
     }
 
-    /// (map − mean) · gain, for the mean map of good images and one over its spread there: how far a map [1, 1, H, W] is from
+    /// (map − mean) · gain, for the mean map of good images and one over its spread there: how far maps [N, 1, H, W] are from
     /// theirs. They are parameters "mean" and "gain", and leave the map as it is until a product is taught.
     public func normalized(_ map: Tensor, in scope: Scope) throws -> Tensor {
         guard isNormalized else { return map }
-        return try (map - scope.parameter("mean", map.shape, .zeros)) * scope.parameter("gain", map.shape, .ones)
+        let shape = Shape([1] + map.shape.dims.dropFirst())
+        return try (map - scope.parameter("mean", shape, .zeros)) * scope.parameter("gain", shape, .ones)
     }
 
     /// The scores [N]: the largest value of each map [N, 1, H, W].

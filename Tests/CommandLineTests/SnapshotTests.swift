@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import MetaformerEvaluation
 import Testing
 
 @testable import metaformer
@@ -41,6 +42,17 @@ import Testing
         }
         let golden = try? String(contentsOf: file, encoding: .utf8)
         #expect(text == golden, "run the tests with MF_UPDATE_SNAPSHOTS=1 if the new text is meant")
+    }
+
+    @Test("The manual page says what the help says")
+    func manual() throws {
+        let page = try Manual(version: engineVersion).page
+        let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appendingPathComponent("bindings/man/metaformer.1")
+        if SnapshotTests.isUpdating { try Data(page.utf8).write(to: file) }
+        #expect(
+            page == (try? String(contentsOf: file, encoding: .utf8)),
+            "run the tests with MF_UPDATE_SNAPSHOTS=1 if the new page is meant")
     }
 
     @Test("Every golden file belongs to a command", .enabled(if: !isUpdating))

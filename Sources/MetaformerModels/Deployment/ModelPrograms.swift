@@ -38,8 +38,10 @@ public struct ModelPrograms: Sendable {
     ) throws {
         let model = Metaformer(configuration)
         let trainable = try model.trainableParameters()
-        (inspect, parameters) = try ModelPrograms.inspect(model, map)
-        prior = try ModelPrograms.prior(model)
+        let inspection = try model.inspectionGraph(map: map)
+        inspect = try inspection.program()
+        parameters = inspection.parameters
+        prior = configuration.mode == .autoencoder ? nil : try model.priorGraph().program()
         gradient = try ModelPrograms.gradient(model, trainable, microBatch)
         update = try optimizer.program(updating: trainable)
     }
@@ -50,26 +52,6 @@ public struct ModelPrograms: Sendable {
     }
 
     // MARK: Programs
-
-    /// Image [1, C, H, W] → reconstruction, anomaly map [1, 1, H, W], and the response map where there is a prior.
-    private static func inspect(_ model: Metaformer, _ map: AnomalyMap) throws -> (Program, [ParameterSpecification]) {
-        let graph = Graph()
-        let scope = Scope(graph)
-        let image = try graph.input("image", model.imageShape(1))
-        let response = model.configuration.mode == .autoencoder ? nil : try model.response(to: image, in: scope)
-        let reconstruction = try model.reconstruct(image, response: response, in: scope).image
-        let anomaly = try map.normalized(map(reconstruction, image), in: scope["normal"])
-        var outputs = [("reconstruction", reconstruction), ("map", anomaly)]
-        if let response { outputs.append(("response", response)) }
-        return (try Program(graph: graph, outputs: outputs.map { (name: $0.0, tensor: $0.1) }), scope.parameters)
-    }
-
-    private static func prior(_ model: Metaformer) throws -> Program? {
-        guard model.configuration.mode != .autoencoder else { return nil }
-        let graph = Graph()
-        let image = try graph.input("image", model.imageShape(1))
-        return try Program(graph: graph, outputs: [("response", model.response(to: image, in: Scope(graph)))])
-    }
 
     /// Images [B, C, H, W], their response maps and weights [B] → Σ weight · loss; its gradient is added to what stands
     /// in "gradient/<name>".
@@ -94,7 +76,42 @@ public struct ModelPrograms: Sendable {
     }
 }
 
+/// What a model computes, before it is compiled.
+struct ModelGraph {
+    let outputs: [(name: String, tensor: Tensor)]
+    /// Every parameter that the outputs need, in the order in which they were made.
+    let parameters: [ParameterSpecification]
+
+    func program() throws -> Program {
+        guard let graph = outputs.first?.tensor.graph else {
+            throw GraphError("program", [], "there is nothing to compute")
+        }
+        return try Program(graph: graph, outputs: outputs)
+    }
+}
+
 extension Metaformer {
+    /// Image [N, C, H, W] → reconstruction, anomaly map [N, 1, H, W], and the response map where there is a prior.
+    func inspectionGraph(map: AnomalyMap, batch: Int = 1) throws -> ModelGraph {
+        let graph = Graph()
+        let scope = Scope(graph)
+        let image = try graph.input("image", imageShape(batch))
+        let response = configuration.mode == .autoencoder ? nil : try self.response(to: image, in: scope)
+        let reconstruction = try reconstruct(image, response: response, in: scope).image
+        let anomaly = try map.normalized(map(reconstruction, image), in: scope["normal"])
+        var outputs = [(name: "reconstruction", tensor: reconstruction), (name: "map", tensor: anomaly)]
+        if let response { outputs.append((name: "response", tensor: response)) }
+        return ModelGraph(outputs: outputs, parameters: scope.parameters)
+    }
+
+    /// Image [N, C, H, W] → response map [N, 1, H, W].
+    func priorGraph(batch: Int = 1) throws -> ModelGraph {
+        let graph = Graph()
+        let scope = Scope(graph)
+        let response = try response(to: graph.input("image", imageShape(batch)), in: scope)
+        return ModelGraph(outputs: [(name: "response", tensor: response)], parameters: scope.parameters)
+    }
+
     /// [batch, C, H, W] of the images that the model takes.
     public func imageShape(_ batch: Int) -> Shape {
         let size = configuration.autoencoder.imageSize

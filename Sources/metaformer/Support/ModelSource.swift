@@ -32,10 +32,30 @@ enum ModelSource: ExpressibleByArgument, Equatable {
 
     /// Opens the model; see `contents`.
     func open(channels: Int, seed: UInt64) throws -> Model {
-        if case .file(let path) = self { return try Model(path: path) }
+        try withFile(channels: channels, seed: seed) { try Model(path: $0) }
+    }
+
+    /// The bytes of the file, which the engine has found sound; see `contents`.
+    func bytes(channels: Int, seed: UInt64) throws -> [UInt8] {
+        try withFile(channels: channels, seed: seed) { path in
+            _ = try Model(path: path)
+            return Array(try Data(contentsOf: URL(fileURLWithPath: path)))
+        }
+    }
+
+    /// What the file is called, without its folder.
+    var name: String {
+        switch self {
+        case .file(let path): URL(fileURLWithPath: path).lastPathComponent
+        case .scratch(let mode): ModelSource.scratchPrefix + mode.rawValue
+        }
+    }
+
+    private func withFile<Result>(channels: Int, seed: UInt64, _ body: (String) throws -> Result) throws -> Result {
+        if case .file(let path) = self { return try body(path) }
         let temporary = FileManager.default.temporaryDirectory.appendingPathComponent("metaformer-\(UUID().uuidString)")
         defer { try? FileManager.default.removeItem(at: temporary) }
         try contents(channels: channels, seed: seed).write(path: temporary.path)
-        return try Model(path: temporary.path)
+        return try body(temporary.path)
     }
 }

@@ -1,6 +1,6 @@
 /*
- * A vision system in C99: opens a model, teaches it with grey frames from files of raw pixels, saves it, and inspects the last of
- * them.
+ * A vision system in C99: opens a model, teaches it with grey frames from files of raw pixels, saves it, and inspects
+ * the last of them.
  *
  *     host MODEL OUTPUT WIDTH HEIGHT FRAME...
  *

@@ -1,0 +1,2 @@
+/* The shared library as SwiftPM builds it declares what metaformer.h does. */
+#include <metaformer.h>

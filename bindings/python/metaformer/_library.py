@@ -1,0 +1,171 @@
+"""The shared library as ctypes sees it: metaformer.h, declaration by declaration."""
+from __future__ import annotations
+
+import ctypes
+import enum
+import pathlib
+from typing import Any, Callable, Optional
+
+
+class Status(enum.IntEnum):
+    """Why a call failed."""
+
+    INVALID = 0x11
+    UNSUPPORTED = 0x12
+    STATE = 0x13
+    NOMEM = 0x21
+    IO = 0x22
+    FORMAT = 0x23
+    CHECKSUM = 0x24
+    VERSION = 0x25
+    LIMIT = 0x26
+    TIMEOUT = 0x31
+    CANCELLED = 0x32
+
+
+class Error(Exception):
+    """A call that failed. `status` is a Status, or the bare number of one that this version does not know."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        try:
+            self.status: int = Status(status)
+        except ValueError:
+            self.status = status
+
+
+class CError(ctypes.Structure):
+    _fields_ = [("struct_size", ctypes.c_size_t), ("status", ctypes.c_int), ("text", ctypes.c_char * 248)]
+
+
+class CImage(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_size_t),
+        ("pixel_format", ctypes.c_uint32),
+        ("width", ctypes.c_int32),
+        ("height", ctypes.c_int32),
+        ("row_stride", ctypes.c_ssize_t),
+        ("data", ctypes.c_void_p),
+    ]
+
+
+class CPlane(ctypes.Structure):
+    """An mf_mask or an mf_map, which are laid out alike."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_size_t),
+        ("width", ctypes.c_int32),
+        ("height", ctypes.c_int32),
+        ("row_stride", ctypes.c_ssize_t),
+        ("data", ctypes.c_void_p),
+    ]
+
+
+class CContextOptions(ctypes.Structure):
+    _fields_ = [("struct_size", ctypes.c_size_t), ("threads", ctypes.c_int32)]
+
+
+class CRegion(ctypes.Structure):
+    _fields_ = [
+        ("x", ctypes.c_int32),
+        ("y", ctypes.c_int32),
+        ("width", ctypes.c_int32),
+        ("height", ctypes.c_int32),
+        ("area", ctypes.c_int32),
+        ("peak", ctypes.c_float),
+    ]
+
+
+class CResult(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_size_t),
+        ("score", ctypes.c_float),
+        ("threshold", ctypes.c_float),
+        ("is_anomalous", ctypes.c_int32),
+        ("region_count", ctypes.c_int32),
+        ("regions", CRegion * 64),
+        ("elapsed_ns", ctypes.c_uint64),
+    ]
+
+
+CProgress = ctypes.CFUNCTYPE(
+    ctypes.c_int, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_size_t, ctypes.c_float
+)
+
+
+class CAdaptOptions(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_size_t),
+        ("threads", ctypes.c_int32),
+        ("epochs", ctypes.c_int32),
+        ("batch", ctypes.c_int32),
+        ("learning_rate", ctypes.c_float),
+        ("seed", ctypes.c_uint64),
+        ("flips", ctypes.c_int32),
+        ("shift", ctypes.c_int32),
+        ("false_alarm_rate", ctypes.c_float),
+        ("progress", CProgress),
+        ("opaque", ctypes.c_void_p),
+    ]
+
+
+def _load() -> ctypes.CDLL:
+    path = pathlib.Path(__file__).with_name("libmetaformer.so")
+    try:
+        return ctypes.CDLL(str(path))
+    except OSError as error:
+        raise ImportError(f"metaformer: the library cannot be loaded: {error}; libgomp must be installed") from error
+
+
+def _declare(name: str, result: Any, *arguments: Any) -> Callable[..., Any]:
+    function: Any = getattr(_library, name)
+    function.restype = result
+    function.argtypes = arguments
+    return function  # type: ignore[no-any-return]
+
+
+_library = _load()
+_handle = ctypes.c_void_p
+_out_handle = ctypes.POINTER(ctypes.c_void_p)
+_error = ctypes.POINTER(CError)
+_size = ctypes.c_size_t
+_text = ctypes.c_char_p
+
+mf_version = _declare("mf_version", _text)
+mf_model_open_file = _declare("mf_model_open_file", ctypes.c_int, _text, _handle, _out_handle, _error)
+mf_model_open_memory = _declare("mf_model_open_memory", ctypes.c_int, _handle, _size, _handle, _out_handle, _error)
+mf_model_save = _declare("mf_model_save", ctypes.c_int, _handle, _text, _error)
+mf_model_setting = _declare("mf_model_setting", _text, _handle, _text)
+mf_model_release = _declare("mf_model_release", None, _handle)
+mf_adapt = _declare(
+    "mf_adapt", ctypes.c_int, _handle, ctypes.POINTER(CImage), _size, ctypes.POINTER(CAdaptOptions), _out_handle, _error
+)
+mf_context_create = _declare(
+    "mf_context_create", ctypes.c_int, _handle, ctypes.POINTER(CContextOptions), _out_handle, _error
+)
+mf_context_error = _declare("mf_context_error", _text, _handle)
+mf_context_set_threshold = _declare("mf_context_set_threshold", ctypes.c_int, _handle, ctypes.c_float)
+mf_context_plane = _declare("mf_context_plane", ctypes.c_int, _handle, _text, _handle, ctypes.POINTER(_size))
+mf_context_release = _declare("mf_context_release", None, _handle)
+mf_inspect = _declare(
+    "mf_inspect",
+    ctypes.c_int,
+    _handle,
+    ctypes.POINTER(CImage),
+    ctypes.POINTER(CPlane),
+    ctypes.POINTER(CPlane),
+    ctypes.POINTER(CResult),
+)
+
+
+def call(function: Callable[..., int], *arguments: Any) -> None:
+    """Calls a function whose last argument is an mf_error, and raises what it says."""
+    error = CError(struct_size=ctypes.sizeof(CError))
+    if function(*arguments, ctypes.byref(error)):
+        raise Error(error.status, error.text.decode("utf-8", "replace"))
+
+
+def version() -> str:
+    """The version of the library, as "major.minor.patch"."""
+    text: Optional[bytes] = mf_version()
+    return (text or b"").decode()

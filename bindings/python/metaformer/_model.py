@@ -1,0 +1,202 @@
+"""Models and contexts, which release themselves."""
+from __future__ import annotations
+
+import ctypes
+import dataclasses
+import os
+import weakref
+from typing import Any, Callable, Optional, Sequence, Union
+
+import numpy
+
+from . import _frames, _library
+from ._frames import Array
+
+Progress = Callable[[str, int, int, float], Optional[bool]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Region:
+    """A connected region of the frame where the map is above the threshold. All but the peak in pixels."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+    area: int
+    peak: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Inspection:
+    """What an inspection found.
+
+    `score` is the highest value of the map at the model's own size, `regions` begin with the highest peak (64 at most),
+    and `map` is the anomaly map [height, width] at the frame's size, float32, or None where it was not asked for.
+    """
+
+    score: float
+    threshold: float
+    is_anomalous: bool
+    regions: tuple[Region, ...]
+    seconds: float
+    map: Optional[Array]
+
+
+class Model:
+    """Parameters, programs and settings of one product or of a universal model: immutable, shared between threads."""
+
+    def __init__(self, handle: ctypes.c_void_p) -> None:
+        """Takes over a handle of the library; see `open`."""
+        self._handle = handle
+        self._release = weakref.finalize(self, _library.mf_model_release, handle)
+
+    @classmethod
+    def open(cls, source: Union[str, "os.PathLike[str]", bytes]) -> "Model":
+        """Opens a model file, by path or from its bytes, and checks all of it. Raises `Error`."""
+        handle = ctypes.c_void_p()
+        if isinstance(source, bytes):
+            _library.call(_library.mf_model_open_memory, source, len(source), None, ctypes.byref(handle))
+        else:
+            _library.call(_library.mf_model_open_file, os.fsencode(source), None, ctypes.byref(handle))
+        return cls(handle)
+
+    def save(self, path: Union[str, "os.PathLike[str]"]) -> None:
+        """Writes the model beside its place, and renames it into it. Raises `Error`."""
+        _library.call(_library.mf_model_save, self._handle, os.fsencode(path))
+
+    def setting(self, key: str) -> Optional[str]:
+        """A value of the model's configuration, such as "input.width" or "threshold"; None where it has no such key."""
+        value: Optional[bytes] = _library.mf_model_setting(self._handle, key.encode())
+        return None if value is None else value.decode("utf-8", "replace")
+
+    def adapt(
+        self,
+        frames: Sequence[Array],
+        *,
+        order: str = "rgb",
+        bits: Optional[int] = None,
+        threads: int = 0,
+        epochs: int = 0,
+        batch: int = 0,
+        learning_rate: float = 0,
+        seed: int = 0,
+        flips: bool = False,
+        shift: int = 0,
+        false_alarm_rate: float = 0,
+        progress: Optional[Progress] = None,
+    ) -> "Model":
+        """Teaches a product from good frames, and sets the threshold; the model itself stays as it is.
+
+        Zeros stand for the model's own settings. `progress(stage, done, total, loss)` is called between steps, on this
+        thread; where it returns False the call ends with an `Error` of Status.CANCELLED, and what it raises is raised
+        here.
+        """
+        frames = list(frames)
+        images = (_library.CImage * max(len(frames), 1))(*(_frames.image(frame, order, bits) for frame in frames))
+        raised: list[BaseException] = []
+
+        def report(_: Any, stage: bytes, done: int, total: int, loss: float) -> int:
+            try:
+                return int(progress is not None and progress(stage.decode(), done, total, loss) is False)
+            except BaseException as error:  # it must not cross the library
+                raised.append(error)
+                return 1
+
+        options = _library.CAdaptOptions(
+            struct_size=ctypes.sizeof(_library.CAdaptOptions),
+            threads=threads,
+            epochs=epochs,
+            batch=batch,
+            learning_rate=learning_rate,
+            seed=seed,
+            flips=int(flips),
+            shift=shift,
+            false_alarm_rate=false_alarm_rate,
+            progress=_library.CProgress(report),
+        )
+        handle = ctypes.c_void_p()
+        try:
+            _library.call(
+                _library.mf_adapt, self._handle, images, len(frames), ctypes.byref(options), ctypes.byref(handle)
+            )
+        except _library.Error:
+            if raised:
+                raise raised[0] from None
+            raise
+        return Model(handle)
+
+
+class Context:
+    """What one thread needs to inspect with a model.
+
+    Not for use by two threads at once. The interpreter's lock is not held meanwhile, so that contexts run in parallel.
+    """
+
+    def __init__(self, model: Model, *, threads: int = 0) -> None:
+        """Allocates everything that inspections will need. `threads`: 0 for one a processor. Raises `Error`."""
+        options = _library.CContextOptions(ctypes.sizeof(_library.CContextOptions), threads)
+        handle = ctypes.c_void_p()
+        _library.call(_library.mf_context_create, model._handle, ctypes.byref(options), ctypes.byref(handle))
+        self._handle = handle
+        self._release = weakref.finalize(self, _library.mf_context_release, handle)
+
+    def inspect(
+        self,
+        frame: Array,
+        *,
+        order: str = "rgb",
+        bits: Optional[int] = None,
+        mask: Optional[Array] = None,
+        map: Union[bool, Array] = False,
+    ) -> Inspection:
+        """Inspects a frame: uint8 or uint16, [height, width] or [height, width, channels].
+
+        `order` is that of colours ("rgb" or "bgr"), `bits` those in use of grey uint16 (10, 12, 14 or 16). `mask`, uint8
+        [height, width], is 0 where the frame is to be ignored. `map` asks for the anomaly map; an array, float32
+        [height, width], receives it. Raises `Error`, TypeError or ValueError.
+        """
+        image = _frames.image(frame, order, bits)
+        roi = None if mask is None else _frames.plane(mask, numpy.uint8, frame.shape, "mask")
+        values = map if isinstance(map, numpy.ndarray) else numpy.empty(frame.shape[:2], numpy.float32) if map else None
+        target = None if values is None else _frames.plane(values, numpy.float32, frame.shape, "map")
+        if values is not None and not values.flags.writeable:
+            raise ValueError("the map cannot be written to")
+        result = _library.CResult(struct_size=ctypes.sizeof(_library.CResult))
+        self._check(
+            _library.mf_inspect(
+                self._handle,
+                ctypes.byref(image),
+                None if roi is None else ctypes.byref(roi),
+                None if target is None else ctypes.byref(target),
+                ctypes.byref(result),
+            )
+        )
+        regions = tuple(
+            Region(r.x, r.y, r.width, r.height, r.area, r.peak) for r in result.regions[: result.region_count]
+        )
+        return Inspection(
+            result.score, result.threshold, bool(result.is_anomalous), regions, result.elapsed_ns * 1e-9, values
+        )
+
+    def set_threshold(self, threshold: float) -> None:
+        """Compares scores with another threshold than the model's. Raises `Error` for NaN."""
+        self._check(_library.mf_context_set_threshold(self._handle, threshold))
+
+    def plane(self, name: str) -> Array:
+        """A plane of the last inspection at the model's own size, float32, flat, channels first.
+
+        The names are "image", "reconstruction", "map", and "response" where the model has a prior. Raises `Error`.
+        """
+        count = ctypes.c_size_t()
+        self._check(_library.mf_context_plane(self._handle, name.encode(), None, ctypes.byref(count)))
+        values = numpy.empty(count.value, numpy.float32)
+        self._check(
+            _library.mf_context_plane(self._handle, name.encode(), values.ctypes.data, ctypes.byref(count))
+        )
+        return values
+
+    def _check(self, status: int) -> None:
+        if status:
+            text: bytes = _library.mf_context_error(self._handle)
+            raise _library.Error(status, text.decode("utf-8", "replace"))

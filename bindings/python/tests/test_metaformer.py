@@ -1,0 +1,220 @@
+"""Tests of the installed package.
+
+    MODEL=<model for grey images> python3 -m unittest test_metaformer
+"""
+import os
+import pathlib
+import tempfile
+import threading
+import unittest
+
+import numpy
+
+import metaformer
+
+
+def ramp(width=80, height=60, channels=None, dtype=numpy.uint8):
+    shape = (height, width) if channels is None else (height, width, channels)
+    return (numpy.arange(numpy.prod(shape)) % 201).astype(dtype).reshape(shape)
+
+
+class ModelTests(unittest.TestCase):
+    def setUp(self):
+        self.model = metaformer.Model.open(os.environ["MODEL"])
+
+    def test_settings(self):
+        self.assertEqual(self.model.setting("input.width"), "64")
+        self.assertIsNone(self.model.setting("no.such.key"))
+        self.assertRegex(metaformer.version(), r"^\d+\.\d+\.\d+$")
+
+    def test_opens_bytes_and_saves_the_same_model(self):
+        data = pathlib.Path(os.environ["MODEL"]).read_bytes()
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "copy é.safetensors"
+            metaformer.Model.open(data).save(path)
+            scores = [
+                metaformer.Context(model).inspect(ramp()).score for model in (self.model, metaformer.Model.open(path))
+            ]
+            self.assertEqual(scores[0], scores[1])
+
+    def test_errors_have_status_and_text(self):
+        with self.assertRaises(metaformer.Error) as raised:
+            metaformer.Model.open("/no/such/file")
+        self.assertEqual(raised.exception.status, metaformer.Status.IO)
+        self.assertIn("/no/such/file", str(raised.exception))
+        damaged = bytearray(pathlib.Path(os.environ["MODEL"]).read_bytes())
+        damaged[-1] ^= 1
+        with self.assertRaises(metaformer.Error) as raised:
+            metaformer.Model.open(bytes(damaged))
+        self.assertEqual(raised.exception.status, metaformer.Status.CHECKSUM)
+        with self.assertRaises(metaformer.Error) as raised:
+            self.model.save("/no/such/folder/model")
+        self.assertEqual(raised.exception.status, metaformer.Status.IO)
+
+    def test_adapt(self):
+        frames = [ramp() + numpy.uint8(i) for i in range(3)]
+        stages = []
+        taught = [
+            self.model.adapt(frames, epochs=1, seed=7, progress=lambda *step: stages.append(step))
+            for _ in range(2)
+        ]
+        self.assertTrue(stages and all(0 < done <= total for _, done, total, _ in stages))
+        self.assertIsNone(self.model.setting("threshold"))
+        self.assertEqual(*(model.setting("threshold") for model in taught))
+        self.assertIsNotNone(taught[0].setting("threshold"))
+
+    def test_adapt_can_be_stopped(self):
+        with self.assertRaises(metaformer.Error) as raised:
+            self.model.adapt([ramp()], epochs=1, progress=lambda *_: False)
+        self.assertEqual(raised.exception.status, metaformer.Status.CANCELLED)
+
+        def fail(*_):
+            raise KeyError("mine")
+
+        with self.assertRaises(KeyError):
+            self.model.adapt([ramp()], epochs=1, progress=fail)
+        with self.assertRaises(metaformer.Error) as raised:
+            self.model.adapt([])
+        self.assertEqual(raised.exception.status, metaformer.Status.INVALID)
+
+
+class InspectionTests(unittest.TestCase):
+    def setUp(self):
+        self.context = metaformer.Context(metaformer.Model.open(os.environ["MODEL"]), threads=1)
+
+    def test_map_regions_and_threshold(self):
+        result = self.context.inspect(ramp(), map=True)
+        self.assertEqual(result.map.shape, (60, 80))
+        # The score is that of the map at the model's own size, of which this is another size.
+        self.assertEqual(float(self.context.plane("map").max()), result.score)
+        self.assertAlmostEqual(float(result.map.max()), result.score, delta=0.1 * result.score)
+        self.assertFalse(result.is_anomalous)
+        self.context.set_threshold(result.score / 2)
+        again = self.context.inspect(ramp())
+        self.assertTrue(again.is_anomalous)
+        self.assertIsNone(again.map)
+        self.assertEqual(again.regions[0].peak, result.score)
+        self.assertGreater(again.seconds, 0)
+        with self.assertRaises(metaformer.Error):
+            self.context.set_threshold(float("nan"))
+
+    def test_strides_are_honoured_without_copies(self):
+        frame = ramp()
+        expected = self.context.inspect(frame).score
+        padded = numpy.full((60, 100), 255, numpy.uint8)
+        padded[:, 10:90] = frame
+        self.assertEqual(self.context.inspect(padded[:, 10:90]).score, expected)
+        # Bottom-up: the stored rows in reverse, seen in reverse.
+        self.assertEqual(self.context.inspect(numpy.ascontiguousarray(frame[::-1])[::-1]).score, expected)
+        every_other = numpy.repeat(frame, 2, axis=0)
+        self.assertEqual(self.context.inspect(every_other[::2]).score, expected)
+        with self.assertRaisesRegex(ValueError, "ascontiguousarray"):
+            self.context.inspect(numpy.repeat(frame, 2, axis=1)[:, ::2])
+
+    def test_formats(self):
+        frame = ramp()
+        expected = self.context.inspect(frame).score
+        self.assertEqual(self.context.inspect(frame[:, :, numpy.newaxis]).score, expected)
+        colour = ramp(channels=3)
+        rgb = self.context.inspect(colour).score
+        self.assertEqual(self.context.inspect(numpy.ascontiguousarray(colour[:, :, ::-1]), order="bgr").score, rgb)
+        alpha = numpy.concatenate([colour, numpy.full((60, 80, 1), 9, numpy.uint8)], axis=2)
+        self.assertEqual(self.context.inspect(alpha).score, rgb)
+        self.assertEqual(
+            self.context.inspect(numpy.ascontiguousarray(alpha[:, :, [2, 1, 0, 3]]), order="bgr").score, rgb
+        )
+        # 255 / 255 = 65535 / 65535: the same grey values in 8 and 16 bits.
+        deep = frame.astype(numpy.uint16) * 257
+        self.assertAlmostEqual(self.context.inspect(deep).score, expected, places=5)
+        self.assertAlmostEqual(
+            self.context.inspect((frame.astype(numpy.uint16) * 16), bits=12).score, expected, places=2
+        )
+        self.assertGreater(abs(self.context.inspect(frame.astype(numpy.uint16)).score - expected), 1e-3)
+
+    def test_mask(self):
+        frame = ramp()
+        whole = self.context.inspect(frame)
+        row, column = numpy.unravel_index(self.context.plane("map").argmax(), (64, 64))
+        mask = numpy.full((60, 80), 255, numpy.uint8)
+        self.assertEqual(self.context.inspect(frame, mask=mask).score, whole.score)
+        mask[max(row * 60 // 64 - 4, 0) : row * 60 // 64 + 5, max(column * 80 // 64 - 4, 0) : column * 80 // 64 + 5] = 0
+        self.assertLess(self.context.inspect(frame, mask=mask).score, whole.score)
+        padded = numpy.full((60, 100), 255, numpy.uint8)
+        padded[:, 10:90] = mask
+        self.assertEqual(
+            self.context.inspect(frame, mask=padded[:, 10:90]).score, self.context.inspect(frame, mask=mask).score
+        )
+        mask[:] = 0
+        with self.assertRaises(metaformer.Error) as raised:
+            self.context.inspect(frame, mask=mask)
+        self.assertEqual(raised.exception.status, metaformer.Status.INVALID)
+        with self.assertRaisesRegex(ValueError, "mask"):
+            self.context.inspect(frame, mask=mask[:-1])
+
+    def test_own_map_with_padding(self):
+        expected = self.context.inspect(ramp(), map=True).map
+        room = numpy.full((60, 96), -1, numpy.float32)
+        result = self.context.inspect(ramp(), map=room[:, 8:88])
+        self.assertTrue(numpy.array_equal(result.map, expected))
+        self.assertTrue((room[:, :8] == -1).all() and (room[:, 88:] == -1).all())
+        room.flags.writeable = False
+        with self.assertRaisesRegex(ValueError, "written"):
+            self.context.inspect(ramp(), map=room[:, 8:88])
+
+    def test_mistakes_leave_the_context_usable(self):
+        expected = self.context.inspect(ramp()).score
+        for frame, kind in [
+            (ramp().astype(numpy.float32), TypeError),
+            (ramp().astype(">u2"), TypeError),
+            (ramp(channels=2), TypeError),
+            (ramp(channels=3).astype(numpy.uint16), None),
+            (numpy.zeros(5, numpy.uint8), ValueError),
+            ([[1, 2]], TypeError),
+        ]:
+            if kind is None:
+                with self.assertRaises(TypeError):
+                    self.context.inspect(frame, order="bgr")
+                continue
+            with self.assertRaises(kind):
+                self.context.inspect(frame)
+        with self.assertRaisesRegex(ValueError, "order"):
+            self.context.inspect(ramp(channels=3), order="gbr")
+        with self.assertRaisesRegex(ValueError, "bits"):
+            self.context.inspect(ramp(), bits=12)
+        with self.assertRaises(metaformer.Error) as raised:
+            self.context.inspect(ramp(width=16, height=16))
+        self.assertEqual(raised.exception.status, metaformer.Status.LIMIT)
+        self.assertEqual(self.context.inspect(ramp()).score, expected)
+
+    def test_planes(self):
+        self.context.inspect(ramp())
+        self.assertEqual(self.context.plane("image").shape, (64 * 64,))
+        self.assertEqual(self.context.plane("response").dtype, numpy.float32)
+        with self.assertRaises(metaformer.Error):
+            self.context.plane("no such plane")
+
+    def test_threads_share_a_model(self):
+        model = metaformer.Model.open(os.environ["MODEL"])
+        expected = self.context.inspect(ramp()).score
+        scores = []
+
+        def work():
+            context = metaformer.Context(model, threads=2)
+            scores.extend(context.inspect(ramp()).score for _ in range(5))
+
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(scores, [expected] * 20)
+
+    def test_a_context_outlives_its_model(self):
+        model = metaformer.Model.open(os.environ["MODEL"])
+        context = metaformer.Context(model)
+        del model
+        self.assertGreater(context.inspect(ramp()).seconds, 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
