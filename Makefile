@@ -53,6 +53,7 @@ check-deb: deb
 	scripts/check-deb .build/deb/metaformer_*.deb
 
 wheel: setup
+	rm -rf bindings/python/build
 	/usr/bin/python3 -m pip wheel --no-build-isolation --no-deps --no-index --wheel-dir .build/wheel bindings/python
 
 clean:

@@ -19,7 +19,6 @@ class Status(enum.IntEnum):
     CHECKSUM = 0x24
     VERSION = 0x25
     LIMIT = 0x26
-    TIMEOUT = 0x31
     CANCELLED = 0x32
 
 

@@ -1,7 +1,8 @@
 """Tests of the installed package.
 
-    MODEL=<model for grey images> python3 -m unittest test_metaformer
+    MODEL=<model for grey images> LAYOUT=<Tests/golden/abi/layout.txt> python3 -m unittest test_metaformer
 """
+import ctypes
 import os
 import pathlib
 import tempfile
@@ -11,11 +12,44 @@ import unittest
 import numpy
 
 import metaformer
+from metaformer import _library
 
 
 def ramp(width=80, height=60, channels=None, dtype=numpy.uint8):
     shape = (height, width) if channels is None else (height, width, channels)
     return (numpy.arange(numpy.prod(shape)) % 201).astype(dtype).reshape(shape)
+
+
+class LayoutTests(unittest.TestCase):
+    """The declarations for ctypes are those of the header."""
+
+    STRUCTURES = {
+        "mf_error": _library.CError,
+        "mf_image": _library.CImage,
+        "mf_mask": _library.CPlane,
+        "mf_map": _library.CPlane,
+        "mf_context_options": _library.CContextOptions,
+        "mf_region": _library.CRegion,
+        "mf_result": _library.CResult,
+        "mf_adapt_options": _library.CAdaptOptions,
+    }
+
+    def setUp(self):
+        self.lines = pathlib.Path(os.environ["LAYOUT"]).read_text().splitlines()
+
+    def test_structures(self):
+        for name, structure in self.STRUCTURES.items():
+            with self.subTest(name):
+                expected = [line for line in self.lines if line.split()[0].split(".")[0] == name]
+                declared = [f"{name} {ctypes.sizeof(structure)}"]
+                for field, _ in structure._fields_:
+                    place = getattr(structure, field)
+                    declared.append(f"{name}.{field} {place.offset} {place.size}")
+                self.assertEqual(declared, expected)
+
+    def test_statuses(self):
+        expected = [line for line in self.lines if line.startswith("MF_E_")]
+        self.assertEqual([f"MF_E_{status.name} 0x{status.value:x}" for status in metaformer.Status], expected)
 
 
 class ModelTests(unittest.TestCase):
