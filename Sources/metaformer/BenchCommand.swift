@@ -28,6 +28,18 @@ struct BenchCommand: ParsableCommand {
     @Flag(help: "Time a second-order step of meta-training as well: 2 tasks of --batch and --batch pictures.")
     var metaStep = false
 
+    @Option(
+        help: ArgumentHelp(
+            "Time this alone instead: inspect, prior, autoencoder or transformer; may be given several times.",
+            valueName: "program"))
+    var part: [ExportedProgram] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "A .safetensors file to write with what the parts gave for the inputs of a benchmark.", valueName: "file"),
+        completion: .file())
+    var outputs: String?
+
     @Flag(help: "Show where the time goes, instruction by instruction.")
     var profile = false
 
@@ -43,6 +55,8 @@ struct BenchCommand: ParsableCommand {
         let name: String
         let milliseconds: Double
         let fastestMilliseconds: Double
+        /// Of every timed run, in their order.
+        let allMilliseconds: [Double]
         let arenaMegabytes: Double
         let scratchMegabytes: Double
         let instructions: [Instruction]
@@ -58,14 +72,19 @@ struct BenchCommand: ParsableCommand {
 
     func validate() throws {
         guard (1...4096).contains(batch) else { throw ValidationError("--batch is \(batch); give 1 to 4096.") }
+        guard outputs == nil || !part.isEmpty else { throw ValidationError("--outputs needs a --part to write.") }
         guard (1...10_000).contains(runs) else { throw ValidationError("--runs is \(runs); give 1 to 10000.") }
     }
 
     func run() throws {
         let contents = try model.contents(channels: 3, seed: common.seed)
-        let bench = try ModelBench(contents, threads: common.threads)
-        var programs = try [bench.measureInspection(runs: runs)]
-        if bench.canTrain { programs.append(try bench.measureTrainingStep(batch: batch, runs: runs)) }
+        let bench = try ModelBench(contents, parts: part, threads: common.threads)
+        var programs = try part.map { try bench.measure($0, runs: runs) }
+        if part.isEmpty {
+            programs.append(try bench.measureInspection(runs: runs))
+            if bench.canTrain { programs.append(try bench.measureTrainingStep(batch: batch, runs: runs)) }
+        }
+        if let outputs { try bench.outputs(of: part).write(path: outputs) }
         if metaStep {
             let architecture = try ModelDescription(settings: contents.metadata).architecture
             let meta = try MetaStepBench(
@@ -113,14 +132,20 @@ private struct ModelBench {
     private let runners: [String: Runner]
     let variableMegabytes: Double
 
-    init(_ file: TensorFile, threads: Int) throws {
+    /// - Parameter parts: compiled beside the file's own programs, which are left out where there are any.
+    init(_ file: TensorFile, parts: [ExportedProgram], threads: Int) throws {
         var buffers: [String: FloatBuffer] = [:]
         var runners: [String: Runner] = [:]
         for entry in file.entries {
             if case .floats(let values) = entry.contents { buffers[entry.name] = FloatBuffer(values) }
         }
-        for entry in file.entries {
-            guard case .bytes(let bytes) = entry.contents else { continue }
+        var programs = try parts.map { (name: $0.rawValue, bytes: try file.program($0).data) }
+        if parts.isEmpty {
+            programs = file.entries.compactMap { entry in
+                if case .bytes(let bytes) = entry.contents { (entry.name, bytes) } else { nil }
+            }
+        }
+        for (name, bytes) in programs {
             let runner = try Runner(program: bytes, threads: threads)
             for slot in runner.slots where slot.kind == .variable {
                 // Variables are shared between programs; those that no file holds are state.
@@ -134,10 +159,28 @@ private struct ModelBench {
                 try runner.bind(slot.name, to: buffer)
             }
             try runner.bindRemaining()
-            runners[entry.name] = runner
+            runners[name] = runner
         }
         self.runners = runners
         variableMegabytes = Double(buffers.values.reduce(0) { $0 + $1.count }) * 4e-6
+    }
+
+    func measure(_ part: ExportedProgram, runs: Int) throws -> BenchCommand.Measurement {
+        guard let runner = runners[part.rawValue] else { throw CommandError("the model has no \(part.rawValue)") }
+        return try measure("\(part.rawValue), 1 picture", [(runner, 1)], runs)
+    }
+
+    /// What the parts gave last, as "<part>/<output>".
+    func outputs(of parts: [ExportedProgram]) -> TensorFile {
+        let entries = parts.flatMap { part -> [TensorFile.Entry] in
+            guard let runner = runners[part.rawValue] else { return [] }
+            return runner.slots.filter { $0.kind == .output }.map { slot in
+                TensorFile.Entry(
+                    name: "\(part.rawValue)/\(slot.name)", shape: Shape(slot.dimensions),
+                    contents: .floats(runner.buffer(slot.name)?.values ?? []))
+            }
+        }
+        return TensorFile(entries: entries, metadata: [:])
     }
 
     var canTrain: Bool { runners["program/gradient"] != nil && runners["program/update"] != nil }
@@ -166,7 +209,8 @@ private struct ModelBench {
         let clock = ContinuousClock()
         func once() throws { for (runner, times) in work { for _ in 0..<times { try runner.run() } } }
         try once()
-        let seconds = try (0..<runs).map { _ in try clock.measure(once) / .seconds(1) }.sorted()
+        let all = try (0..<runs).map { _ in try clock.measure(once) / .seconds(1) }
+        let seconds = all.sorted()
         for (runner, _) in work { runner.setTiming(true) }
         try once()
         for (runner, _) in work { runner.setTiming(false) }
@@ -182,6 +226,7 @@ private struct ModelBench {
         }
         return BenchCommand.Measurement(
             name: name, milliseconds: seconds[runs / 2] * 1000, fastestMilliseconds: seconds[0] * 1000,
+            allMilliseconds: all.map { $0 * 1000 },
             arenaMegabytes: Double(work.reduce(0) { $0 + $1.runner.arenaBytes }) * 1e-6,
             scratchMegabytes: Double(work.reduce(0) { $0 + $1.runner.scratchBytes }) * 1e-6,
             instructions: totals.map {

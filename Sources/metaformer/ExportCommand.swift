@@ -7,7 +7,7 @@ struct ExportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "export",
         abstract: "Writes a model in other forms.",
-        subcommands: [ONNX.self, Header.self]
+        subcommands: [ONNX.self, Header.self, ModelFile.self]
     )
 
     /// The model to export, and where to.
@@ -67,6 +67,25 @@ struct ExportCommand: ParsableCommand {
         }
     }
 
+    struct ModelFile: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "model",
+            abstract: "Writes the model file itself: a copy, or one from scratch, for tools that read .safetensors."
+        )
+
+        @OptionGroup var source: Source
+
+        @OptionGroup var common: CommonOptions
+
+        func run() throws {
+            try requireFolder(of: source.output)
+            let bytes = try source.model.bytes(channels: 3, seed: common.seed)
+            try source.write(Data(bytes))
+            if common.json { try common.printJSON(Result(output: source.output, bytes: bytes.count)) }
+            common.remark("\(source.output): \(bytes.count.formatted()) bytes")
+        }
+    }
+
     struct ONNX: ParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "onnx",
@@ -80,7 +99,10 @@ struct ExportCommand: ParsableCommand {
 
         @OptionGroup var source: Source
 
-        @Option(help: "The program: inspect (image to reconstruction and map) or prior (image to response).")
+        @Option(
+            help: ArgumentHelp(
+                "The program: inspect (image to reconstruction and map), or a part: prior (image to response), autoencoder or "
+                    + "transformer (response and reconstruction to gate).", valueName: "program"))
         var program = ExportedProgram.inspect
 
         @Option(help: ArgumentHelp("Images that the exported model takes at once.", valueName: "n"))

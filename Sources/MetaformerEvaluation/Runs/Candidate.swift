@@ -36,9 +36,15 @@ public struct Candidate: Sendable {
     }
 
     /// A configuration of the paper's Table 3 without its meta-training.
-    public static func scratch(_ mode: Metaformer.Mode) -> Candidate {
-        Candidate("scratch:\(mode.rawValue)", origin: "\(mode.rawValue) from random parameters") {
-            ModelDescription(mode: mode, channels: $0, origin: "scratch")
+    public static func scratch(
+        _ mode: Metaformer.Mode, prior: InstancePrior.Configuration = .compact
+    ) -> Candidate {
+        let name = mode.rawValue + (prior == .paper ? "/paper" : "")
+        return Candidate("scratch:\(name)", origin: "\(name) from random parameters") { channels in
+            var description = ModelDescription(mode: mode, channels: channels, origin: "scratch")
+            description.architecture.prior = prior
+            description.architecture.prior.channels = channels
+            return description
         }
     }
 

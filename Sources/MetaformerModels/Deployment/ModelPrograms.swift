@@ -112,6 +112,26 @@ extension Metaformer {
         return ModelGraph(outputs: [(name: "response", tensor: response)], parameters: scope.parameters)
     }
 
+    /// Image [N, C, H, W] → Ĩ, the reconstruction by A alone.
+    func autoencoderGraph(batch: Int = 1) throws -> ModelGraph {
+        let graph = Graph()
+        let scope = Scope(graph)
+        let image = try graph.input("image", imageShape(batch))
+        let plain = try Autoencoder(configuration.autoencoder)(image, in: scope["autoencoder"])
+        return ModelGraph(outputs: [(name: "reconstruction", tensor: plain)], parameters: scope.parameters)
+    }
+
+    /// Response map [N, 1, H, W] and Ĩ [N, C, H, W], the input "image" → R', the gate.
+    func transformerGraph(batch: Int = 1) throws -> ModelGraph {
+        let graph = Graph()
+        let scope = Scope(graph)
+        let shape = imageShape(batch)
+        let gate = try Transformer(configuration.transformer)(
+            response: graph.input("response", [batch, 1, shape[2], shape[3]]),
+            reconstruction: graph.input("image", shape), in: scope["transformer"])
+        return ModelGraph(outputs: [(name: "gate", tensor: gate)], parameters: scope.parameters)
+    }
+
     /// [batch, C, H, W] of the images that the model takes.
     public func imageShape(_ batch: Int) -> Shape {
         let size = configuration.autoencoder.imageSize

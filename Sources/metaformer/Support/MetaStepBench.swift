@@ -36,10 +36,12 @@ struct MetaStepBench {
             }
             try optimizer.step(learningRate: 1e-4, maximumNorm: 1)
             return (clock.now - start) / .milliseconds(1)
-        }.dropFirst().sorted()
+        }.dropFirst()
+        let sorted = times.sorted()
         return BenchCommand.Measurement(
-            name: "meta-step, \(episodes.count) tasks", milliseconds: times[times.count / 2],
-            fastestMilliseconds: times[0], arenaMegabytes: Double(learner.objective.workingBytes) / 1e6,
+            name: "meta-step, \(episodes.count) tasks", milliseconds: sorted[sorted.count / 2],
+            fastestMilliseconds: sorted[0], allMilliseconds: Array(times),
+            arenaMegabytes: Double(learner.objective.workingBytes) / 1e6,
             scratchMegabytes: 0, instructions: [])
     }
 }

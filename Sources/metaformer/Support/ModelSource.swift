@@ -3,10 +3,13 @@ import Foundation
 import MetaformerGraph
 import MetaformerModels
 
-/// Where a model comes from: a file, or "scratch:" and a configuration, which has learned nothing yet.
+/// Where a model comes from: a file, or "scratch:" and a configuration, which has learned nothing yet; with "/paper" after it,
+/// its prior has the published size.
 enum ModelSource: ExpressibleByArgument, Equatable {
     case file(String)
-    case scratch(Metaformer.Mode)
+    case scratch(Metaformer.Mode, prior: PriorSize = .compact)
+
+    enum PriorSize: String { case compact, paper }
 
     static let scratchPrefix = "scratch:"
 
@@ -15,18 +18,24 @@ enum ModelSource: ExpressibleByArgument, Equatable {
             self = .file(argument)
             return
         }
-        guard let mode = Metaformer.Mode(rawValue: String(argument.dropFirst(ModelSource.scratchPrefix.count))) else {
-            return nil
-        }
-        self = .scratch(mode)
+        let parts = argument.dropFirst(ModelSource.scratchPrefix.count).split(separator: "/", maxSplits: 1)
+        guard let mode = parts.first.flatMap({ Metaformer.Mode(rawValue: String($0)) }),
+            let size = parts.count > 1 ? PriorSize(rawValue: String(parts[1])) : .compact
+        else { return nil }
+        self = .scratch(mode, prior: size)
     }
 
     /// The contents of the file; of one from scratch, with `channels` and parameters drawn from `seed`.
     func contents(channels: Int, seed: UInt64) throws -> TensorFile {
         switch self {
-        case .file(let path): try TensorFile(path: path)
-        case .scratch(let mode):
-            try ModelDescription(mode: mode, channels: channels, origin: "scratch, seed \(seed)").file(seed: seed)
+        case .file(let path): return try TensorFile(path: path)
+        case .scratch(let mode, let size):
+            var description = ModelDescription(mode: mode, channels: channels, origin: "scratch, seed \(seed)")
+            if size == .paper {
+                description.architecture.prior = .paper
+                description.architecture.prior.channels = channels
+            }
+            return try description.file(seed: seed)
         }
     }
 
@@ -47,7 +56,8 @@ enum ModelSource: ExpressibleByArgument, Equatable {
     var name: String {
         switch self {
         case .file(let path): URL(fileURLWithPath: path).lastPathComponent
-        case .scratch(let mode): ModelSource.scratchPrefix + mode.rawValue
+        case .scratch(let mode, let size):
+            ModelSource.scratchPrefix + mode.rawValue + (size == .paper ? "/paper" : "")
         }
     }
 

@@ -1,0 +1,231 @@
+#!/usr/bin/env python3
+"""Times inference of our models, ours and in the runtimes that a user would take instead, in turn, in one run.
+
+    scripts/bench/inference.py .build/release/metaformer [--threads 2,1] [--rounds 3] [--calls 8] [--only P,T]
+
+The models are exported by `metaformer export onnx` and run by ONNX Runtime and by OpenVINO (f32, one stream, threads given);
+A and T also as PyTorch modules, eager and compiled. Every round is a fresh process of each side; outputs must agree to 1e-4
+before a time counts. Needs torch, onnxruntime, openvino, numpy and safetensors: scripts/bench/run makes an environment.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+REFERENCE = pathlib.Path(__file__).resolve().parents[1] / "reference"
+# Name, model, part, images at once.
+WORKLOADS = [
+    ("A", "scratch:A", "autoencoder", 1),
+    ("T", "scratch:A+P+T", "transformer", 1),
+    ("P compact", "scratch:A+P+T", "prior", 1),
+    ("P paper", "scratch:A+P+T/paper", "prior", 1),
+    ("inspect compact", "scratch:A+P+T", "inspect", 1),
+    ("inspect paper", "scratch:A+P+T/paper", "inspect", 1),
+    ("inspect compact x 16", "scratch:A+P+T", "inspect", 16),
+    ("inspect paper x 16", "scratch:A+P+T/paper", "inspect", 16),
+]
+PEERS = ["onnxruntime", "openvino", "torch", "torch compiled"]
+
+
+def inputs(shape):
+    """What `metaformer bench` feeds: every image of a batch is the same."""
+    import numpy as np
+
+    one = (1, *shape[1:])
+    values = ((np.arange(np.prod(one), dtype=np.int64) * 2654435761) & 0xFFFF).astype(np.float32) / 65536
+    return np.repeat(values.reshape(one), shape[0], axis=0)
+
+
+def onnx_call(side, path, threads):
+    if side == "onnxruntime":
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        feeds = {i.name: inputs(i.shape) for i in session.get_inputs()}
+        names = [o.name for o in session.get_outputs()]
+        return lambda: dict(zip(names, session.run(names, feeds))), onnxruntime.__version__
+    import openvino
+
+    compiled = openvino.Core().compile_model(
+        path,
+        "CPU",
+        {
+            "INFERENCE_NUM_THREADS": threads,
+            "NUM_STREAMS": 1,
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_PRECISION_HINT": "f32",
+        },
+    )
+    request = compiled.create_infer_request()
+    feeds = {i.any_name: inputs(tuple(i.shape)) for i in compiled.inputs}
+
+    def call():
+        results = request.infer(feeds, share_inputs=True, share_outputs=False)
+        return {o.any_name: results[o] for o in compiled.outputs}
+
+    return call, openvino.__version__
+
+
+def torch_call(side, part, model, threads):
+    import torch
+    from safetensors.torch import load_file
+
+    sys.path.insert(0, str(REFERENCE))
+    import model as reference
+
+    torch.set_num_threads(threads)
+    parameters = {name: value for name, value in load_file(model).items() if value.is_floating_point()}
+    image = torch.from_numpy(inputs((1, 3, 256, 256)))
+    if part == "autoencoder":
+        name, run = "reconstruction", lambda: reference.autoencoder(parameters, image)
+    else:
+        response = torch.from_numpy(inputs((1, 1, 256, 256)))
+        name, run = "gate", lambda: reference.transformer(parameters, response, image)
+    if side == "torch compiled":
+        import torch._inductor.config
+
+        torch._inductor.config.freezing = True
+        run = torch.compile(run)
+
+    def call():
+        with torch.no_grad():
+            return {name: run().numpy()}
+
+    return call, torch.__version__
+
+
+def worker(job):
+    start = time.perf_counter()
+    if job["side"].startswith("torch"):
+        call, version = torch_call(job["side"], job["part"], job["model"], job["threads"])
+    else:
+        call, version = onnx_call(job["side"], job["onnx"], job["threads"])
+    outputs = call()
+    ready = time.perf_counter() - start
+    if job["outputs"]:
+        from safetensors.numpy import load_file
+
+        for name, ours in load_file(job["outputs"]).items():
+            theirs = outputs[name.split("/")[1]][0].reshape(-1)
+            error = float(abs(ours.reshape(-1) - theirs).max())
+            # A map is as large as its model makes it: errors are relative to its range, from 1 up.
+            if error > 1e-4 * max(1.0, float(abs(ours).max())):
+                sys.exit(f"{job['side']}: {name} differs by {error}")
+    call()
+    milliseconds = []
+    for _ in range(job["calls"]):
+        begin = time.perf_counter()
+        call()
+        milliseconds.append(1e3 * (time.perf_counter() - begin))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"ms": milliseconds, "peak_mb": peak, "version": version, "ready_s": ready}))
+
+
+def run_ours(args, model, part, batch, threads, outputs):
+    command = [args.program, "bench", "--model", model, "--part", part, "--threads", str(threads), "--json"]
+    command += ["--runs", str(args.calls * batch)] + (["--outputs", outputs] if outputs else [])
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    result = json.loads(child.stdout.read())
+    _, _, usage = os.wait4(child.pid, 0)
+    times = result["programs"][0]["all_milliseconds"]
+    calls = [sum(times[i * batch : (i + 1) * batch]) for i in range(args.calls)]
+    return {"ms": calls, "peak_mb": usage.ru_maxrss / 1024, "set": result["instruction_set"]}
+
+
+def run_peer(job):
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("OPENBLAS")}
+    environment["OMP_NUM_THREADS"] = str(job["threads"])
+    done = subprocess.run(
+        [sys.executable, __file__, "--worker", json.dumps(job)], env=environment, capture_output=True, text=True
+    )
+    if done.returncode:
+        sys.exit(f"{job['side']} failed: {done.stderr.strip().splitlines()[-1] if done.stderr else done.returncode}")
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def measure(args, folder, name, model, part, batch, threads):
+    def export(batch):
+        path = f"{folder}/{model.replace(':', '-').replace('/', '-')}-{part}-{batch}.onnx"
+        if not os.path.exists(path):
+            subprocess.run(
+                [args.program, "export", "onnx", "--model", model, "--program", part, "--batch", str(batch)]
+                + ["--output", path, "--quiet"],
+                check=True,
+            )
+        return path
+
+    parameters = f"{folder}/{model.replace(':', '-').replace('/', '-')}.safetensors"
+    if not os.path.exists(parameters):
+        subprocess.run(
+            [args.program, "export", "model", "--model", model, "--output", parameters, "--quiet"], check=True
+        )
+    outputs = f"{folder}/outputs.safetensors"
+    peers = [p for p in PEERS if not p.startswith("torch") or (batch == 1 and part in ("autoencoder", "transformer"))]
+    runs = {side: [] for side in ["ours", *peers]}
+    for number in range(args.rounds):
+        runs["ours"].append(run_ours(args, model, part, batch, threads, outputs if number == 0 else None))
+        for side in peers:
+            job = {
+                "side": side,
+                "part": part,
+                "onnx": export(batch),
+                "model": parameters,
+                "threads": threads,
+                "calls": args.calls,
+                "outputs": outputs if number == 0 else None,
+            }
+            runs[side].append(run_peer(job))
+    return runs
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("program", nargs="?")
+    parser.add_argument("--threads", default="2,1")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--calls", type=int, default=8)
+    parser.add_argument("--only", help="names of workloads, separated by commas")
+    parser.add_argument("--json", help="a file to write everything to")
+    parser.add_argument("--worker", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.worker:
+        return worker(json.loads(args.worker))
+    if not args.program:
+        parser.error("name the program, such as .build/release/metaformer")
+    wanted = args.only.split(",") if args.only else None
+    everything = []
+    print(f"{os.cpu_count()} cores; medians in ms of {args.rounds} processes of {args.calls} calls; ratio to the best peer")
+    print(f"{'workload':22}{'threads':>8}{'ours':>9}" + "".join(f"{p:>15}" for p in PEERS) + f"{'ratio':>7}{'spread':>15}")
+    with tempfile.TemporaryDirectory() as folder:
+        for threads in map(int, args.threads.split(",")):
+            for name, model, part, batch in WORKLOADS:
+                if wanted and name not in wanted:
+                    continue
+                runs = measure(args, folder, name, model, part, batch, threads)
+                medians = {s: statistics.median([t for r in rs for t in r["ms"]]) for s, rs in runs.items()}
+                own = [t for r in runs["ours"] for t in r["ms"]]
+                best = min(value for side, value in medians.items() if side != "ours")
+                everything.append({"workload": name, "threads": threads, "medians": medians, "runs": runs})
+                print(
+                    f"{name:22}{threads:>8}{medians['ours']:>9.2f}"
+                    + "".join(f"{medians[p]:>15.2f}" if p in medians else f"{'':>15}" for p in PEERS)
+                    + f"{medians['ours'] / best:>7.2f}{f'{min(own):.1f}-{max(own):.1f}':>15}",
+                    flush=True,
+                )
+    first = everything[0]["runs"]
+    print(f"ours: {first['ours'][0]['set']}; " + ", ".join(f"{s} {r[0]['version']}" for s, r in first.items() if s != "ours"))
+    if args.json:
+        pathlib.Path(args.json).write_text(json.dumps(everything, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
