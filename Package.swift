@@ -74,7 +74,8 @@ let package = Package(
         .testTarget(name: "HostTests", dependencies: ["MetaformerModels"]),
         .testTarget(name: "MetaformerGraphTests", dependencies: ["MetaformerGraph"]),
         .testTarget(name: "MetaformerEngineTests", dependencies: ["MetaformerEngine", "MetaformerGraph", "COpenBLAS"]),
-        .testTarget(name: "MetaformerModelsTests", dependencies: ["MetaformerModels", "allocation-probe"]),
+        .testTarget(
+            name: "MetaformerModelsTests", dependencies: ["MetaformerModels", "MetaformerEngine", "allocation-probe"]),
         .testTarget(name: "MetaformerDataTests", dependencies: ["MetaformerData"]),
         .testTarget(name: "MetaformerTrainingTests", dependencies: ["MetaformerTraining"]),
         .testTarget(

@@ -112,7 +112,7 @@ class Model {
 class Context {
   public:
     static Result<Context> create(const Model &model, int32_t threads = 0) {
-        mf_context_options options = {sizeof options, threads};
+        mf_context_options options = {sizeof options, threads, nullptr};
         mf_error error = Model::make_error();
         mf_context *context = nullptr;
         if (mf_context_create(model.get(), &options, &context, &error)) return Error{error.status, error.text};

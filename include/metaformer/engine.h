@@ -62,6 +62,7 @@ typedef struct mf_runner_options {
     int32_t threads; /**< 1 to 256; 0 for one a processor */
     mf_isa isa;
     const mf_allocator *allocator; /**< NULL for malloc */
+    const mf_thread_pool *pool;    /**< NULL for OpenMP's threads; copied */
 } mf_runner_options;
 
 /** Creates a runner, and allocates all that it will ever need. The program may be released before it. */

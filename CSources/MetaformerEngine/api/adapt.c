@@ -38,6 +38,7 @@ typedef struct lesson {
     size_t *order;
     size_t steps_done, steps_total;
     uint64_t random;
+    mf_stop stop;
 } lesson;
 
 /* SplitMix64 (Steele, Lea, Flood 2014). */
@@ -62,8 +63,9 @@ static mf_status take_options(lesson *l, const mf_adapt_options *given) {
             return mf_fail(l->error, MF_E_INVALID, "mf_adapt_options: struct_size is not set");
         o = *given;
     }
-    if (o.epochs < 0 || o.epochs > 1000000 || o.batch < 0 || o.shift < 0 || o.threads < 0 || o.threads > MF_MAX_THREADS)
+    if (o.epochs < 0 || o.epochs > 1000000 || o.batch < 0 || o.shift < 0)
         return mf_fail(l->error, MF_E_INVALID, "mf_adapt_options: a number is negative or too large");
+    MF_TRY(mf_team_check(o.threads, o.pool, l->error));
     if (!(o.learning_rate >= 0 && o.learning_rate < 1))
         return mf_fail(l->error, MF_E_INVALID, "learning_rate: in (0, 1), or 0 for the model's own");
     if (!(o.false_alarm_rate >= 0 && o.false_alarm_rate <= 0.5f))
@@ -127,9 +129,12 @@ static mf_status gather_states(lesson *l) {
 
 static mf_status make_runner(lesson *l, mf_part part) {
     mf_program *p = l->model->parts[part];
-    mf_runner_options options = {
-        .struct_size = sizeof options, .threads = l->options.threads, .allocator = l->allocator};
+    mf_runner_options options = {.struct_size = sizeof options,
+                                 .threads = l->options.threads,
+                                 .allocator = l->allocator,
+                                 .pool = l->options.pool};
     MF_TRY(mf_runner_create(p, &options, &l->runners[part], l->error));
+    mf_runner_watch(l->runners[part], &l->stop);
     for (size_t i = 0; i < mf_program_slot_count(p); i++) {
         const mf_slot *slot = mf_program_slot(p, i);
         if (slot->kind != MF_SLOT_VARIABLE) continue;
@@ -192,6 +197,7 @@ static mf_status prepare(lesson *l) {
 }
 
 static mf_status report(lesson *l, const char *stage, size_t done, size_t total, float loss) {
+    MF_TRY(mf_stop_check(&l->stop, l->error));
     if (l->options.progress && l->options.progress(l->options.opaque, stage, done, total, loss))
         return mf_fail(l->error, MF_E_CANCELLED, "adaptation was cancelled");
     return MF_OK;
@@ -447,7 +453,11 @@ static mf_status record(lesson *l, mf_model *adapted, float *scores, size_t scor
     MF_TRY(set_number(adapted, "adapted.learning_rate", l->options.learning_rate, e));
     char seed[24];
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)l->options.seed);
-    return mf_model_set(adapted, "adapted.seed", seed, e);
+    MF_TRY(mf_model_set(adapted, "adapted.seed", seed, e));
+    mf_log_write(&l->model->logger, rule == MF_THRESHOLD_CONFORMAL ? MF_LOG_INFO : MF_LOG_WARNING,
+                 "taught from %zu frames: threshold %g, %s from %zu scores", l->count, (double)adapted->threshold,
+                 mf_model_setting(adapted, "threshold.rule"), score_count);
+    return MF_OK;
 }
 
 static mf_status make_adapted(lesson *l, float *scores, size_t score_count, mf_model **out_model) {
@@ -496,7 +506,8 @@ mf_status mf_adapt(const mf_model *model, const mf_image *frames, size_t count, 
     float *scores = mf_allocate(l.allocator, (count + VIEWS) * sizeof *scores);
     size_t score_count;
     mf_status status = scores ? take_options(&l, options) : mf_fail(error, MF_E_NOMEM, "no memory for scores");
-    l.team = mf_team_make(l.options.threads);
+    l.team = mf_team_make(l.options.threads, l.options.pool);
+    l.stop.deadline = mf_deadline_after(l.options.time_limit_ns);
     if (status == MF_OK) status = prepare(&l);
     if (status == MF_OK) status = read_frames(&l, frames);
     if (status == MF_OK) status = train_and_score(&l, scores, &score_count);

@@ -7,7 +7,6 @@
 
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
 struct mf_context {
     mf_model *model;
@@ -19,6 +18,8 @@ struct mf_context {
     void *scratch; /* of resampling */
     float threshold;
     int inspected;
+    mf_stop stop;
+    uint64_t time_limit; /* of an inspection, ns; 0 for none */
     mf_error error;
 };
 
@@ -36,12 +37,13 @@ mf_status mf_bind_parameters(const mf_model *model, mf_part part, mf_runner *run
     return MF_OK;
 }
 
-static mf_status prepare(mf_context *context, int32_t threads, mf_error *error) {
+static mf_status prepare(mf_context *context, const mf_context_options *given, mf_error *error) {
     const mf_model *model = context->model;
     const mf_allocator *a = &model->allocator;
     mf_program *p = model->parts[MF_PART_INSPECT];
     size_t plane = (size_t)model->height * (size_t)model->width, image = plane * (size_t)model->channels;
-    mf_runner_options options = {.struct_size = sizeof options, .threads = threads, .allocator = a};
+    mf_runner_options options = {
+        .struct_size = sizeof options, .threads = given->threads, .allocator = a, .pool = given->pool};
     MF_TRY(mf_runner_create(p, &options, &context->runner, error));
     context->image = mf_allocate(a, image * sizeof(float));
     context->reconstruction = mf_allocate(a, image * sizeof(float));
@@ -54,6 +56,7 @@ static mf_status prepare(mf_context *context, int32_t threads, mf_error *error) 
     if (!context->image || !context->reconstruction || !context->map || !context->response || !context->grid ||
         !context->labels || !context->pending || !context->scratch)
         return mf_fail(error, MF_E_NOMEM, "no memory for a context");
+    mf_runner_watch(context->runner, &context->stop);
     MF_TRY(mf_bind_parameters(model, MF_PART_INSPECT, context->runner, error));
     MF_TRY(mf_runner_bind(context->runner, "image", context->image, image, error));
     MF_TRY(mf_runner_bind(context->runner, "reconstruction", context->reconstruction, image, error));
@@ -70,18 +73,21 @@ mf_status mf_context_create(const mf_model *model, const mf_context_options *opt
     if (options && options->struct_size < sizeof *options)
         return mf_fail(error, MF_E_INVALID, "mf_context_options: struct_size is not set");
     if (!model->parts[MF_PART_INSPECT]) return mf_fail(error, MF_E_STATE, "this model has no inspect program");
-    int32_t threads = options ? options->threads : 0;
+    mf_context_options resolved = options ? *options : (mf_context_options){.struct_size = sizeof resolved};
+    MF_TRY(mf_team_check(resolved.threads, resolved.pool, error));
     mf_context *context = mf_allocate(&model->allocator, sizeof *context);
     if (!context) return mf_fail(error, MF_E_NOMEM, "no memory for a context");
     context->model = mf_model_retain(model);
-    context->team = mf_team_make(threads);
+    context->team = mf_team_make(resolved.threads, resolved.pool);
     context->threshold = model->threshold;
     context->error.struct_size = sizeof context->error;
-    mf_status status = prepare(context, threads, error);
+    mf_status status = prepare(context, &resolved, error);
     if (status != MF_OK) {
         mf_context_release(context);
         return status;
     }
+    mf_log_write(&model->logger, MF_LOG_INFO, "context: %d threads%s, %s kernels", context->team.threads,
+                 resolved.pool ? " of the host" : "", mf_isa_name(mf_runner_isa(context->runner)));
     *out_context = context;
     return MF_OK;
 }
@@ -107,6 +113,16 @@ mf_status mf_context_set_threshold(mf_context *context, float threshold) {
     if (isnan(threshold)) return mf_fail(&context->error, MF_E_INVALID, "a threshold of NaN");
     context->threshold = threshold;
     return MF_OK;
+}
+
+mf_status mf_context_set_time_limit(mf_context *context, uint64_t nanoseconds) {
+    if (!context) return MF_E_INVALID;
+    context->time_limit = nanoseconds;
+    return MF_OK;
+}
+
+void mf_context_cancel(mf_context *context) {
+    if (context) atomic_store_explicit(&context->stop.cancelled, 1, memory_order_relaxed);
 }
 
 /* The highest value of the map inside the grid; -infinity where the grid is empty. */
@@ -135,8 +151,7 @@ mf_status mf_inspect(mf_context *context, const mf_image *frame, const mf_mask *
                      mf_result *out_result) {
     if (!context) return MF_E_INVALID;
     mf_error *error = &context->error;
-    struct timespec start, end;
-    clock_gettime(CLOCK_MONOTONIC, &start);
+    uint64_t start = mf_clock();
     if (!out_result || out_result->struct_size < sizeof *out_result)
         return mf_fail(error, MF_E_INVALID, "result: NULL, or without struct_size");
     MF_TRY(mf_frame_check(frame, error));
@@ -144,6 +159,8 @@ mf_status mf_inspect(mf_context *context, const mf_image *frame, const mf_mask *
     if (map) MF_TRY(mf_map_check(map, frame, error));
     const mf_model *model = context->model;
     size_t plane = (size_t)model->height * (size_t)model->width;
+    context->stop.deadline = mf_deadline_after(context->time_limit);
+    atomic_store_explicit(&context->stop.cancelled, 0, memory_order_relaxed);
     const uint8_t *grid = mask ? context->grid : NULL;
     if (mask) {
         mf_mask_shrink(mask, model->height, model->width, context->grid);
@@ -160,9 +177,7 @@ mf_status mf_inspect(mf_context *context, const mf_image *frame, const mf_mask *
                                                context->labels, context->pending, out_result->regions, MF_MAX_REGIONS);
     scale_regions(context, frame, out_result);
     if (map) mf_map_resample(context->map, model->height, model->width, map, &context->team, context->scratch);
-    clock_gettime(CLOCK_MONOTONIC, &end);
-    out_result->elapsed_ns =
-        (uint64_t)(end.tv_sec - start.tv_sec) * 1000000000U + (uint64_t)end.tv_nsec - (uint64_t)start.tv_nsec;
+    out_result->elapsed_ns = mf_clock() - start;
     return MF_OK;
 }
 

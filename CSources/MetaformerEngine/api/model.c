@@ -174,10 +174,15 @@ static mf_status check_parts(mf_model *model, mf_error *error) {
 
 /* ---- Life -------------------------------------------------------------------------------------------------------- */
 
-static mf_status make_model(mf_file *file, const mf_allocator *allocator, mf_model **out_model, mf_error *error) {
+static mf_status make_model(mf_file *file, const mf_allocator *allocator, const mf_logger *logger, mf_model **out_model,
+                            mf_error *error) {
     mf_model *model = mf_allocate(allocator, sizeof *model);
-    if (!model) return mf_fail(error, MF_E_NOMEM, "no memory for a model");
+    if (!model) {
+        mf_file_release(file);
+        return mf_fail(error, MF_E_NOMEM, "no memory for a model");
+    }
     model->allocator = *allocator;
+    model->logger = *logger;
     model->references = 1;
     model->file_references = mf_allocate(allocator, sizeof *model->file_references);
     model->parameters = mf_allocate(allocator, mf_file_tensor_count(file) * sizeof *model->parameters);
@@ -198,29 +203,57 @@ static mf_status make_model(mf_file *file, const mf_allocator *allocator, mf_mod
         mf_model_release(model);
         return status;
     }
+    const char *checksum = mf_file_setting(file, "checksum");
+    mf_log_write(logger, MF_LOG_INFO, "model: %zu bytes, checksum %s, %d x %d pixels in %d channels, threshold %g",
+                 mf_file_size(file), checksum ? checksum : "none", model->width, model->height, model->channels,
+                 (double)model->threshold);
     *out_model = model;
     return MF_OK;
 }
 
-mf_status mf_model_open_file(const char *path, const mf_allocator *allocator, mf_model **out_model, mf_error *error) {
+/* The options of opening, checked; options may be NULL. */
+static mf_status take_options(const mf_open_options *options, mf_allocator *allocator, mf_logger *logger,
+                              mf_error *error) {
+    if (options && options->struct_size < sizeof *options)
+        return mf_fail(error, MF_E_INVALID, "mf_open_options: struct_size is not set");
+    *logger = options ? (mf_logger){options->log, options->opaque} : (mf_logger){0};
+    return mf_allocator_resolve(options ? options->allocator : NULL, allocator, error);
+}
+
+mf_status mf_model_open_file(const char *path, const mf_open_options *options, mf_model **out_model, mf_error *error) {
     if (!path || !out_model) return mf_fail(error, MF_E_INVALID, "mf_model_open_file: NULL argument");
-    mf_allocator resolved;
-    MF_TRY(mf_allocator_resolve(allocator, &resolved, error));
+    mf_allocator allocator;
+    mf_logger logger;
     mf_file *file;
-    MF_TRY(mf_file_open_with(path, &resolved, 1, &file, error));
+    MF_TRY(take_options(options, &allocator, &logger, error));
+    MF_TRY(mf_file_open_with(path, &allocator, 1, &file, error));
     mf_error cause = {.struct_size = sizeof cause};
-    mf_status status = make_model(file, &resolved, out_model, &cause);
+    mf_status status = make_model(file, &allocator, &logger, out_model, &cause);
     return status == MF_OK ? MF_OK : mf_fail(error, status, "%.100s: %s", path, cause.text);
 }
 
-mf_status mf_model_open_memory(const void *data, size_t size, const mf_allocator *allocator, mf_model **out_model,
+mf_status mf_model_open_memory(const void *data, size_t size, const mf_open_options *options, mf_model **out_model,
                                mf_error *error) {
     if (!data || !out_model) return mf_fail(error, MF_E_INVALID, "mf_model_open_memory: NULL argument");
-    mf_allocator resolved;
-    MF_TRY(mf_allocator_resolve(allocator, &resolved, error));
+    mf_allocator allocator;
+    mf_logger logger;
     mf_file *file;
-    MF_TRY(mf_file_open_memory_with(data, size, &resolved, 1, &file, error));
-    return make_model(file, &resolved, out_model, error);
+    MF_TRY(take_options(options, &allocator, &logger, error));
+    MF_TRY(mf_file_open_memory_with(data, size, &allocator, 1, &file, error));
+    return make_model(file, &allocator, &logger, out_model, error);
+}
+
+mf_status mf_model_open_reader(const mf_reader *reader, const mf_open_options *options, mf_model **out_model,
+                               mf_error *error) {
+    if (!reader || !out_model) return mf_fail(error, MF_E_INVALID, "mf_model_open_reader: NULL argument");
+    if (reader->struct_size < sizeof *reader || !reader->read)
+        return mf_fail(error, MF_E_INVALID, "mf_reader: needs struct_size and its function");
+    mf_allocator allocator;
+    mf_logger logger;
+    mf_file *file;
+    MF_TRY(take_options(options, &allocator, &logger, error));
+    MF_TRY(mf_file_open_reader(reader, &allocator, 1, &file, error));
+    return make_model(file, &allocator, &logger, out_model, error);
 }
 
 mf_model *mf_model_retain(const mf_model *model) {
@@ -239,6 +272,7 @@ mf_status mf_model_derive(const mf_model *model, mf_model **out_model, mf_error 
     if (!derived) return mf_fail(error, MF_E_NOMEM, "no memory for a model");
     size_t tensors = mf_file_tensor_count(model->file);
     *derived = (mf_model){.allocator = *a,
+                          .logger = model->logger,
                           .references = 1,
                           .channels = model->channels,
                           .height = model->height,

@@ -4,6 +4,7 @@
 
 #include "file/file.h"
 #include "program/program.h"
+#include "support/log.h"
 
 /* The programs that a model may hold, as tensors "program/<name>". */
 typedef enum mf_part { MF_PART_INSPECT, MF_PART_PRIOR, MF_PART_GRADIENT, MF_PART_UPDATE, MF_PART_COUNT } mf_part;
@@ -14,6 +15,7 @@ typedef struct mf_setting {
 
 struct mf_model {
     mf_allocator allocator;
+    mf_logger logger;
     long references;
     mf_file *file;
     long *file_references; /* shared by the models that adaptation made from this one */

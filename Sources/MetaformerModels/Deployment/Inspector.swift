@@ -36,8 +36,9 @@ public final class Inspector {
     public let inputWidth: Int
 
     public init(_ model: Model, threads: Int = 0) throws {
-        var options = mf_context_options(
-            struct_size: MemoryLayout<mf_context_options>.size, threads: Int32(clamping: threads))
+        var options = mf_context_options()
+        options.struct_size = MemoryLayout<mf_context_options>.size
+        options.threads = Int32(clamping: threads)
         var context: OpaquePointer?
         try EngineError.check { error in mf_context_create(model.handle, &options, &context, error) }
         guard let context else { throw ModelError("the engine gave no context") }

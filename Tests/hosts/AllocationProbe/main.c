@@ -60,7 +60,7 @@ int main(int argument_count, char **arguments) {
     mf_model *model;
     mf_context *context;
     if (mf_model_open_file(arguments[1], NULL, &model, &error)) return fail(error.text);
-    mf_context_options options = {sizeof options, atoi(arguments[4])};
+    mf_context_options options = {.struct_size = sizeof options, .threads = atoi(arguments[4])};
     if (mf_context_create(model, &options, &context, &error)) return fail(error.text);
     size_t size = (size_t)width * (size_t)height;
     unsigned char *pixels = malloc(size);
