@@ -162,7 +162,9 @@ MF_API MF_MUST_USE mf_status mf_model_save(const mf_model *model, const char *pa
  */
 MF_API const char *mf_model_setting(const mf_model *model, const char *key);
 
-/** Releases a model. Contexts keep what they need: a model may be released before them. */
+/** Releases a model. Contexts keep what they need: a model may be released before them. A second release is without
+ *  effect as long as a context of the model is left. After that, and of all other handles, it is a mistake that cannot
+ *  be caught. */
 MF_API void mf_model_release(mf_model *model);
 
 /* ---- Images ------------------------------------------------------------------------------------------------------ */
@@ -211,6 +213,20 @@ typedef struct mf_map {
     float *data;
 } mf_map;
 
+/**
+ * How a frame of any size comes to the model's input of fixed size: the setting "input.framing" of a model.
+ *
+ * In FIT, padding repeats the frame's edges and counts for nothing. In TILE, the frame is not scaled: views of the
+ * input's size cover it, each sharing at least a quarter with its neighbours, and their maps are blended by smooth
+ * weights; the score, the map and the regions are then exact to a pixel, and memory does not grow with the frame.
+ */
+typedef enum mf_framing {
+    MF_FRAMING_OWN = 0,     /**< of options: as the model says                           */
+    MF_FRAMING_STRETCH = 1, /**< the whole frame, scaled to the input's width and height */
+    MF_FRAMING_FIT = 2,     /**< the whole frame, its aspect kept                        */
+    MF_FRAMING_TILE = 3     /**< many views at the frame's own scale                     */
+} mf_framing;
+
 /* ---- Context ----------------------------------------------------------------------------------------------------- */
 
 /** What one thread needs to use a model. Never share one between threads; any number may share a model. */
@@ -220,6 +236,7 @@ typedef struct mf_context_options {
     size_t struct_size;
     int32_t threads;            /**< that work at the same time, 1 to 256; 0 for one a processor */
     const mf_thread_pool *pool; /**< NULL for OpenMP's; copied */
+    int32_t max_width;          /**< of the frames, where the model tiles them, pixels; 0 for 8192 */
 } mf_context_options;
 
 /** Creates a context, and allocates all that mf_inspect will ever need: nothing is allocated after this. */
@@ -266,8 +283,9 @@ typedef struct mf_result {
 
 /**
  * Inspects a frame.
- * @param mask    NULL to inspect all of it
- * @param map     NULL, or an image of the frame's size that receives the anomaly map
+ * @param mask    NULL to inspect all of it; something in it must be
+ * @param map     NULL, or an image of the frame's size that receives the anomaly map: outside the mask it says nothing,
+ *                and after a failure it may be partly written
  * @return MF_OK, MF_E_INVALID, MF_E_UNSUPPORTED (pixel format), MF_E_LIMIT (frame too small or too large), MF_E_STATE
  *         (the model has no inspect program), MF_E_DEADLINE and MF_E_CANCELLED (looked for between instructions; the
  *         context serves on)
@@ -275,10 +293,38 @@ typedef struct mf_result {
 MF_API MF_MUST_USE mf_status mf_inspect(mf_context *context, const mf_image *frame, const mf_mask *mask, mf_map *map,
                                         mf_result *out_result);
 
-/** Copies one of the planes that the last mf_inspect computed at the model's own size, channels first: "image" as the
- *  model saw it, "reconstruction", "response" (where the model has a prior), "map". size is in floats; NULL data asks
- *  for it. */
+/**
+ * Inspects count frames, one after the other, with all their arguments checked before the first.
+ * @param frames, masks, maps, results  count structs each, all with the struct_size of their first; masks and maps may
+ *                                      be NULL
+ * @param out_done  how many were inspected: count, or fewer where a limit or a cancellation ended the batch
+ * @return as mf_inspect; a time limit is one frame's, a cancellation the whole batch's
+ */
+MF_API MF_MUST_USE mf_status mf_inspect_batch(mf_context *context, const mf_image *frames, const mf_mask *masks,
+                                              mf_map *maps, mf_result *results, size_t count, size_t *out_done);
+
+/** Copies one of the planes that the last mf_inspect computed at the model's own size (of a tiled frame, at its last
+ *  view), channels first: "image" as the model saw it, "reconstruction", "response" (where the model has a prior),
+ *  "map". size is in floats; NULL data asks for it. */
 MF_API MF_MUST_USE mf_status mf_context_plane(mf_context *context, const char *name, float *data, size_t *size);
+
+/* How a context's scores have been since it was created or they were reset: where good products' scores creep up, the
+ * light, the lens or the product drifts. Kept in bins of a thirty-second of a power of two, in memory of fixed size. */
+
+typedef struct mf_scores {
+    size_t struct_size;
+    uint64_t count, anomalous; /**< inspections, and those with is_anomalous */
+    double mean;
+    float lowest, highest; /**< 0 where there was none */
+} mf_scores;
+
+MF_API MF_MUST_USE mf_status mf_context_scores(mf_context *context, mf_scores *out_scores);
+
+/** The score that a share of all, 0 to 1, was not above: 0.5 for the median. Within 1/32 of its value. MF_E_STATE where
+ *  nothing has been inspected. */
+MF_API MF_MUST_USE mf_status mf_context_score_quantile(mf_context *context, double share, float *out_score);
+
+MF_API MF_MUST_USE mf_status mf_context_reset_scores(mf_context *context);
 
 /* ---- Adaptation -------------------------------------------------------------------------------------------------- */
 
@@ -299,18 +345,24 @@ typedef struct mf_adapt_options {
     void *opaque;               /**< handed to progress */
     uint64_t time_limit_ns;     /**< of the whole call, nanoseconds; 0 for none */
     const mf_thread_pool *pool; /**< as in mf_context_options */
+    mf_framing framing;         /**< of the new model; MF_FRAMING_OWN for the model's own */
+    const mf_mask *masks;       /**< NULL, one for all frames or one for each; loss, map and threshold are of what they
+                                     inspect: the rest is seen, but nothing is learnt of it */
+    size_t mask_count;          /**< 0, 1 or count */
+    uint64_t cache_bytes;       /**< the most memory for frames as the model sees them, bytes; 0 for 1 GiB. What does
+                                     not fit is computed again whenever it is needed: slower, and the same bits */
 } mf_adapt_options;
 
 /**
- * Teaches a product: tunes the model on good frames by gradient descent (Eq. 6 and the 30 epochs of the paper), measures
- * their maps, by which later ones are normalised where the model asks for it, and sets the threshold from good frames that
- * were held out: of 30 or more a fifth, but 10 at least; by cross-validation where there are fewer; from shifted copies of
- * a single one.
+ * Teaches a product: tunes the model on good frames by gradient descent (Eq. 6 and the 30 epochs of the paper),
+ * measures their maps, by which later ones are normalised where the model asks for it, and sets the threshold from good
+ * frames that were held out: of 30 or more a fifth, but 10 at least; by cross-validation where there are fewer; from
+ * shifted copies of a single one. A tiled frame gives all of its views.
  * @param frames   count structs, all with the struct_size of the first
  * @param options  NULL for the model's own
  * @return MF_OK and a new model, which has nothing to do with the old one any more; MF_E_INVALID, MF_E_UNSUPPORTED,
- *         MF_E_LIMIT (see mf_inspect, or count over 1,000,000), MF_E_STATE (the model cannot be trained), MF_E_NOMEM,
- *         MF_E_CANCELLED (by progress), MF_E_DEADLINE
+ *         MF_E_LIMIT (see mf_inspect, or over 1,000,000 frames or views), MF_E_STATE (the model cannot be trained, or
+ *         not with masks or padding), MF_E_NOMEM, MF_E_CANCELLED (by progress), MF_E_DEADLINE
  */
 MF_API MF_MUST_USE mf_status mf_adapt(const mf_model *model, const mf_image *frames, size_t count,
                                       const mf_adapt_options *options, mf_model **out_model, mf_error *error);

@@ -77,3 +77,44 @@ final class Pool {
             })
     }
 }
+
+/// Calls `body` with a mask that inspects the pixels where `inside` holds.
+func withMask<Result>(
+    _ width: Int, _ height: Int, _ inside: (_ x: Int, _ y: Int) -> Bool,
+    _ body: (UnsafePointer<mf_mask>) throws -> Result
+) rethrows -> Result {
+    let bytes: [UInt8] = (0..<width * height).map { inside($0 % width, $0 / width) ? 255 : 0 }
+    return try bytes.withUnsafeBufferPointer { pixels in
+        var mask = mf_mask(
+            struct_size: MemoryLayout<mf_mask>.size, width: Int32(width), height: Int32(height), row_stride: width,
+            data: pixels.baseAddress)
+        return try body(&mask)
+    }
+}
+
+/// A grey frame of a function of its pixels, in [0, 1].
+func frame(_ width: Int, _ height: Int, _ value: (_ x: Int, _ y: Int) -> Double) throws -> Frame {
+    try Frame(
+        width: width, height: height, format: .mono8,
+        bytes: (0..<width * height).map { UInt8((value($0 % width, $0 / width) * 255).rounded()) })
+}
+
+extension Host {
+    /// Inspects with a map, which is returned row by row.
+    func map(_ frame: Frame, mask: UnsafePointer<mf_mask>? = nil) throws -> (result: mf_result, map: [Float]) {
+        var values = [Float](repeating: -99, count: frame.width * frame.height)
+        var result = emptyResult()
+        let status = values.withUnsafeMutableBufferPointer { buffer in
+            var map = mf_map(
+                struct_size: MemoryLayout<mf_map>.size, width: Int32(frame.width), height: Int32(frame.height),
+                row_stride: frame.width * 4, data: buffer.baseAddress)
+            return frame.withImage { mf_inspect(context, $0, mask, &map, &result) }
+        }
+        try #require(status == MF_OK, "\(message)")
+        return (result, values)
+    }
+}
+
+func regions(of result: mf_result) -> [mf_region] {
+    withUnsafeBytes(of: result.regions) { Array($0.bindMemory(to: mf_region.self).prefix(Int(result.region_count))) }
+}

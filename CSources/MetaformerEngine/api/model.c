@@ -75,6 +75,22 @@ mf_status mf_model_number(const mf_model *model, const char *key, double fallbac
     return MF_OK;
 }
 
+static const char *const framing_names[] = {
+    [MF_FRAMING_STRETCH] = "stretch", [MF_FRAMING_FIT] = "fit", [MF_FRAMING_TILE] = "tile"};
+
+const char *mf_framing_name(mf_framing framing) {
+    return framing_names[framing];
+}
+
+static mf_status read_framing(mf_model *model, mf_error *error) {
+    const char *text = mf_model_setting(model, "input.framing");
+    model->framing = MF_FRAMING_STRETCH;
+    if (!text) return MF_OK;
+    for (; model->framing <= MF_FRAMING_TILE; model->framing++)
+        if (strcmp(text, framing_names[model->framing]) == 0) return MF_OK;
+    return mf_fail(error, MF_E_FORMAT, "setting 'input.framing' is '%.40s'; stretch, fit and tile are possible", text);
+}
+
 /* ---- Parts ------------------------------------------------------------------------------------------------------- */
 
 const float *mf_model_values(const mf_model *model, const char *name, uint64_t count) {
@@ -140,6 +156,8 @@ static mf_status check_gradient(const mf_model *model, mf_error *error) {
         return mf_fail(error, MF_E_FORMAT, "program/gradient has no output 'loss' of one number");
     MF_TRY(
         check_slot(model, MF_PART_GRADIENT, "image", MF_SLOT_INPUT, weight->count, (uint32_t)model->channels, error));
+    if (mf_program_find(p, "mask"))
+        MF_TRY(check_slot(model, MF_PART_GRADIENT, "mask", MF_SLOT_INPUT, weight->count, 1, error));
     if (!mf_program_find(p, "response")) return MF_OK;
     MF_TRY(check_slot(model, MF_PART_GRADIENT, "response", MF_SLOT_INPUT, weight->count, 1, error));
     if (!model->parts[MF_PART_PRIOR])
@@ -154,6 +172,7 @@ static mf_status check_parts(mf_model *model, mf_error *error) {
     MF_TRY(mf_model_number(model, "input.width", 0, MF_MIN_SIDE, 4096, &width, error));
     MF_TRY(
         mf_model_number(model, "threshold", (double)INFINITY, -(double)INFINITY, (double)INFINITY, &threshold, error));
+    MF_TRY(read_framing(model, error));
     if (channels != 1 && channels != 3)
         return mf_fail(error, MF_E_FORMAT, "setting 'input.channels' is %g; 1 and 3 are possible", channels);
     model->channels = (int32_t)channels, model->height = (int32_t)height, model->width = (int32_t)width,
@@ -200,7 +219,7 @@ static mf_status make_model(mf_file *file, const mf_allocator *allocator, const 
     if (status == MF_OK) status = check_parts(model, error);
     if (status != MF_OK) {
         if (!model->file) mf_file_release(file);
-        mf_model_release(model);
+        mf_model_drop(model);
         return status;
     }
     const char *checksum = mf_file_setting(file, "checksum");
@@ -277,6 +296,7 @@ mf_status mf_model_derive(const mf_model *model, mf_model **out_model, mf_error 
                           .channels = model->channels,
                           .height = model->height,
                           .width = model->width,
+                          .framing = model->framing,
                           .threshold = model->threshold};
     derived->parameters = mf_allocate(a, tensors * sizeof *derived->parameters);
     mf_status status = derived->parameters ? MF_OK : mf_fail(error, MF_E_NOMEM, "no memory for a model");
@@ -299,7 +319,7 @@ mf_status mf_model_derive(const mf_model *model, mf_model **out_model, mf_error 
     for (size_t i = 0; status == MF_OK && i < model->setting_count; i++)
         status = mf_model_set(derived, model->settings[i].key, model->settings[i].value, error);
     if (status != MF_OK) {
-        mf_model_release(derived);
+        mf_model_drop(derived);
         return status;
     }
     *out_model = derived;
@@ -307,7 +327,12 @@ mf_status mf_model_derive(const mf_model *model, mf_model **out_model, mf_error 
 }
 
 void mf_model_release(mf_model *model) {
-    if (!model || __atomic_sub_fetch(&model->references, 1, __ATOMIC_ACQ_REL)) return;
+    /* A second release by mistake does no harm as long as a context still holds the model. */
+    if (model && !__atomic_exchange_n(&model->released, 1, __ATOMIC_ACQ_REL)) mf_model_drop(model);
+}
+
+void mf_model_drop(mf_model *model) {
+    if (__atomic_sub_fetch(&model->references, 1, __ATOMIC_ACQ_REL)) return;
     mf_allocator allocator = model->allocator;
     for (size_t i = 0; i < model->setting_count; i++)
         mf_free(&allocator, model->settings[i].key), mf_free(&allocator, model->settings[i].value);

@@ -17,7 +17,9 @@ mf_status mf_frame_planes(const mf_image *frame, int32_t channels, int32_t heigh
     mf_team alone = {.threads = 1};
     void *scratch = malloc(MF_RESAMPLE_SCRATCH);
     if (!scratch) return mf_fail(error, MF_E_NOMEM, "no memory to read a frame");
-    mf_frame_resample(frame, channels, height, width, planes, &alone, scratch);
+    mf_plan plan = mf_plan_make(MF_FRAMING_STRETCH, frame->height, frame->width, height, width);
+    mf_view view = mf_plan_view(&plan, 0, 0);
+    mf_frame_see(frame, channels, &plan, &view, planes, &alone, scratch);
     free(scratch);
     return MF_OK;
 }
