@@ -34,11 +34,8 @@ struct FramingTests {
         let padded = try frame(64, 64) { x, y in
             wave(min(max(x - left, 0), width - 1), min(max(y - top, 0), height - 1))
         }
-        let expected = try withMask(
-            64, 64, { x, y in (0..<width).contains(x - left) && (0..<height).contains(y - top) }
-        ) {
-            try host(.stretch).map(padded, mask: $0)
-        }
+        let content = { (x: Int, y: Int) in (0..<width).contains(x - left) && (0..<height).contains(y - top) }
+        let expected = try withMask(64, 64, content) { try host(.stretch).map(padded, mask: $0) }
         #expect(own.result.score == expected.result.score)
         for y in 0..<height {
             for x in 0..<width { #expect(own.map[y * width + x] == expected.map[(y + top) * 64 + x + left]) }
