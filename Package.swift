@@ -93,7 +93,8 @@ let package = Package(
             dependencies: ["metaformer", "MetaformerData", "MetaformerModels", "TestSupport"]),
         .testTarget(name: "MetaformerGraphTests", dependencies: ["MetaformerGraph", "TestSupport"]),
         .testTarget(name: "MetaformerEngineTests", dependencies: ["MetaformerEngine", "MetaformerGraph", "COpenBLAS"]),
-        .testTarget(name: "MetaformerModelsTests", dependencies: ["MetaformerModels", "allocation-probe"]),
+        .testTarget(
+            name: "MetaformerModelsTests", dependencies: ["MetaformerModels", "MetaformerEngine", "allocation-probe"]),
         .testTarget(name: "MetaformerDataTests", dependencies: ["MetaformerData"]),
         .testTarget(name: "MetaformerTrainingTests", dependencies: ["MetaformerTraining"]),
         .testTarget(

@@ -66,7 +66,8 @@ typedef enum mf_status {
     MF_E_CHECKSUM = 0x24,    /**< the file's contents do not match their checksum                                */
     MF_E_VERSION = 0x25,     /**< the file was written by a newer version                                        */
     MF_E_LIMIT = 0x26,       /**< a size is over a stated limit                                                  */
-    MF_E_CANCELLED = 0x32    /**< a progress callback asked to stop                                              */
+    MF_E_DEADLINE = 0x31,    /**< the time limit that the host gave is over                                      */
+    MF_E_CANCELLED = 0x32    /**< the host asked to stop                                                         */
 } mf_status;
 
 /** Where a function that has no context puts its text. May be NULL wherever it is taken. */
@@ -92,6 +93,24 @@ typedef struct mf_allocator {
     void (*release)(void *opaque, void *pointer);
 } mf_allocator;
 
+/* ---- What a host may give ---------------------------------------------------------------------------------------- */
+
+typedef enum mf_log_level { MF_LOG_INFO = 1, MF_LOG_WARNING = 2 } mf_log_level;
+
+/** Receives a line of text, without its end, while a model is opened, a context created or a product taught; from the
+ *  thread that called. Nothing is ever written during an inspection. */
+typedef void (*mf_log)(void *opaque, mf_log_level level, const char *text);
+
+/** Threads of the host's, instead of OpenMP's. Results are the same bits. */
+typedef struct mf_thread_pool {
+    size_t struct_size;
+    void *opaque;
+    /** Calls work(context, index) once for each index below count, on any threads, some or all at the same time, and
+     *  returns when all calls have returned. Called from the thread that called the library; count is at most the
+     *  threads of the options. */
+    void (*run)(void *opaque, size_t count, void (*work)(void *context, size_t index), void *context);
+} mf_thread_pool;
+
 /* ---- Model ------------------------------------------------------------------------------------------------------- */
 
 /** Parameters, programs and configuration of one product or of a universal model: immutable, shared between threads. */
@@ -100,17 +119,37 @@ typedef struct mf_model mf_model;
 /** The largest model file that is opened, bytes. */
 #define MF_MAX_FILE_BYTES ((uint64_t)1 << 32)
 
+typedef struct mf_open_options {
+    size_t struct_size;
+    const mf_allocator *allocator; /**< NULL for malloc; copied, and used by everything made from this model */
+    mf_log log;                    /**< NULL for silence; else of everything made from this model */
+    void *opaque;                  /**< handed to log */
+} mf_open_options;
+
 /**
  * Opens a model file. Everything is checked before memory is allocated for it: structure, sizes, checksum, and every
  * instruction of every program.
- * @param allocator  NULL for malloc; otherwise copied, and used by everything made from this model
+ * @param options  NULL for none
  * @return MF_OK, MF_E_IO, MF_E_FORMAT, MF_E_CHECKSUM, MF_E_VERSION, MF_E_LIMIT, MF_E_NOMEM, MF_E_INVALID
  */
-MF_API MF_MUST_USE mf_status mf_model_open_file(const char *path, const mf_allocator *allocator, mf_model **out_model,
+MF_API MF_MUST_USE mf_status mf_model_open_file(const char *path, const mf_open_options *options, mf_model **out_model,
                                                 mf_error *error);
 
 /** As mf_model_open_file, from memory, which is copied and need not outlive the call. */
-MF_API MF_MUST_USE mf_status mf_model_open_memory(const void *data, size_t size, const mf_allocator *allocator,
+MF_API MF_MUST_USE mf_status mf_model_open_memory(const void *data, size_t size, const mf_open_options *options,
+                                                  mf_model **out_model, mf_error *error);
+
+/** Bytes that lie where only the host can read them: in flash, say, or in an archive. */
+typedef struct mf_reader {
+    size_t struct_size;
+    void *opaque;
+    uint64_t size; /**< bytes of the model */
+    /** Fills buffer with bytes from an offset on; 0 where it could. Called from the thread that called the library. */
+    int (*read)(void *opaque, uint64_t offset, void *buffer, size_t bytes);
+} mf_reader;
+
+/** As mf_model_open_file, by a function of the host's, which is not used after the call; MF_E_IO where it fails. */
+MF_API MF_MUST_USE mf_status mf_model_open_reader(const mf_reader *reader, const mf_open_options *options,
                                                   mf_model **out_model, mf_error *error);
 
 /** Writes a model file: to a temporary file beside path, synced, then renamed over it. A model reads back bit for bit.
@@ -123,7 +162,9 @@ MF_API MF_MUST_USE mf_status mf_model_save(const mf_model *model, const char *pa
  */
 MF_API const char *mf_model_setting(const mf_model *model, const char *key);
 
-/** Releases a model. Contexts keep what they need: a model may be released before them. */
+/** Releases a model. Contexts keep what they need: a model may be released before them. A second release is without
+ *  effect as long as a context of the model is left. After that, and of all other handles, it is a mistake that cannot
+ *  be caught. */
 MF_API void mf_model_release(mf_model *model);
 
 /* ---- Images ------------------------------------------------------------------------------------------------------ */
@@ -172,6 +213,20 @@ typedef struct mf_map {
     float *data;
 } mf_map;
 
+/**
+ * How a frame of any size comes to the model's input of fixed size: the setting "input.framing" of a model.
+ *
+ * In FIT, padding repeats the frame's edges and counts for nothing. In TILE, the frame is not scaled: views of the
+ * input's size cover it, each sharing at least a quarter with its neighbours, and their maps are blended by smooth
+ * weights; the score, the map and the regions are then exact to a pixel, and memory does not grow with the frame.
+ */
+typedef enum mf_framing {
+    MF_FRAMING_OWN = 0,     /**< of options: as the model says                           */
+    MF_FRAMING_STRETCH = 1, /**< the whole frame, scaled to the input's width and height */
+    MF_FRAMING_FIT = 2,     /**< the whole frame, its aspect kept                        */
+    MF_FRAMING_TILE = 3     /**< many views at the frame's own scale                     */
+} mf_framing;
+
 /* ---- Context ----------------------------------------------------------------------------------------------------- */
 
 /** What one thread needs to use a model. Never share one between threads; any number may share a model. */
@@ -179,7 +234,9 @@ typedef struct mf_context mf_context;
 
 typedef struct mf_context_options {
     size_t struct_size;
-    int32_t threads; /**< worker threads, 1 to 256; 0 for one a processor */
+    int32_t threads;            /**< that work at the same time, 1 to 256; 0 for one a processor */
+    const mf_thread_pool *pool; /**< NULL for OpenMP's; copied */
+    int32_t max_width;          /**< of the frames, where the model tiles them, pixels; 0 for 8192 */
 } mf_context_options;
 
 /** Creates a context, and allocates all that mf_inspect will ever need: nothing is allocated after this. */
@@ -191,6 +248,14 @@ MF_API const char *mf_context_error(const mf_context *context);
 
 /** Sets the threshold that the context compares scores with; it starts as the model's. Not for NaN. */
 MF_API MF_MUST_USE mf_status mf_context_set_threshold(mf_context *context, float threshold);
+
+/** Limits the time of each inspection that follows, nanoseconds; 0 for no limit, as a context starts. One that is not
+ *  done by then returns MF_E_DEADLINE. */
+MF_API MF_MUST_USE mf_status mf_context_set_time_limit(mf_context *context, uint64_t nanoseconds);
+
+/** Stops the inspection that is under way, which returns MF_E_CANCELLED; without effect where there is none. The one
+ *  call that any thread may make, as long as the context is not released. */
+MF_API void mf_context_cancel(mf_context *context);
 
 MF_API void mf_context_release(mf_context *context);
 
@@ -218,18 +283,48 @@ typedef struct mf_result {
 
 /**
  * Inspects a frame.
- * @param mask    NULL to inspect all of it
- * @param map     NULL, or an image of the frame's size that receives the anomaly map
+ * @param mask    NULL to inspect all of it; something in it must be
+ * @param map     NULL, or an image of the frame's size that receives the anomaly map: outside the mask it says nothing,
+ *                and after a failure it may be partly written
  * @return MF_OK, MF_E_INVALID, MF_E_UNSUPPORTED (pixel format), MF_E_LIMIT (frame too small or too large), MF_E_STATE
- *         (the model has no inspect program)
+ *         (the model has no inspect program), MF_E_DEADLINE and MF_E_CANCELLED (looked for between instructions; the
+ *         context serves on)
  */
 MF_API MF_MUST_USE mf_status mf_inspect(mf_context *context, const mf_image *frame, const mf_mask *mask, mf_map *map,
                                         mf_result *out_result);
 
-/** Copies one of the planes that the last mf_inspect computed at the model's own size, channels first: "image" as the
- *  model saw it, "reconstruction", "response" (where the model has a prior), "map". size is in floats; NULL data asks
- *  for it. */
+/**
+ * Inspects count frames, one after the other, with all their arguments checked before the first.
+ * @param frames, masks, maps, results  count structs each, all with the struct_size of their first; masks and maps may
+ *                                      be NULL
+ * @param out_done  how many were inspected: count, or fewer where a limit or a cancellation ended the batch
+ * @return as mf_inspect; a time limit is one frame's, a cancellation the whole batch's
+ */
+MF_API MF_MUST_USE mf_status mf_inspect_batch(mf_context *context, const mf_image *frames, const mf_mask *masks,
+                                              mf_map *maps, mf_result *results, size_t count, size_t *out_done);
+
+/** Copies one of the planes that the last mf_inspect computed at the model's own size (of a tiled frame, at its last
+ *  view), channels first: "image" as the model saw it, "reconstruction", "response" (where the model has a prior),
+ *  "map". size is in floats; NULL data asks for it. */
 MF_API MF_MUST_USE mf_status mf_context_plane(mf_context *context, const char *name, float *data, size_t *size);
+
+/* How a context's scores have been since it was created or they were reset: where good products' scores creep up, the
+ * light, the lens or the product drifts. Kept in bins of a thirty-second of a power of two, in memory of fixed size. */
+
+typedef struct mf_scores {
+    size_t struct_size;
+    uint64_t count, anomalous; /**< inspections, and those with is_anomalous */
+    double mean;
+    float lowest, highest; /**< 0 where there was none */
+} mf_scores;
+
+MF_API MF_MUST_USE mf_status mf_context_scores(mf_context *context, mf_scores *out_scores);
+
+/** The score that a share of all, 0 to 1, was not above: 0.5 for the median. Within 1/32 of its value. MF_E_STATE where
+ *  nothing has been inspected. */
+MF_API MF_MUST_USE mf_status mf_context_score_quantile(mf_context *context, double share, float *out_score);
+
+MF_API MF_MUST_USE mf_status mf_context_reset_scores(mf_context *context);
 
 /* ---- Adaptation -------------------------------------------------------------------------------------------------- */
 
@@ -238,28 +333,36 @@ typedef int (*mf_progress)(void *opaque, const char *stage, size_t done, size_t 
 
 typedef struct mf_adapt_options {
     size_t struct_size;
-    int32_t threads;        /**< as in mf_context_options */
-    int32_t epochs;         /**< passes over the frames; 0 for the model's own (30 in the paper) */
-    int32_t batch;          /**< frames a step; 0 for the model's own (64 in the paper) */
-    float learning_rate;    /**< 0 for the model's own (1e-4 in the paper) */
-    uint64_t seed;          /**< of shuffling, shifts and flips */
-    int32_t flips;          /**< 1 where a mirrored product is still a good one */
-    int32_t shift;          /**< random shifts of up to so many pixels of the model's input */
-    float false_alarm_rate; /**< for the threshold, in (0, 0.5]; 0 for 0.01 */
-    mf_progress progress;   /**< NULL, or called from the calling thread between steps */
-    void *opaque;           /**< handed to progress */
+    int32_t threads;            /**< as in mf_context_options */
+    int32_t epochs;             /**< passes over the frames; 0 for the model's own (30 in the paper) */
+    int32_t batch;              /**< frames a step; 0 for the model's own (64 in the paper) */
+    float learning_rate;        /**< 0 for the model's own (1e-4 in the paper) */
+    uint64_t seed;              /**< of shuffling, shifts and flips */
+    int32_t flips;              /**< 1 where a mirrored product is still a good one */
+    int32_t shift;              /**< random shifts of up to so many pixels of the model's input */
+    float false_alarm_rate;     /**< for the threshold, in (0, 0.5]; 0 for 0.01 */
+    mf_progress progress;       /**< NULL, or called from the calling thread between steps */
+    void *opaque;               /**< handed to progress */
+    uint64_t time_limit_ns;     /**< of the whole call, nanoseconds; 0 for none */
+    const mf_thread_pool *pool; /**< as in mf_context_options */
+    mf_framing framing;         /**< of the new model; MF_FRAMING_OWN for the model's own */
+    const mf_mask *masks;       /**< NULL, one for all frames or one for each; loss, map and threshold are of what they
+                                     inspect: the rest is seen, but nothing is learnt of it */
+    size_t mask_count;          /**< 0, 1 or count */
+    uint64_t cache_bytes;       /**< the most memory for frames as the model sees them, bytes; 0 for 1 GiB. What does
+                                     not fit is computed again whenever it is needed: slower, and the same bits */
 } mf_adapt_options;
 
 /**
- * Teaches a product: tunes the model on good frames by gradient descent (Eq. 6 and the 30 epochs of the paper), measures
- * their maps, by which later ones are normalised where the model asks for it, and sets the threshold from good frames that
- * were held out: of 30 or more a fifth, but 10 at least; by cross-validation where there are fewer; from shifted copies of
- * a single one.
+ * Teaches a product: tunes the model on good frames by gradient descent (Eq. 6 and the 30 epochs of the paper),
+ * measures their maps, by which later ones are normalised where the model asks for it, and sets the threshold from good
+ * frames that were held out: of 30 or more a fifth, but 10 at least; by cross-validation where there are fewer; from
+ * shifted copies of a single one. A tiled frame gives all of its views.
  * @param frames   count structs, all with the struct_size of the first
  * @param options  NULL for the model's own
  * @return MF_OK and a new model, which has nothing to do with the old one any more; MF_E_INVALID, MF_E_UNSUPPORTED,
- *         MF_E_LIMIT (see mf_inspect, or count over 1,000,000), MF_E_STATE (the model cannot be trained), MF_E_NOMEM,
- *         MF_E_CANCELLED
+ *         MF_E_LIMIT (see mf_inspect, or over 1,000,000 frames or views), MF_E_STATE (the model cannot be trained, or
+ *         not with masks or padding), MF_E_NOMEM, MF_E_CANCELLED (by progress), MF_E_DEADLINE
  */
 MF_API MF_MUST_USE mf_status mf_adapt(const mf_model *model, const mf_image *frames, size_t count,
                                       const mf_adapt_options *options, mf_model **out_model, mf_error *error);

@@ -111,6 +111,7 @@ struct AdaptCommand: ParsableCommand {
         options.flips = teaching.flips
         options.shift = teaching.shift
         options.falseAlarmRate = falseAlarmRate
+        options.framing = teaching.framing
         var progress: (stage: String, bar: ProgressBar)?
         defer { progress?.bar.finish() }
         return try model.adapted(to: frames, options: options) { step in

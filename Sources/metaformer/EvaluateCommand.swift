@@ -114,6 +114,7 @@ struct EvaluateCommand: ParsableCommand {
             candidate.epochs = teaching.epochs
             candidate.batch = teaching.batch ?? candidate.batch
             candidate.learningRate = teaching.learningRate ?? candidate.learningRate
+            candidate.framing = teaching.framing
             return candidate
         }
     }

@@ -14,11 +14,13 @@
 
 #include <metaformer.h>
 
+#include <chrono>
 #include <memory>
 #include <span>
 #include <string>
 #include <utility>
 #include <variant>
+#include <vector>
 
 namespace metaformer {
 
@@ -45,6 +47,13 @@ template <class T> class Result {
     std::variant<T, Error> content;
 };
 
+/* What the wrapped calls fill in or take starts with its own size. */
+template <class T> T sized() {
+    T value = {};
+    value.struct_size = sizeof value;
+    return value;
+}
+
 /* A frame of the caller's, which is only read. */
 struct Frame {
     int32_t width, height;
@@ -55,37 +64,48 @@ struct Frame {
     mf_image image() const { return {sizeof(mf_image), pixel_format, width, height, row_stride, data}; }
 };
 
+/* A region of interest of the caller's, width x height bytes without gaps; 0 is ignored. No data inspects everything. */
+struct Mask {
+    int32_t width = 0, height = 0;
+    const uint8_t *data = nullptr;
+
+    mf_mask mask() const { return {sizeof(mf_mask), width, height, width, data}; }
+};
+
 class Model {
   public:
-    static Result<Model> open(const std::string &path) {
-        mf_error error = make_error();
-        mf_model *model = nullptr;
-        if (mf_model_open_file(path.c_str(), nullptr, &model, &error)) return Error{error.status, error.text};
-        return Model(model);
+    static Result<Model> open(const std::string &path, const mf_open_options *options = nullptr) {
+        return make(
+            [&](mf_model **model, mf_error *error) { return mf_model_open_file(path.c_str(), options, model, error); });
     }
 
-    static Result<Model> open(std::span<const unsigned char> bytes) {
-        mf_error error = make_error();
-        mf_model *model = nullptr;
-        if (mf_model_open_memory(bytes.data(), bytes.size(), nullptr, &model, &error))
-            return Error{error.status, error.text};
-        return Model(model);
+    static Result<Model> open(std::span<const unsigned char> bytes, const mf_open_options *options = nullptr) {
+        return make([&](mf_model **model, mf_error *error) {
+            return mf_model_open_memory(bytes.data(), bytes.size(), options, model, error);
+        });
     }
 
-    /* Teaches a product from good frames: mf_adapt. */
-    Result<Model> adapt(std::span<const Frame> frames, mf_adapt_options options = {}) const {
+    static Result<Model> open(const mf_reader &reader, const mf_open_options *options = nullptr) {
+        return make(
+            [&](mf_model **model, mf_error *error) { return mf_model_open_reader(&reader, options, model, error); });
+    }
+
+    /* Teaches a product from good frames: mf_adapt. masks: none, one for all frames or one for each. */
+    Result<Model> adapt(std::span<const Frame> frames, mf_adapt_options options = {},
+                        std::span<const Mask> masks = {}) const {
+        std::vector<mf_image> images;
+        std::vector<mf_mask> regions;
+        for (const Frame &frame : frames) images.push_back(frame.image());
+        for (const Mask &mask : masks) regions.push_back(mask.mask());
         options.struct_size = sizeof options;
-        auto images = std::make_unique<mf_image[]>(frames.size());
-        for (size_t i = 0; i < frames.size(); i++) images[i] = frames[i].image();
-        mf_error error = make_error();
-        mf_model *adapted = nullptr;
-        if (mf_adapt(handle.get(), images.get(), frames.size(), &options, &adapted, &error))
-            return Error{error.status, error.text};
-        return Model(adapted);
+        if (!regions.empty()) options.masks = regions.data(), options.mask_count = regions.size();
+        return make([&](mf_model **model, mf_error *error) {
+            return mf_adapt(handle.get(), images.data(), images.size(), &options, model, error);
+        });
     }
 
     Result<std::monostate> save(const std::string &path) const {
-        mf_error error = make_error();
+        mf_error error = sized<mf_error>();
         if (mf_model_save(handle.get(), path.c_str(), &error)) return Error{error.status, error.text};
         return std::monostate();
     }
@@ -96,13 +116,14 @@ class Model {
     const mf_model *get() const { return handle.get(); }
 
   private:
-    friend class Context;
     explicit Model(mf_model *model) : handle(model, mf_model_release) {}
 
-    static mf_error make_error() {
-        mf_error error = {};
-        error.struct_size = sizeof error;
-        return error;
+    /* A model from a call that makes one. */
+    template <class Call> static Result<Model> make(Call call) {
+        mf_error error = sized<mf_error>();
+        mf_model *model = nullptr;
+        if (call(&model, &error)) return Error{error.status, error.text};
+        return Model(model);
     }
 
     std::unique_ptr<mf_model, void (*)(mf_model *)> handle;
@@ -112,35 +133,76 @@ class Model {
 class Context {
   public:
     static Result<Context> create(const Model &model, int32_t threads = 0) {
-        mf_context_options options = {sizeof options, threads};
-        mf_error error = Model::make_error();
+        mf_context_options options = {};
+        options.threads = threads;
+        return create(model, options);
+    }
+
+    static Result<Context> create(const Model &model, mf_context_options options) {
+        options.struct_size = sizeof options;
+        mf_error error = sized<mf_error>();
         mf_context *context = nullptr;
         if (mf_context_create(model.get(), &options, &context, &error)) return Error{error.status, error.text};
         return Context(context);
     }
 
     /* map: room for width x height floats, or empty. */
-    Result<mf_result> inspect(const Frame &frame, std::span<float> map = {}) {
-        mf_image image = frame.image();
-        mf_map view = {sizeof view, frame.width, frame.height, static_cast<ptrdiff_t>(sizeof(float)) * frame.width,
-                       map.data()};
+    Result<mf_result> inspect(const Frame &frame, std::span<float> map = {}, const Mask &mask = {}) {
         if (!map.empty() && map.size() < static_cast<size_t>(frame.width) * static_cast<size_t>(frame.height))
             return Error{MF_E_INVALID, "map: smaller than the frame"};
-        mf_result result = {};
-        result.struct_size = sizeof result;
-        mf_status status = mf_inspect(handle.get(), &image, nullptr, map.empty() ? nullptr : &view, &result);
-        if (status) return Error{status, mf_context_error(handle.get())};
-        return result;
+        mf_image image = frame.image();
+        mf_mask region = mask.mask();
+        mf_map view = {sizeof view, frame.width, frame.height, static_cast<ptrdiff_t>(sizeof(float)) * frame.width,
+                       map.data()};
+        mf_result result = sized<mf_result>();
+        return checked(
+            mf_inspect(handle.get(), &image, mask.data ? &region : nullptr, map.empty() ? nullptr : &view, &result),
+            result);
+    }
+
+    /* Fills in a result for each frame; the value is how many were inspected: all of them. */
+    Result<size_t> inspect(std::span<const Frame> frames, std::span<mf_result> results) {
+        if (results.size() < frames.size()) return Error{MF_E_INVALID, "results: fewer than the frames"};
+        std::vector<mf_image> images;
+        for (const Frame &frame : frames) images.push_back(frame.image());
+        for (mf_result &result : results) result = sized<mf_result>();
+        size_t done = 0;
+        mf_status status =
+            mf_inspect_batch(handle.get(), images.data(), nullptr, nullptr, results.data(), images.size(), &done);
+        return checked(status, done);
     }
 
     Result<std::monostate> set_threshold(float threshold) {
-        mf_status status = mf_context_set_threshold(handle.get(), threshold);
-        if (status) return Error{status, mf_context_error(handle.get())};
-        return std::monostate();
+        return checked(mf_context_set_threshold(handle.get(), threshold), std::monostate());
     }
+
+    Result<std::monostate> set_time_limit(std::chrono::nanoseconds limit) {
+        if (limit.count() < 0) return Error{MF_E_INVALID, "a time limit below 0"};
+        return checked(mf_context_set_time_limit(handle.get(), static_cast<uint64_t>(limit.count())), std::monostate());
+    }
+
+    /* The one call for other threads: stops the inspection that is under way. */
+    void cancel() { mf_context_cancel(handle.get()); }
+
+    Result<mf_scores> scores() {
+        mf_scores scores = sized<mf_scores>();
+        return checked(mf_context_scores(handle.get(), &scores), scores);
+    }
+
+    Result<float> score_quantile(double share) {
+        float score = 0;
+        return checked(mf_context_score_quantile(handle.get(), share, &score), score);
+    }
+
+    Result<std::monostate> reset_scores() { return checked(mf_context_reset_scores(handle.get()), std::monostate()); }
 
   private:
     explicit Context(mf_context *context) : handle(context, mf_context_release) {}
+
+    template <class T> Result<T> checked(mf_status status, const T &value) {
+        if (status) return Error{status, mf_context_error(handle.get())};
+        return value;
+    }
 
     std::unique_ptr<mf_context, void (*)(mf_context *)> handle;
 };

@@ -62,6 +62,7 @@ typedef struct mf_runner_options {
     int32_t threads; /**< 1 to 256; 0 for one a processor */
     mf_isa isa;
     const mf_allocator *allocator; /**< NULL for malloc */
+    const mf_thread_pool *pool;    /**< NULL for OpenMP's threads; copied */
 } mf_runner_options;
 
 /** Creates a runner, and allocates all that it will ever need. The program may be released before it. */
@@ -90,6 +91,40 @@ typedef struct mf_timing {
 /** Times every instruction of the runs that follow. Fetch them with mf_runner_timing (MF_E_INVALID past the last). */
 MF_API void mf_runner_set_timing(mf_runner *runner, int enabled);
 MF_API MF_MUST_USE mf_status mf_runner_timing(const mf_runner *runner, size_t index, mf_timing *out_timing);
+
+/* ---- Operations -------------------------------------------------------------------------------------------------- */
+
+/* The engine's kernels on plain buffers: fp32, row-major, without gaps; the same bits as the instruction of a program.
+ * The output is none of the inputs. options may be NULL; scratch is allocated for the call. Errors are MF_E_INVALID,
+ * MF_E_LIMIT (over MF_TENSOR_MAX_COUNT elements), MF_E_UNSUPPORTED (an instruction set) and MF_E_NOMEM. */
+
+/** A cross-correlation with zero padding: x [batch, channels, height, width], w [filters, channels / groups,
+ *  kernel_height, kernel_width] -> y [batch, filters, out_height, out_width]. */
+typedef struct mf_convolution {
+    size_t struct_size;
+    int32_t batch, channels, height, width;
+    int32_t filters, kernel_height, kernel_width;
+    int32_t stride_y, stride_x;
+    int32_t pad_top, pad_left, pad_bottom, pad_right;
+    int32_t groups; /**< of channels and filters alike; 0 for 1 */
+} mf_convolution;
+
+/** The height and width of the output: (height + pad_top + pad_bottom - kernel_height) / stride_y + 1, rounded down. */
+MF_API MF_MUST_USE mf_status mf_convolution_size(const mf_convolution *shape, int32_t *out_height, int32_t *out_width,
+                                                 mf_error *error);
+MF_API MF_MUST_USE mf_status mf_convolution_run(const mf_convolution *shape, const float *x, const float *w, float *y,
+                                                const mf_runner_options *options, mf_error *error);
+
+/** softmax(scale q kT) v: q [batch, queries, width], k [batch, keys, width], v [batch, keys, value_width] -> y [batch,
+ *  queries, value_width]. */
+typedef struct mf_attention {
+    size_t struct_size;
+    int32_t batch, queries, keys, width, value_width;
+    float scale; /**< 1 / sqrt(width) is usual */
+} mf_attention;
+
+MF_API MF_MUST_USE mf_status mf_attention_run(const mf_attention *shape, const float *q, const float *k, const float *v,
+                                              float *y, const mf_runner_options *options, mf_error *error);
 
 /* ---- Frames ------------------------------------------------------------------------------------------------------ */
 

@@ -1,26 +1,29 @@
-/* Inspection: a frame in, a score, a verdict, a map and regions out. */
+/* Contexts: an inspection, and what one thread of a host sets and asks around it. */
 #include "api/context.h"
 
-#include "image/regions.h"
+#include "api/inspection.h"
+#include "api/statistics.h"
+#include "support/array.h"
 #include "support/error.h"
 #include "support/memory.h"
 
 #include <math.h>
 #include <string.h>
-#include <time.h>
+
+enum { DEFAULT_MAX_WIDTH = 8192 };
 
 struct mf_context {
     mf_model *model;
-    mf_runner *runner;
-    mf_team team;
-    float *image, *reconstruction, *map, *response;
-    uint8_t *grid;
-    int32_t *labels, *pending;
-    void *scratch; /* of resampling */
+    mf_inspection inspection;
     float threshold;
-    int inspected;
+    int inspected; /* the planes are those of an inspection */
+    mf_stop stop;
+    uint64_t time_limit; /* of an inspection, ns; 0 for none */
+    mf_statistics statistics;
     mf_error error;
 };
+
+/* ---- Life -------------------------------------------------------------------------------------------------------- */
 
 mf_status mf_bind_parameters(const mf_model *model, mf_part part, mf_runner *runner, mf_error *error) {
     const mf_program *p = model->parts[part];
@@ -36,32 +39,19 @@ mf_status mf_bind_parameters(const mf_model *model, mf_part part, mf_runner *run
     return MF_OK;
 }
 
-static mf_status prepare(mf_context *context, int32_t threads, mf_error *error) {
+static mf_status prepare(mf_context *context, const mf_context_options *given, mf_error *error) {
     const mf_model *model = context->model;
-    const mf_allocator *a = &model->allocator;
-    mf_program *p = model->parts[MF_PART_INSPECT];
-    size_t plane = (size_t)model->height * (size_t)model->width, image = plane * (size_t)model->channels;
-    mf_runner_options options = {.struct_size = sizeof options, .threads = threads, .allocator = a};
-    MF_TRY(mf_runner_create(p, &options, &context->runner, error));
-    context->image = mf_allocate(a, image * sizeof(float));
-    context->reconstruction = mf_allocate(a, image * sizeof(float));
-    context->map = mf_allocate(a, plane * sizeof(float));
-    context->response = mf_allocate(a, plane * sizeof(float));
-    context->grid = mf_allocate(a, plane);
-    context->labels = mf_allocate(a, plane * sizeof(int32_t));
-    context->pending = mf_allocate(a, plane * sizeof(int32_t));
-    context->scratch = mf_allocate(a, MF_RESAMPLE_SCRATCH);
-    if (!context->image || !context->reconstruction || !context->map || !context->response || !context->grid ||
-        !context->labels || !context->pending || !context->scratch)
-        return mf_fail(error, MF_E_NOMEM, "no memory for a context");
-    MF_TRY(mf_bind_parameters(model, MF_PART_INSPECT, context->runner, error));
-    MF_TRY(mf_runner_bind(context->runner, "image", context->image, image, error));
-    if (mf_program_find(p, "reconstruction"))
-        MF_TRY(mf_runner_bind(context->runner, "reconstruction", context->reconstruction, image, error));
-    MF_TRY(mf_runner_bind(context->runner, "map", context->map, plane, error));
-    const mf_slot *response = mf_program_find(p, "response");
-    if (response && response->kind == MF_SLOT_OUTPUT)
-        MF_TRY(mf_runner_bind(context->runner, "response", context->response, plane, error));
+    mf_runner_options options = {
+        .struct_size = sizeof options, .threads = given->threads, .allocator = &model->allocator, .pool = given->pool};
+    mf_team team = mf_team_make(given->threads, given->pool);
+    mf_runner *runner;
+    MF_TRY(mf_runner_create(model->parts[MF_PART_INSPECT], &options, &runner, error));
+    MF_TRY(mf_inspection_prepare(&context->inspection, model, model->framing, runner, &team,
+                                 given->max_width ? given->max_width : DEFAULT_MAX_WIDTH, error));
+    mf_runner_watch(runner, &context->stop);
+    MF_TRY(mf_bind_parameters(model, MF_PART_INSPECT, runner, error));
+    mf_log_write(&model->logger, MF_LOG_INFO, "context: %d threads%s, %s kernels", team.threads,
+                 given->pool ? " of the host" : "", mf_isa_name(mf_runner_isa(runner)));
     return MF_OK;
 }
 
@@ -71,14 +61,16 @@ mf_status mf_context_create(const mf_model *model, const mf_context_options *opt
     if (options && options->struct_size < sizeof *options)
         return mf_fail(error, MF_E_INVALID, "mf_context_options: struct_size is not set");
     if (!model->parts[MF_PART_INSPECT]) return mf_fail(error, MF_E_STATE, "this model has no inspect program");
-    int32_t threads = options ? options->threads : 0;
+    mf_context_options resolved = options ? *options : (mf_context_options){.struct_size = sizeof resolved};
+    MF_TRY(mf_team_check(resolved.threads, resolved.pool, error));
+    if (resolved.max_width < 0 || resolved.max_width > MF_MAX_SIDE)
+        return mf_fail(error, MF_E_INVALID, "max_width: 0 to %d, not %d", MF_MAX_SIDE, resolved.max_width);
     mf_context *context = mf_allocate(&model->allocator, sizeof *context);
     if (!context) return mf_fail(error, MF_E_NOMEM, "no memory for a context");
     context->model = mf_model_retain(model);
-    context->team = mf_team_make(threads);
     context->threshold = model->threshold;
     context->error.struct_size = sizeof context->error;
-    mf_status status = prepare(context, threads, error);
+    mf_status status = prepare(context, &resolved, error);
     if (status != MF_OK) {
         mf_context_release(context);
         return status;
@@ -91,13 +83,12 @@ void mf_context_release(mf_context *context) {
     if (!context) return;
     mf_model *model = context->model;
     const mf_allocator allocator = model->allocator;
-    mf_runner_release(context->runner);
-    void *parts[] = {context->image,    context->reconstruction, context->map,
-                     context->response, context->grid,           context->labels,
-                     context->pending,  context->scratch,        context};
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) mf_free(&allocator, parts[i]);
-    mf_model_release(model);
+    mf_inspection_release(&context->inspection);
+    mf_free(&allocator, context);
+    mf_model_drop(model);
 }
+
+/* ---- Settings ---------------------------------------------------------------------------------------------------- */
 
 const char *mf_context_error(const mf_context *context) {
     return context ? context->error.text : "";
@@ -110,60 +101,69 @@ mf_status mf_context_set_threshold(mf_context *context, float threshold) {
     return MF_OK;
 }
 
-/* The highest value of the map inside the grid; -infinity where the grid is empty. */
-static float highest(const float *map, const uint8_t *grid, size_t count) {
-    float best = -INFINITY;
-    for (size_t i = 0; i < count; i++)
-        if ((!grid || grid[i]) && map[i] > best) best = map[i];
-    return best;
+mf_status mf_context_set_time_limit(mf_context *context, uint64_t nanoseconds) {
+    if (!context) return MF_E_INVALID;
+    context->time_limit = nanoseconds;
+    return MF_OK;
 }
 
-/* Boxes and areas from cells of the map to pixels of the frame. */
-static void scale_regions(const mf_context *context, const mf_image *frame, mf_result *result) {
-    int64_t w = context->model->width, h = context->model->height;
-    for (int32_t i = 0; i < result->region_count; i++) {
-        mf_region *r = &result->regions[i];
-        int64_t right = ((r->x + r->width) * (int64_t)frame->width + w - 1) / w,
-                bottom = ((r->y + r->height) * (int64_t)frame->height + h - 1) / h;
-        r->x = (int32_t)(r->x * (int64_t)frame->width / w), r->y = (int32_t)(r->y * (int64_t)frame->height / h);
-        r->width = (int32_t)right - r->x, r->height = (int32_t)bottom - r->y;
-        double area = (double)r->area * frame->width * frame->height / (double)(w * h);
-        r->area = (int32_t)fmin(fmax(area, 1), (double)INT32_MAX);
-    }
+void mf_context_cancel(mf_context *context) {
+    if (context) atomic_store_explicit(&context->stop.cancelled, 1, memory_order_relaxed);
+}
+
+/* ---- Inspection -------------------------------------------------------------------------------------------------- */
+
+static mf_status check(mf_context *context, const mf_image *frame, const mf_mask *mask, const mf_map *map,
+                       const mf_result *result) {
+    if (!result || result->struct_size < sizeof *result)
+        return mf_fail(&context->error, MF_E_INVALID, "result: NULL, or without struct_size");
+    return mf_inspection_check(&context->inspection, frame, mask, map, &context->error);
+}
+
+/* Inspects what was checked. */
+static mf_status inspect(mf_context *context, const mf_image *frame, const mf_mask *mask, const mf_map *map,
+                         mf_result *result) {
+    uint64_t start = mf_clock();
+    context->stop.deadline = mf_deadline_after(context->time_limit);
+    context->inspected = 0;
+    MF_TRY(mf_inspection_run(&context->inspection, frame, mask, map, context->threshold, result, &context->error));
+    context->inspected = 1;
+    mf_statistics_add(&context->statistics, result->score, result->is_anomalous);
+    result->elapsed_ns = mf_clock() - start;
+    return MF_OK;
+}
+
+/* From here on a cancellation counts. */
+static void begin(mf_context *context) {
+    atomic_store_explicit(&context->stop.cancelled, 0, memory_order_relaxed);
 }
 
 mf_status mf_inspect(mf_context *context, const mf_image *frame, const mf_mask *mask, mf_map *map,
                      mf_result *out_result) {
     if (!context) return MF_E_INVALID;
-    mf_error *error = &context->error;
-    struct timespec start, end;
-    clock_gettime(CLOCK_MONOTONIC, &start);
-    if (!out_result || out_result->struct_size < sizeof *out_result)
-        return mf_fail(error, MF_E_INVALID, "result: NULL, or without struct_size");
-    MF_TRY(mf_frame_check(frame, error));
-    if (mask) MF_TRY(mf_mask_check(mask, frame, error));
-    if (map) MF_TRY(mf_map_check(map, frame, error));
-    const mf_model *model = context->model;
-    size_t plane = (size_t)model->height * (size_t)model->width;
-    const uint8_t *grid = mask ? context->grid : NULL;
-    if (mask) {
-        mf_mask_shrink(mask, model->height, model->width, context->grid);
-        if (!memchr(context->grid, 1, plane)) return mf_fail(error, MF_E_INVALID, "mask: nothing in it is inspected");
+    begin(context);
+    MF_TRY(check(context, frame, mask, map, out_result));
+    return inspect(context, frame, mask, map, out_result);
+}
+
+mf_status mf_inspect_batch(mf_context *context, const mf_image *frames, const mf_mask *masks, mf_map *maps,
+                           mf_result *results, size_t count, size_t *out_done) {
+    if (!context) return MF_E_INVALID;
+    begin(context);
+    if (!frames || !results || !out_done || !count)
+        return mf_fail(&context->error, MF_E_INVALID, "mf_inspect_batch: NULL argument, or no frame");
+    for (size_t i = 0; i < count; i++) {
+        mf_status status = check(context, mf_element(frames, i), masks ? mf_element(masks, i) : NULL,
+                                 maps ? mf_element(maps, i) : NULL, mf_element(results, i));
+        if (status == MF_OK) continue;
+        mf_error cause = context->error;
+        return mf_fail(&context->error, status, "frame %zu: %.200s", i, cause.text);
     }
-    mf_frame_resample(frame, model->channels, model->height, model->width, context->image, &context->team,
-                      context->scratch);
-    MF_TRY(mf_runner_run(context->runner, error));
-    context->inspected = 1;
-    out_result->score = highest(context->map, grid, plane);
-    out_result->threshold = context->threshold;
-    out_result->is_anomalous = out_result->score > context->threshold;
-    out_result->region_count = mf_regions_find(context->map, grid, model->height, model->width, context->threshold,
-                                               context->labels, context->pending, out_result->regions, MF_MAX_REGIONS);
-    scale_regions(context, frame, out_result);
-    if (map) mf_map_resample(context->map, model->height, model->width, map, &context->team, context->scratch);
-    clock_gettime(CLOCK_MONOTONIC, &end);
-    out_result->elapsed_ns =
-        (uint64_t)(end.tv_sec - start.tv_sec) * 1000000000U + (uint64_t)end.tv_nsec - (uint64_t)start.tv_nsec;
+    for (*out_done = 0; *out_done < count; ++*out_done) {
+        size_t i = *out_done;
+        MF_TRY(inspect(context, mf_element(frames, i), masks ? mf_element(masks, i) : NULL,
+                       maps ? mf_element(maps, i) : NULL, mf_element_to_write(results, i)));
+    }
     return MF_OK;
 }
 
@@ -172,13 +172,15 @@ mf_status mf_context_plane(mf_context *context, const char *name, float *data, s
     mf_error *error = &context->error;
     if (!name || !size) return mf_fail(error, MF_E_INVALID, "mf_context_plane: NULL argument");
     const mf_model *model = context->model;
+    const mf_inspection *s = &context->inspection;
     size_t plane = (size_t)model->height * (size_t)model->width, count = plane;
     const mf_slot *response = mf_program_find(model->parts[MF_PART_INSPECT], "response");
     const float *source = NULL;
-    if (strcmp(name, "map") == 0) source = context->map;
-    if (strcmp(name, "response") == 0 && response && response->kind == MF_SLOT_OUTPUT) source = context->response;
-    if (strcmp(name, "image") == 0) source = context->image, count = plane * (size_t)model->channels;
-    if (strcmp(name, "reconstruction") == 0 && mf_program_find(model->parts[MF_PART_INSPECT], name)) source = context->reconstruction, count = plane * (size_t)model->channels;
+    if (strcmp(name, "map") == 0) source = s->map;
+    if (strcmp(name, "response") == 0 && response && response->kind == MF_SLOT_OUTPUT) source = s->response;
+    if (strcmp(name, "image") == 0) source = s->image, count = plane * (size_t)model->channels;
+    if (strcmp(name, "reconstruction") == 0 && mf_program_find(model->parts[MF_PART_INSPECT], name))
+        source = s->reconstruction, count = plane * (size_t)model->channels;
     if (!source) return mf_fail(error, MF_E_INVALID, "this model has no plane '%.40s'", name);
     if (data) {
         if (!context->inspected) return mf_fail(error, MF_E_STATE, "mf_context_plane: nothing has been inspected");
@@ -187,5 +189,35 @@ mf_status mf_context_plane(mf_context *context, const char *name, float *data, s
         memcpy(data, source, count * sizeof(float));
     }
     *size = count;
+    return MF_OK;
+}
+
+/* ---- Scores ------------------------------------------------------------------------------------------------------ */
+
+mf_status mf_context_scores(mf_context *context, mf_scores *out_scores) {
+    if (!context) return MF_E_INVALID;
+    if (!out_scores || out_scores->struct_size < sizeof *out_scores)
+        return mf_fail(&context->error, MF_E_INVALID, "scores: NULL, or without struct_size");
+    const mf_statistics *s = &context->statistics;
+    out_scores->count = s->count;
+    out_scores->anomalous = s->anomalous;
+    out_scores->mean = s->count ? s->sum / (double)s->count : 0;
+    out_scores->lowest = s->lowest, out_scores->highest = s->highest;
+    return MF_OK;
+}
+
+mf_status mf_context_score_quantile(mf_context *context, double share, float *out_score) {
+    if (!context) return MF_E_INVALID;
+    if (!out_score || !(share >= 0 && share <= 1))
+        return mf_fail(&context->error, MF_E_INVALID, "mf_context_score_quantile: a share in [0, 1], and room for it");
+    if (!context->statistics.count)
+        return mf_fail(&context->error, MF_E_STATE, "mf_context_score_quantile: nothing has been inspected");
+    *out_score = mf_statistics_quantile(&context->statistics, share);
+    return MF_OK;
+}
+
+mf_status mf_context_reset_scores(mf_context *context) {
+    if (!context) return MF_E_INVALID;
+    memset(&context->statistics, 0, sizeof context->statistics);
     return MF_OK;
 }

@@ -75,6 +75,22 @@ mf_status mf_model_number(const mf_model *model, const char *key, double fallbac
     return MF_OK;
 }
 
+static const char *const framing_names[] = {
+    [MF_FRAMING_STRETCH] = "stretch", [MF_FRAMING_FIT] = "fit", [MF_FRAMING_TILE] = "tile"};
+
+const char *mf_framing_name(mf_framing framing) {
+    return framing_names[framing];
+}
+
+static mf_status read_framing(mf_model *model, mf_error *error) {
+    const char *text = mf_model_setting(model, "input.framing");
+    model->framing = MF_FRAMING_STRETCH;
+    if (!text) return MF_OK;
+    for (; model->framing <= MF_FRAMING_TILE; model->framing++)
+        if (strcmp(text, framing_names[model->framing]) == 0) return MF_OK;
+    return mf_fail(error, MF_E_FORMAT, "setting 'input.framing' is '%.40s'; stretch, fit and tile are possible", text);
+}
+
 /* ---- Parts ------------------------------------------------------------------------------------------------------- */
 
 const float *mf_model_values(const mf_model *model, const char *name, uint64_t count) {
@@ -140,6 +156,8 @@ static mf_status check_gradient(const mf_model *model, mf_error *error) {
         return mf_fail(error, MF_E_FORMAT, "program/gradient has no output 'loss' of one number");
     MF_TRY(
         check_slot(model, MF_PART_GRADIENT, "image", MF_SLOT_INPUT, weight->count, (uint32_t)model->channels, error));
+    if (mf_program_find(p, "mask"))
+        MF_TRY(check_slot(model, MF_PART_GRADIENT, "mask", MF_SLOT_INPUT, weight->count, 1, error));
     if (!mf_program_find(p, "response")) return MF_OK;
     MF_TRY(check_slot(model, MF_PART_GRADIENT, "response", MF_SLOT_INPUT, weight->count, 1, error));
     if (!model->parts[MF_PART_PRIOR])
@@ -154,6 +172,7 @@ static mf_status check_parts(mf_model *model, mf_error *error) {
     MF_TRY(mf_model_number(model, "input.width", 0, MF_MIN_SIDE, 4096, &width, error));
     MF_TRY(
         mf_model_number(model, "threshold", (double)INFINITY, -(double)INFINITY, (double)INFINITY, &threshold, error));
+    MF_TRY(read_framing(model, error));
     if (channels != 1 && channels != 3)
         return mf_fail(error, MF_E_FORMAT, "setting 'input.channels' is %g; 1 and 3 are possible", channels);
     model->channels = (int32_t)channels, model->height = (int32_t)height, model->width = (int32_t)width,
@@ -175,10 +194,15 @@ static mf_status check_parts(mf_model *model, mf_error *error) {
 
 /* ---- Life -------------------------------------------------------------------------------------------------------- */
 
-static mf_status make_model(mf_file *file, const mf_allocator *allocator, mf_model **out_model, mf_error *error) {
+static mf_status make_model(mf_file *file, const mf_allocator *allocator, const mf_logger *logger, mf_model **out_model,
+                            mf_error *error) {
     mf_model *model = mf_allocate(allocator, sizeof *model);
-    if (!model) return mf_fail(error, MF_E_NOMEM, "no memory for a model");
+    if (!model) {
+        mf_file_release(file);
+        return mf_fail(error, MF_E_NOMEM, "no memory for a model");
+    }
     model->allocator = *allocator;
+    model->logger = *logger;
     model->references = 1;
     model->file_references = mf_allocate(allocator, sizeof *model->file_references);
     model->parameters = mf_allocate(allocator, mf_file_tensor_count(file) * sizeof *model->parameters);
@@ -196,32 +220,60 @@ static mf_status make_model(mf_file *file, const mf_allocator *allocator, mf_mod
     if (status == MF_OK) status = check_parts(model, error);
     if (status != MF_OK) {
         if (!model->file) mf_file_release(file);
-        mf_model_release(model);
+        mf_model_drop(model);
         return status;
     }
+    const char *checksum = mf_file_setting(file, "checksum");
+    mf_log_write(logger, MF_LOG_INFO, "model: %zu bytes, checksum %s, %d x %d pixels in %d channels, threshold %g",
+                 mf_file_size(file), checksum ? checksum : "none", model->width, model->height, model->channels,
+                 (double)model->threshold);
     *out_model = model;
     return MF_OK;
 }
 
-mf_status mf_model_open_file(const char *path, const mf_allocator *allocator, mf_model **out_model, mf_error *error) {
+/* The options of opening, checked; options may be NULL. */
+static mf_status take_options(const mf_open_options *options, mf_allocator *allocator, mf_logger *logger,
+                              mf_error *error) {
+    if (options && options->struct_size < sizeof *options)
+        return mf_fail(error, MF_E_INVALID, "mf_open_options: struct_size is not set");
+    *logger = options ? (mf_logger){options->log, options->opaque} : (mf_logger){0};
+    return mf_allocator_resolve(options ? options->allocator : NULL, allocator, error);
+}
+
+mf_status mf_model_open_file(const char *path, const mf_open_options *options, mf_model **out_model, mf_error *error) {
     if (!path || !out_model) return mf_fail(error, MF_E_INVALID, "mf_model_open_file: NULL argument");
-    mf_allocator resolved;
-    MF_TRY(mf_allocator_resolve(allocator, &resolved, error));
+    mf_allocator allocator;
+    mf_logger logger;
     mf_file *file;
-    MF_TRY(mf_file_open_with(path, &resolved, 1, &file, error));
+    MF_TRY(take_options(options, &allocator, &logger, error));
+    MF_TRY(mf_file_open_with(path, &allocator, 1, &file, error));
     mf_error cause = {.struct_size = sizeof cause};
-    mf_status status = make_model(file, &resolved, out_model, &cause);
+    mf_status status = make_model(file, &allocator, &logger, out_model, &cause);
     return status == MF_OK ? MF_OK : mf_fail(error, status, "%.100s: %s", path, cause.text);
 }
 
-mf_status mf_model_open_memory(const void *data, size_t size, const mf_allocator *allocator, mf_model **out_model,
+mf_status mf_model_open_memory(const void *data, size_t size, const mf_open_options *options, mf_model **out_model,
                                mf_error *error) {
     if (!data || !out_model) return mf_fail(error, MF_E_INVALID, "mf_model_open_memory: NULL argument");
-    mf_allocator resolved;
-    MF_TRY(mf_allocator_resolve(allocator, &resolved, error));
+    mf_allocator allocator;
+    mf_logger logger;
     mf_file *file;
-    MF_TRY(mf_file_open_memory_with(data, size, &resolved, 1, &file, error));
-    return make_model(file, &resolved, out_model, error);
+    MF_TRY(take_options(options, &allocator, &logger, error));
+    MF_TRY(mf_file_open_memory_with(data, size, &allocator, 1, &file, error));
+    return make_model(file, &allocator, &logger, out_model, error);
+}
+
+mf_status mf_model_open_reader(const mf_reader *reader, const mf_open_options *options, mf_model **out_model,
+                               mf_error *error) {
+    if (!reader || !out_model) return mf_fail(error, MF_E_INVALID, "mf_model_open_reader: NULL argument");
+    if (reader->struct_size < sizeof *reader || !reader->read)
+        return mf_fail(error, MF_E_INVALID, "mf_reader: needs struct_size and its function");
+    mf_allocator allocator;
+    mf_logger logger;
+    mf_file *file;
+    MF_TRY(take_options(options, &allocator, &logger, error));
+    MF_TRY(mf_file_open_reader(reader, &allocator, 1, &file, error));
+    return make_model(file, &allocator, &logger, out_model, error);
 }
 
 mf_model *mf_model_retain(const mf_model *model) {
@@ -240,10 +292,12 @@ mf_status mf_model_derive(const mf_model *model, mf_model **out_model, mf_error 
     if (!derived) return mf_fail(error, MF_E_NOMEM, "no memory for a model");
     size_t tensors = mf_file_tensor_count(model->file);
     *derived = (mf_model){.allocator = *a,
+                          .logger = model->logger,
                           .references = 1,
                           .channels = model->channels,
                           .height = model->height,
                           .width = model->width,
+                          .framing = model->framing,
                           .threshold = model->threshold};
     derived->parameters = mf_allocate(a, tensors * sizeof *derived->parameters);
     mf_status status = derived->parameters ? MF_OK : mf_fail(error, MF_E_NOMEM, "no memory for a model");
@@ -266,7 +320,7 @@ mf_status mf_model_derive(const mf_model *model, mf_model **out_model, mf_error 
     for (size_t i = 0; status == MF_OK && i < model->setting_count; i++)
         status = mf_model_set(derived, model->settings[i].key, model->settings[i].value, error);
     if (status != MF_OK) {
-        mf_model_release(derived);
+        mf_model_drop(derived);
         return status;
     }
     *out_model = derived;
@@ -274,7 +328,12 @@ mf_status mf_model_derive(const mf_model *model, mf_model **out_model, mf_error 
 }
 
 void mf_model_release(mf_model *model) {
-    if (!model || __atomic_sub_fetch(&model->references, 1, __ATOMIC_ACQ_REL)) return;
+    /* A second release by mistake does no harm as long as a context still holds the model. */
+    if (model && !__atomic_exchange_n(&model->released, 1, __ATOMIC_ACQ_REL)) mf_model_drop(model);
+}
+
+void mf_model_drop(mf_model *model) {
+    if (__atomic_sub_fetch(&model->references, 1, __ATOMIC_ACQ_REL)) return;
     mf_allocator allocator = model->allocator;
     for (size_t i = 0; i < model->setting_count; i++)
         mf_free(&allocator, model->settings[i].key), mf_free(&allocator, model->settings[i].value);

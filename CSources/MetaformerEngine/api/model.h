@@ -4,6 +4,7 @@
 
 #include "file/file.h"
 #include "program/program.h"
+#include "support/log.h"
 
 /* The programs that a model may hold, as tensors "program/<name>". */
 typedef enum mf_part { MF_PART_INSPECT, MF_PART_PRIOR, MF_PART_GRADIENT, MF_PART_UPDATE, MF_PART_COUNT } mf_part;
@@ -14,7 +15,9 @@ typedef struct mf_setting {
 
 struct mf_model {
     mf_allocator allocator;
+    mf_logger logger;
     long references;
+    int released; /* by the host, who holds one of the references */
     mf_file *file;
     long *file_references; /* shared by the models that adaptation made from this one */
     float **parameters;    /* by tensor: its own values where adaptation changed them, NULL where the file's stand */
@@ -22,11 +25,16 @@ struct mf_model {
     size_t setting_count;
     mf_program *parts[MF_PART_COUNT];
     int32_t channels, height, width; /* of the input */
+    mf_framing framing;
     float threshold;
 };
 
-/* Shares a model; mf_model_release drops one share. */
+/* A share of a model for the library itself, which mf_model_drop gives back. */
 mf_model *mf_model_retain(const mf_model *model);
+void mf_model_drop(mf_model *model);
+
+/* A framing as the setting "input.framing" says it. */
+const char *mf_framing_name(mf_framing framing);
 
 /* A new model over the same file, with room for settings of its own; nothing of it is changed yet. */
 mf_status mf_model_derive(const mf_model *model, mf_model **out_model, mf_error *error);

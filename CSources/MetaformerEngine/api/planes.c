@@ -14,10 +14,12 @@ mf_status mf_frame_planes(const mf_image *frame, int32_t channels, int32_t heigh
                        "mf_frame_planes: 1 or 3 channels of 1 to %d rows and columns, not %d of %d x %d", MF_MAX_SIDE,
                        channels, width, height);
     MF_TRY(mf_frame_check(frame, error));
-    mf_team alone = {1};
+    mf_team alone = {.threads = 1};
     void *scratch = malloc(MF_RESAMPLE_SCRATCH);
     if (!scratch) return mf_fail(error, MF_E_NOMEM, "no memory to read a frame");
-    mf_frame_resample(frame, channels, height, width, planes, &alone, scratch);
+    mf_plan plan = mf_plan_make(MF_FRAMING_STRETCH, frame->height, frame->width, height, width);
+    mf_view view = mf_plan_view(&plan, 0, 0);
+    mf_frame_see(frame, channels, &plan, &view, planes, &alone, scratch);
     free(scratch);
     return MF_OK;
 }

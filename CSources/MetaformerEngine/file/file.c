@@ -170,15 +170,21 @@ static mf_status make_file(const mf_allocator *allocator, size_t size, mf_file *
     return MF_OK;
 }
 
-mf_status mf_file_open_memory_with(const void *data, size_t size, const mf_allocator *allocator, int required,
-                                   mf_file **out_file, mf_error *error) {
-    if (!data || !out_file) return mf_fail(error, MF_E_INVALID, "mf_file_open_memory: NULL argument");
+/* Reads a whole file: its start first, so that nothing is allocated for what cannot be one. */
+mf_status mf_file_open_reader(const mf_reader *reader, const mf_allocator *allocator, int required, mf_file **out_file,
+                              mf_error *error) {
+    unsigned char start[10] = {0};
     uint64_t header_size;
-    MF_TRY(check_size(size, data, &header_size, error));
-    mf_file *file;
-    MF_TRY(make_file(allocator, size, &file, error));
-    memcpy(file->bytes, data, size);
-    mf_status status = index_file(file, required, error);
+    if (reader->size >= sizeof start && reader->read(reader->opaque, 0, start, sizeof start) != 0)
+        return mf_fail(error, MF_E_IO, "the start cannot be read");
+    MF_TRY(check_size(reader->size, start, &header_size, error));
+    mf_file *file = NULL;
+    MF_TRY(make_file(allocator, (size_t)reader->size, &file, error));
+    memcpy(file->bytes, start, sizeof start);
+    size_t rest = file->size - sizeof start;
+    mf_status status = !rest || reader->read(reader->opaque, sizeof start, file->bytes + sizeof start, rest) == 0
+                           ? index_file(file, required, error)
+                           : mf_fail(error, MF_E_IO, "%zu bytes cannot be read", file->size);
     if (status != MF_OK) {
         mf_file_release(file);
         return status;
@@ -187,14 +193,30 @@ mf_status mf_file_open_memory_with(const void *data, size_t size, const mf_alloc
     return MF_OK;
 }
 
+static int read_memory(void *opaque, uint64_t offset, void *buffer, size_t bytes) {
+    memcpy(buffer, (const unsigned char *)opaque + offset, bytes);
+    return 0;
+}
+
+mf_status mf_file_open_memory_with(const void *data, size_t size, const mf_allocator *allocator, int required,
+                                   mf_file **out_file, mf_error *error) {
+    if (!data || !out_file) return mf_fail(error, MF_E_INVALID, "mf_file_open_memory: NULL argument");
+    union {
+        const void *read;
+        void *opaque;
+    } bytes = {data};
+    mf_reader reader = {sizeof reader, bytes.opaque, size, read_memory};
+    return mf_file_open_reader(&reader, allocator, required, out_file, error);
+}
+
 /* Fills bytes from a descriptor, however few a read gives. */
-static int read_all(int descriptor, unsigned char *bytes, size_t size) {
-    for (size_t at = 0; at < size;) {
-        ssize_t n = read(descriptor, bytes + at, size - at);
+static int read_descriptor(void *opaque, uint64_t offset, void *buffer, size_t bytes) {
+    const int *descriptor = opaque;
+    for (size_t at = 0; at < bytes;) {
+        ssize_t n = pread(*descriptor, (char *)buffer + at, bytes - at, (off_t)(offset + at));
         if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return -1;
-        if (n == 0) {
-            errno = EIO; /* shorter than fstat said */
+        if (n <= 0) {
+            if (n == 0) errno = EIO; /* shorter than fstat said */
             return -1;
         }
         at += (size_t)n;
@@ -207,24 +229,10 @@ static mf_status read_file(int descriptor, const mf_allocator *allocator, int re
     struct stat info;
     if (fstat(descriptor, &info) != 0) return mf_fail(error, MF_E_IO, "%s", strerror(errno));
     if (!S_ISREG(info.st_mode)) return mf_fail(error, MF_E_IO, "not a regular file");
-    unsigned char start[10] = {0};
-    size_t size = (size_t)info.st_size;
-    if (size >= sizeof start && read_all(descriptor, start, sizeof start) != 0)
-        return mf_fail(error, MF_E_IO, "%s", strerror(errno));
-    uint64_t header_size;
-    MF_TRY(check_size(size, start, &header_size, error));
-    mf_file *file;
-    MF_TRY(make_file(allocator, size, &file, error));
-    memcpy(file->bytes, start, sizeof start);
-    mf_status status = read_all(descriptor, file->bytes + sizeof start, size - sizeof start) == 0
-                           ? index_file(file, required, error)
-                           : mf_fail(error, MF_E_IO, "%s", strerror(errno));
-    if (status != MF_OK) {
-        mf_file_release(file);
-        return status;
-    }
-    *out_file = file;
-    return MF_OK;
+    mf_reader reader = {sizeof reader, &descriptor, (uint64_t)info.st_size, read_descriptor};
+    errno = 0;
+    mf_status status = mf_file_open_reader(&reader, allocator, required, out_file, error);
+    return status == MF_E_IO && errno ? mf_fail(error, status, "%s", strerror(errno)) : status;
 }
 
 mf_status mf_file_open_with(const char *path, const mf_allocator *allocator, int required, mf_file **out_file,
@@ -255,6 +263,9 @@ void mf_file_release(mf_file *file) {
 
 size_t mf_file_tensor_count(const mf_file *file) {
     return file->header.tensor_count;
+}
+size_t mf_file_size(const mf_file *file) {
+    return file->size;
 }
 const mf_tensor *mf_file_tensor(const mf_file *file, size_t index) {
     return index < file->header.tensor_count ? &file->tensors[index] : NULL;

@@ -9,6 +9,11 @@ mf_status mf_file_open_with(const char *path, const mf_allocator *allocator, int
                             mf_error *error);
 mf_status mf_file_open_memory_with(const void *data, size_t size, const mf_allocator *allocator, int required,
                                    mf_file **out_file, mf_error *error);
+mf_status mf_file_open_reader(const mf_reader *reader, const mf_allocator *allocator, int required, mf_file **out_file,
+                              mf_error *error);
+
+/* Bytes of the whole file. */
+size_t mf_file_size(const mf_file *file);
 
 /* The metadata of a key, or NULL. */
 const char *mf_file_setting(const mf_file *file, const char *key);

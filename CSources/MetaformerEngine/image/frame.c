@@ -162,9 +162,10 @@ static void resample_row(const float *row, int64_t in, int64_t out, float *to) {
 typedef struct resample_job {
     const mf_image *frame;
     const layout *l;
-    int32_t channels, height, width;
+    int32_t channels, height, width; /* what a frame fills of its planes, or a map of its own */
     float *planes;
-    const float *plane; /* instead of a frame: a map's */
+    int64_t pitch, plane_size; /* of the planes, or of a map's, floats */
+    const float *plane;        /* instead of a frame: a map's */
     const mf_map *map;
     float *rows; /* of all bands */
 } resample_job;
@@ -184,20 +185,43 @@ static void frame_band(void *context, size_t band, int worker) {
         sum_rows(job->frame, job->l, &w, job->channels, rows);
         for (int64_t c = 0; c < job->channels; c++)
             resample_row(rows + c * job->frame->width, job->frame->width, job->width,
-                         job->planes + (c * job->height + (int64_t)y) * job->width);
+                         job->planes + c * job->plane_size + (int64_t)y * job->pitch);
     }
 }
 
-void mf_frame_resample(const mf_image *frame, int32_t channels, int32_t height, int32_t width, float *planes,
-                       const mf_team *team, void *scratch) {
-    resample_job job = {.frame = frame,
-                        .l = find_layout(frame->pixel_format),
+/* Repeats a plane's outermost cells beyond what its view fills. */
+static void pad(float *plane, const mf_plan *plan, const mf_view *view) {
+    int64_t width = plan->width, left = view->across.place, right = left + view->across.fills - 1;
+    int64_t top = view->down.place, bottom = top + view->down.fills - 1;
+    for (int64_t y = top; y <= bottom; y++) {
+        float *row = plane + y * width;
+        for (int64_t x = 0; x < left; x++) row[x] = row[left];
+        for (int64_t x = right + 1; x < width; x++) row[x] = row[right];
+    }
+    for (int64_t y = 0; y < plan->height; y++)
+        if (y < top || y > bottom)
+            memcpy(plane + y * width, plane + (y < top ? top : bottom) * width, (size_t)width * sizeof(float));
+}
+
+void mf_frame_see(const mf_image *frame, int32_t channels, const mf_plan *plan, const mf_view *view, float *planes,
+                  const mf_team *team, void *scratch) {
+    const layout *l = find_layout(frame->pixel_format);
+    mf_image part = *frame;
+    part.width = view->across.count, part.height = view->down.count;
+    part.data =
+        (const uint8_t *)frame->data + view->down.from * frame->row_stride + (ptrdiff_t)view->across.from * l->bytes;
+    int64_t pitch = plan->width, plane = pitch * plan->height;
+    resample_job job = {.frame = &part,
+                        .l = l,
                         .channels = channels,
-                        .height = height,
-                        .width = width,
-                        .planes = planes,
+                        .height = view->down.fills,
+                        .width = view->across.fills,
+                        .planes = planes + view->down.place * pitch + view->across.place,
+                        .pitch = pitch,
+                        .plane_size = plane,
                         .rows = scratch};
     mf_team_run(team, MF_RESAMPLE_BANDS, frame_band, &job);
+    for (int64_t c = 0; c < channels && !mf_view_is_full(plan, view); c++) pad(planes + c * plane, plan, view);
 }
 
 static void map_row(const resample_job *job, size_t y, float *row) {
@@ -207,7 +231,7 @@ static void map_row(const resample_job *job, size_t y, float *row) {
     for (int64_t i = 0; i < w.count; i++) total += weight(&w, i);
     for (int64_t i = 0; i < w.count; i++) {
         float share = weight(&w, i) / total;
-        const float *from = job->plane + (w.first + i) * job->width;
+        const float *from = job->plane + (w.first + i) * job->pitch;
         for (int64_t x = 0; x < job->width; x++) row[x] += share * from[x];
     }
     resample_row(row, job->width, job->map->width,
@@ -222,24 +246,51 @@ static void map_band(void *context, size_t band, int worker) {
         map_row(job, y, band_rows(job, band));
 }
 
-void mf_map_resample(const float *plane, int32_t height, int32_t width, const mf_map *map, const mf_team *team,
-                     void *scratch) {
-    resample_job job = {.plane = plane, .height = height, .width = width, .map = map, .rows = scratch};
+void mf_map_resample(const float *plane, const mf_plan *plan, const mf_view *view, const mf_map *map,
+                     const mf_team *team, void *scratch) {
+    resample_job job = {.plane = plane + (int64_t)view->down.place * plan->width + view->across.place,
+                        .pitch = plan->width,
+                        .height = view->down.fills,
+                        .width = view->across.fills,
+                        .map = map,
+                        .rows = scratch};
     mf_team_run(team, MF_RESAMPLE_BANDS, map_band, &job);
 }
 
-void mf_mask_shrink(const mf_mask *mask, int32_t height, int32_t width, uint8_t *grid) {
-    memset(grid, 0, (size_t)height * (size_t)width);
+/* ---- Masks ------------------------------------------------------------------------------------------------------- */
+
+int mf_mask_is_empty(const mf_mask *mask) {
     for (int64_t y = 0; y < mask->height; y++) {
         const uint8_t *row = mask->data + y * mask->row_stride;
-        uint8_t *cells = grid + y * height / mask->height * width;
         for (int64_t x = 0; x < mask->width; x++)
-            if (row[x]) cells[x * width / mask->width] = 1;
+            if (row[x]) return 0;
     }
-    if (mask->height >= height && mask->width >= width) return;
-    /* A frame smaller than the model: cells between its pixels take the nearest one's mark. */
-    for (int64_t y = 0; y < height; y++)
-        for (int64_t x = 0; x < width; x++)
-            grid[y * width + x] =
-                mask->data[y * mask->height / height * mask->row_stride + x * mask->width / width] != 0;
+    return 1;
+}
+
+/* The pixels first … end - 1 of count that lie in a cell of so many; the nearest one where cells are smaller. */
+static void covered(int64_t cell, int64_t cells, int64_t count, int64_t *first, int64_t *end) {
+    *first = count < cells ? cell * count / cells : (cell * count + cells - 1) / cells;
+    *end = count < cells ? *first + 1 : ((cell + 1) * count + cells - 1) / cells;
+}
+
+size_t mf_mask_see(const mf_mask *mask, const mf_plan *plan, const mf_view *view, uint8_t *grid) {
+    memset(grid, 0, (size_t)plan->height * (size_t)plan->width);
+    size_t cells = 0;
+    for (int64_t y = 0; y < view->down.fills; y++) {
+        uint8_t *out = grid + (view->down.place + y) * plan->width + view->across.place;
+        int64_t top, bottom;
+        covered(y, view->down.fills, view->down.count, &top, &bottom);
+        for (int64_t x = 0; x < view->across.fills; x++) {
+            int64_t left, right, inside = !mask;
+            covered(x, view->across.fills, view->across.count, &left, &right);
+            for (int64_t v = top; v < bottom && !inside; v++) {
+                const uint8_t *row = mask->data + (view->down.from + v) * mask->row_stride + view->across.from;
+                for (int64_t u = left; u < right && !inside; u++) inside = row[u] != 0;
+            }
+            out[x] = (uint8_t)inside;
+            cells += (size_t)inside;
+        }
+    }
+    return cells;
 }

@@ -21,7 +21,7 @@ mf_status mf_evaluation_create(const mf_metric_options *options, mf_evaluation *
         return mf_fail(error, MF_E_NOMEM, "no memory for an evaluation of %d bins", resolved.bins);
     }
     e->allocator = allocator;
-    e->team = mf_team_make(resolved.threads);
+    e->team = mf_team_make(resolved.threads, NULL);
     if (e->team.threads > MF_EVALUATION_WORKERS) e->team.threads = MF_EVALUATION_WORKERS;
     e->bins = bins;
     e->bin_count = (size_t)resolved.bins;

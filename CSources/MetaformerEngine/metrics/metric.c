@@ -13,8 +13,7 @@ mf_status mf_metric_options_resolve(const mf_metric_options *given, mf_metric_op
             return mf_fail(error, MF_E_INVALID, "struct_size of the options is not set");
         options = *given;
     }
-    if (options.threads < 0 || options.threads > MF_MAX_THREADS)
-        return mf_fail(error, MF_E_INVALID, "threads is %d; give 0 to %d", options.threads, MF_MAX_THREADS);
+    MF_TRY(mf_team_check(options.threads, NULL, error));
     if (options.bins != 0) {
         if (options.bins < 2 || options.bins > MF_MAX_EVALUATION_BINS)
             return mf_fail(error, MF_E_INVALID, "bins is %d; give 0, or 2 to %d", options.bins, MF_MAX_EVALUATION_BINS);

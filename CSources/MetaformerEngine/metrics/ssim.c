@@ -111,7 +111,7 @@ mf_status mf_ssim(const float *a, const float *b, int32_t channels, int32_t heig
     mf_metric_options resolved;
     mf_allocator allocator;
     MF_TRY(mf_metric_options_resolve(options, &resolved, &allocator, error));
-    mf_team team = mf_team_make(resolved.threads);
+    mf_team team = mf_team_make(resolved.threads, NULL);
     ssim_job job = {.a = a, .b = b, .map = map, .height = (size_t)height, .width = (size_t)width};
     size_t rows = job.height - TAPS + 1, columns = job.width - TAPS + 1, planes = (size_t)channels;
     if (!is_finite(a, planes * job.height * job.width) || !is_finite(b, planes * job.height * job.width))

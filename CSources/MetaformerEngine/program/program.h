@@ -4,6 +4,7 @@
 
 #include "program/expression.h"
 #include "program/format.h"
+#include "support/stop.h"
 
 #include <metaformer/engine.h>
 
@@ -84,6 +85,12 @@ mf_program *mf_program_retain(mf_program *program);
 
 /* The slot of a name, or NULL. */
 const mf_slot *mf_program_find(const mf_program *program, const char *name);
+
+/* Lets runs end between two instructions, as stop says; NULL for never. */
+void mf_runner_watch(mf_runner *runner, const mf_stop *stop);
+
+/* The kernels that a runner chose. */
+mf_isa mf_runner_isa(const mf_runner *runner);
 
 /* Checks an instruction against its op's rule, and fills in lanes, extras (room for input_count) and flops. */
 mf_status mf_rule_check(const mf_program *program, mf_instruction *instruction, mf_strides *extras, mf_error *error);

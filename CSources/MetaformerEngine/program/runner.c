@@ -5,12 +5,12 @@
 #include "support/memory.h"
 
 #include <string.h>
-#include <time.h>
 
 struct mf_runner {
     mf_allocator allocator;
     mf_program *program;
     mf_team team;
+    mf_isa isa;
     mf_call *calls;
     const mf_kernel **kernels;
     float **bindings; /* by slot */
@@ -19,6 +19,7 @@ struct mf_runner {
     size_t scratch_bytes;
     int stale; /* a binding changed since the calls' addresses were worked out */
     int timing;
+    const mf_stop *stop; /* NULL to run to the end */
     uint64_t *nanoseconds;
 };
 
@@ -45,7 +46,7 @@ static void resolve(mf_runner *runner) {
     runner->stale = 0;
 }
 
-static mf_status prepare(mf_runner *runner, mf_isa isa, mf_error *error) {
+static mf_status prepare(mf_runner *runner, mf_error *error) {
     const mf_program *p = runner->program;
     const mf_allocator *a = &runner->allocator;
     runner->calls = mf_allocate(a, sizeof *runner->calls * p->instruction_count);
@@ -62,7 +63,7 @@ static mf_status prepare(mf_runner *runner, mf_isa isa, mf_error *error) {
         call->shape = &p->buffers[instruction->output].shape;
         for (uint32_t k = 0; k < instruction->input_count; k++)
             call->shapes[k] = &p->buffers[instruction->inputs[k]].shape;
-        runner->kernels[i] = mf_kernel_find(isa, instruction->op);
+        runner->kernels[i] = mf_kernel_find(runner->isa, instruction->op);
         size_t bytes = runner->kernels[i]->scratch ? runner->kernels[i]->scratch(call, runner->team.threads) : 0;
         if (bytes > runner->scratch_bytes) runner->scratch_bytes = bytes;
     }
@@ -81,8 +82,7 @@ mf_status mf_runner_create(mf_program *program, const mf_runner_options *options
             return mf_fail(error, MF_E_INVALID, "mf_runner_options: struct_size is not set");
         o = *options;
     }
-    if (o.threads < 0 || o.threads > MF_MAX_THREADS)
-        return mf_fail(error, MF_E_INVALID, "threads: 0 to %d, not %d", MF_MAX_THREADS, o.threads);
+    MF_TRY(mf_team_check(o.threads, o.pool, error));
     mf_allocator allocator;
     MF_TRY(mf_allocator_resolve(o.allocator ? o.allocator : &program->allocator, &allocator, error));
     mf_isa isa;
@@ -91,9 +91,10 @@ mf_status mf_runner_create(mf_program *program, const mf_runner_options *options
     if (!runner) return mf_fail(error, MF_E_NOMEM, "no memory for a runner");
     runner->allocator = allocator;
     runner->program = mf_program_retain(program);
-    runner->team = mf_team_make(o.threads);
+    runner->team = mf_team_make(o.threads, o.pool);
+    runner->isa = isa;
     runner->stale = 1;
-    mf_status status = prepare(runner, isa, error);
+    mf_status status = prepare(runner, error);
     if (status != MF_OK) {
         mf_runner_release(runner);
         return status;
@@ -125,10 +126,8 @@ mf_status mf_runner_bind(mf_runner *runner, const char *name, float *data, size_
     return MF_OK;
 }
 
-static uint64_t now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000U + (uint64_t)t.tv_nsec;
+void mf_runner_watch(mf_runner *runner, const mf_stop *stop) {
+    runner->stop = stop;
 }
 
 mf_status mf_runner_run(mf_runner *runner, mf_error *error) {
@@ -138,11 +137,16 @@ mf_status mf_runner_run(mf_runner *runner, mf_error *error) {
         if (!runner->bindings[i]) return mf_fail(error, MF_E_STATE, "'%.80s' is not bound", p->slots[i].name);
     if (runner->stale) resolve(runner);
     for (uint32_t i = 0; i < p->instruction_count; i++) {
-        uint64_t start = runner->timing ? now() : 0;
+        MF_TRY(mf_stop_check(runner->stop, error));
+        uint64_t start = runner->timing ? mf_clock() : 0;
         runner->kernels[i]->run(&runner->calls[i], &runner->team, runner->scratch);
-        if (runner->timing) runner->nanoseconds[i] = now() - start;
+        if (runner->timing) runner->nanoseconds[i] = mf_clock() - start;
     }
     return MF_OK;
+}
+
+mf_isa mf_runner_isa(const mf_runner *runner) {
+    return runner->isa;
 }
 
 size_t mf_runner_scratch_bytes(const mf_runner *runner) {

@@ -32,6 +32,8 @@ const char *mf_status_name(mf_status status) {
         return "MF_E_VERSION";
     case MF_E_LIMIT:
         return "MF_E_LIMIT";
+    case MF_E_DEADLINE:
+        return "MF_E_DEADLINE";
     case MF_E_CANCELLED:
         return "MF_E_CANCELLED";
     }

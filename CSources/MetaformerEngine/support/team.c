@@ -1,30 +1,57 @@
 #include "support/team.h"
 
+#include "support/error.h"
+
 #include <stdatomic.h>
 
 /* Declared here: omp.h of one compiler must not meet the intrinsics of another. */
 extern int omp_get_num_procs(void);
 extern int omp_get_thread_num(void);
 
-mf_team mf_team_make(int32_t threads) {
+/* What all workers draw their tasks from. */
+typedef struct deal {
+    atomic_size_t next;
+    size_t count;
+    mf_task task;
+    void *context;
+} deal;
+
+mf_status mf_team_check(int32_t threads, const mf_thread_pool *pool, mf_error *error) {
+    if (threads < 0 || threads > MF_MAX_THREADS)
+        return mf_fail(error, MF_E_INVALID, "threads: 0 to %d, not %d", MF_MAX_THREADS, threads);
+    if (pool && (pool->struct_size < sizeof *pool || !pool->run))
+        return mf_fail(error, MF_E_INVALID, "the thread pool needs struct_size and its function");
+    return MF_OK;
+}
+
+mf_team mf_team_make(int32_t threads, const mf_thread_pool *pool) {
     int count = threads > 0 ? threads : omp_get_num_procs();
-    return (mf_team){count > MF_MAX_THREADS ? MF_MAX_THREADS : count};
+    mf_team team = {.threads = count > MF_MAX_THREADS ? MF_MAX_THREADS : count};
+    if (pool) team.pool = *pool;
+    return team;
+}
+
+static void work(void *context, size_t worker) {
+    deal *d = context;
+    size_t index;
+    /* A counter rather than a schedule: OpenMP's dynamic schedules need a newer runtime than Debian 12's. */
+    while ((index = atomic_fetch_add_explicit(&d->next, 1, memory_order_relaxed)) < d->count)
+        d->task(d->context, index, (int)worker);
 }
 
 void mf_team_run(const mf_team *team, size_t count, mf_task task, void *context) {
     int threads = team->threads;
-    if (threads <= 1 || count <= 1) {
-        for (size_t index = 0; index < count; index++) task(context, index, 0);
-        return;
-    }
-    /* Always the whole team, though some may find nothing to do: runtimes allocate when a team changes its size. */
-    /* A counter rather than a schedule: OpenMP's dynamic schedules need a newer runtime than Debian 12's. */
-    atomic_size_t next = 0;
+    deal d = {.count = count, .task = task, .context = context};
+    if (threads > 1 && count > 1) {
+        if (team->pool.run) {
+            size_t workers = count < (size_t)threads ? count : (size_t)threads;
+            team->pool.run(team->pool.opaque, workers, work, &d);
+        } else {
+            /* Always the whole team, though some may find nothing to do: runtimes allocate when a team changes its
+               size. */
 #pragma omp parallel num_threads(threads)
-    {
-        int worker = omp_get_thread_num();
-        size_t index;
-        while ((index = atomic_fetch_add_explicit(&next, 1, memory_order_relaxed)) < count)
-            task(context, index, worker);
+            work(&d, (size_t)omp_get_thread_num());
+        }
     }
+    work(&d, 0); /* everything of a team of one, and what a pool left */
 }

@@ -3,20 +3,23 @@
 #ifndef MF_SUPPORT_TEAM_H
 #define MF_SUPPORT_TEAM_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include <metaformer.h>
 
 #define MF_MAX_THREADS 256
 
 typedef struct mf_team {
     int threads;
+    mf_thread_pool pool; /* the host's; run is NULL where OpenMP's threads work */
 } mf_team;
 
 /* worker is below the team's threads: the index of a scratch area that only this task uses while it runs. */
 typedef void (*mf_task)(void *context, size_t index, int worker);
 
-/* A team of so many threads, or of one a processor for 0. */
-mf_team mf_team_make(int32_t threads);
+/* A team of so many threads, or of one a processor for 0; pool may be NULL, for OpenMP's. */
+mf_team mf_team_make(int32_t threads, const mf_thread_pool *pool);
+
+/* Checks what mf_team_make takes of a host. */
+mf_status mf_team_check(int32_t threads, const mf_thread_pool *pool, mf_error *error);
 
 /* Runs tasks 0 … count - 1 and returns when all are done. */
 void mf_team_run(const mf_team *team, size_t count, mf_task task, void *context);

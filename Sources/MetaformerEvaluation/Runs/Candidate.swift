@@ -19,6 +19,7 @@ public struct Candidate: Sendable {
     public var epochs: Int?
     public var batch: Int?
     public var learningRate: Float?
+    public var framing: Framing?
 
     /// A model file, named as its configuration is unless told otherwise.
     public init(file path: String, name: String? = nil) throws {
@@ -116,5 +117,8 @@ public struct Candidate: Sendable {
     }
 
     /// All that the result of teaching depends on, for a digest.
-    var identity: String { "\(name)|\(origin)|\(epochs ?? 0)|\(batch ?? 0)|\(learningRate ?? 0)" }
+    var identity: String {
+        "\(name)|\(origin)|\(epochs ?? 0)|\(batch ?? 0)|\(learningRate ?? 0)"
+            + (framing.map { "|\($0.rawValue)" } ?? "")
+    }
 }

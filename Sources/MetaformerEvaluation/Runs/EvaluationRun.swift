@@ -136,6 +136,7 @@ public struct EvaluationRun {
         options.epochs = candidate.epochs
         options.batch = candidate.batch
         options.learningRate = candidate.learningRate
+        options.framing = candidate.framing
         options.seed = unit.seed
         options.flips = plan.flips
         options.shift = plan.shift

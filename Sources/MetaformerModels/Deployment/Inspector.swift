@@ -28,31 +28,58 @@ public struct Inspection: Sendable {
     public var isAnomalous: Bool { score > threshold }
 }
 
-/// Inspects frames with a model: what one thread needs for it. Allocates nothing in the engine after it was made.
+/// Inspects frames with a model: what one thread needs for it. Allocates nothing in the engine after it was made, but for
+/// frames that are tiled and wider than all before them.
 public final class Inspector {
-    private let context: OpaquePointer
+    private let model: Model
+    private let threads: Int
+    private var context: OpaquePointer
+    private var maxWidth = 8192
+    private var threshold: Float?
     /// The model's input: rows and columns.
     public let inputHeight: Int
     public let inputWidth: Int
 
     public init(_ model: Model, threads: Int = 0) throws {
-        var options = mf_context_options(
-            struct_size: MemoryLayout<mf_context_options>.size, threads: Int32(clamping: threads))
-        var context: OpaquePointer?
-        try EngineError.check { error in mf_context_create(model.handle, &options, &context, error) }
-        guard let context else { throw ModelError("the engine gave no context") }
-        self.context = context
+        self.model = model
+        self.threads = threads
+        context = try Inspector.makeContext(model, threads: threads, maxWidth: maxWidth)
         inputHeight = model[setting: "input.height"].flatMap(Int.init) ?? 0
         inputWidth = model[setting: "input.width"].flatMap(Int.init) ?? 0
     }
 
     deinit { mf_context_release(context) }
 
+    private static func makeContext(_ model: Model, threads: Int, maxWidth: Int) throws -> OpaquePointer {
+        var options = mf_context_options()
+        options.struct_size = MemoryLayout<mf_context_options>.size
+        options.threads = Int32(clamping: threads)
+        options.max_width = Int32(clamping: maxWidth)
+        var context: OpaquePointer?
+        try EngineError.check { error in mf_context_create(model.handle, &options, &context, error) }
+        guard let context else { throw ModelError("the engine gave no context") }
+        return context
+    }
+
     /// Compares scores with another threshold than the model's.
-    public func setThreshold(_ threshold: Float) throws { try check(mf_context_set_threshold(context, threshold)) }
+    public func setThreshold(_ threshold: Float) throws {
+        try check(mf_context_set_threshold(context, threshold))
+        self.threshold = threshold
+    }
+
+    /// Makes room for frames of a width.
+    private func widen(to width: Int) throws {
+        guard width > maxWidth, width <= Int(MF_MAX_SIDE) else { return }
+        let wider = try Inspector.makeContext(model, threads: threads, maxWidth: width)
+        mf_context_release(context)
+        context = wider
+        maxWidth = width
+        if let threshold { try setThreshold(threshold) }
+    }
 
     /// Inspects a frame. `wantsMap` asks for the anomaly map at the frame's own size.
     public func inspect(_ frame: Frame, wantsMap: Bool = false) throws -> Inspection {
+        try widen(to: frame.width)
         var map = [Float](repeating: 0, count: wantsMap ? frame.width * frame.height : 0)
         var result = mf_result()
         result.struct_size = MemoryLayout<mf_result>.size
@@ -80,8 +107,8 @@ public final class Inspector {
             seconds: Double(result.elapsed_ns) * 1e-9, map: map)
     }
 
-    /// A plane of the last inspection at the model's own size, channels first: "image", "reconstruction", "map", and
-    /// "response" where the model has a prior.
+    /// A plane of the last inspection at the model's own size (of the last tile, where frames are tiled), channels first:
+    /// "image", "reconstruction", "map", and "response" where the model has a prior.
     public func plane(_ name: String) throws -> [Float] {
         var count = 0
         try check(mf_context_plane(context, name, nil, &count))

@@ -70,6 +70,24 @@ public struct Frame: Sendable {
     }
 }
 
+/// How a picture of any size comes to a model's input of fixed size.
+public enum Framing: String, Sendable, CaseIterable {
+    /// Scaled to the input's width and height.
+    case stretch
+    /// Scaled with its aspect kept; what it leaves of the input counts for nothing.
+    case fit
+    /// Seen at its own scale in many overlapping views, whose maps are blended.
+    case tile
+
+    var code: mf_framing {
+        switch self {
+        case .stretch: MF_FRAMING_STRETCH
+        case .fit: MF_FRAMING_FIT
+        case .tile: MF_FRAMING_TILE
+        }
+    }
+}
+
 /// A model file in the engine: immutable, shared between threads.
 public final class Model: @unchecked Sendable {
     let handle: OpaquePointer
@@ -109,6 +127,8 @@ public final class Model: @unchecked Sendable {
         /// Random shifts of up to so many pixels of the model's input.
         public var shift = 0
         public var falseAlarmRate: Float = 0.01
+        /// Of the new model; nil for the model's own.
+        public var framing: Framing?
 
         public init() {}
     }
@@ -137,6 +157,7 @@ public final class Model: @unchecked Sendable {
         settings.flips = options.flips ? 1 : 0
         settings.shift = Int32(clamping: options.shift)
         settings.false_alarm_rate = options.falseAlarmRate
+        settings.framing = options.framing?.code ?? MF_FRAMING_OWN
         var adapted: OpaquePointer?
         try withoutActuallyEscaping(progress) { progress in
             // The engine calls back on this thread, before mf_adapt returns.

@@ -53,8 +53,9 @@ public struct ModelPrograms: Sendable {
 
     // MARK: Programs
 
-    /// Images [B, C, H, W], their response maps and weights [B] → Σ weight · loss; its gradient is added to what stands
-    /// in "gradient/<name>".
+    /// Images [B, C, H, W], their response maps, masks [B, 1, H, W] and weights [B] → Σ weight · loss; its gradient is added
+    /// to what stands in "gradient/<name>". Where a mask is 0 the reconstruction counts as perfect, so that neither the loss
+    /// nor its gradient knows of it; 1 leaves it as it is.
     private static func gradient(_ model: Metaformer, _ trainable: [ParameterSpecification], _ batch: Int) throws
         -> Program
     {
@@ -63,9 +64,11 @@ public struct ModelPrograms: Sendable {
         let shape = model.imageShape(batch)
         let hasPrior = model.configuration.mode != .autoencoder
         let response = hasPrior ? try graph.input("response", [batch, 1, shape[2], shape[3]]) : nil
+        let mask = try graph.input("mask", [batch, 1, shape[2], shape[3]])
         let weights = try graph.input("weight", [batch])
         let reconstruction = try model.reconstruct(image, response: response, in: Scope(graph)).image
-        let loss = try model.configuration.loss(reconstruction, image, weights: weights)
+        let judged = try mask * reconstruction + (1 - mask) * image
+        let loss = try model.configuration.loss(judged, image, weights: weights)
         let variables = try trainable.map { try graph.variable($0.name, $0.shape) }
         let gradients = try MetaformerGraph.gradient(of: loss, withRespectTo: variables)
         let updates = try zip(trainable, gradients).map { parameter, gradient in

@@ -1,4 +1,5 @@
 import ArgumentParser
+import MetaformerModels
 
 /// How a product is taught: the options of every command that adapts models.
 struct TeachingOptions: ParsableArguments {
@@ -18,6 +19,14 @@ struct TeachingOptions: ParsableArguments {
         help: ArgumentHelp("Show the pictures shifted by up to so many pixels of the model's input.", valueName: "n"))
     var shift = 0
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            How pictures of any size come to the model: stretch, fit (their aspect is kept) or tile (at their own scale, in \
+            overlapping views); the model's own where left out.
+            """, valueName: "how"))
+    var framing: Framing?
+
     func validate() throws {
         if let epochs, !(1...1_000_000).contains(epochs) {
             throw ValidationError("--epochs is \(epochs); give 1 to 1000000.")
@@ -31,3 +40,5 @@ struct TeachingOptions: ParsableArguments {
         if shift < 0 { throw ValidationError("--shift is \(shift); give 0 or more.") }
     }
 }
+
+extension Framing: ExpressibleByArgument {}

@@ -1,10 +1,11 @@
 /*
  * A host program that counts every allocation of its process, the C library's and the OpenMP runtime's included, while
- * it inspects frames with a model:
+ * it inspects frames with a model, one by one and in batches:
  *
  *     allocation-probe MODEL WIDTH HEIGHT THREADS
  *
- * prints how many there were from the second inspection on, in 50 of them.
+ * prints how many there were once it had begun, in ten rounds. What the threads do then lies between the calls of
+ * getppid: whoever traces system calls can tell.
  */
 #include <metaformer.h>
 
@@ -12,6 +13,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+enum { ROUNDS = 10, BATCH = 2 };
 
 /* glibc's own entry points, which the definitions below stand in front of. */
 extern void *__libc_malloc(size_t size);
@@ -60,28 +64,43 @@ int main(int argument_count, char **arguments) {
     mf_model *model;
     mf_context *context;
     if (mf_model_open_file(arguments[1], NULL, &model, &error)) return fail(error.text);
-    mf_context_options options = {sizeof options, atoi(arguments[4])};
+    mf_context_options options = {.struct_size = sizeof options, .threads = atoi(arguments[4])};
     if (mf_context_create(model, &options, &context, &error)) return fail(error.text);
     size_t size = (size_t)width * (size_t)height;
-    unsigned char *pixels = malloc(size);
+    unsigned char *pixels = malloc(size), *marks = malloc(size);
     float *map = malloc(size * sizeof *map);
-    if (!pixels || !map) return fail("no memory");
+    if (!pixels || !marks || !map) return fail("no memory");
 
-    mf_image frame = {sizeof frame, MF_PIXEL_MONO8, width, height, width, pixels};
-    mf_map view = {sizeof view, width, height, width * (ptrdiff_t)sizeof(float), map};
-    mf_result result = {.struct_size = sizeof result};
-    for (int run = 0; run <= 50; run++) {
-        memset(pixels, run, size);
-        if (mf_inspect(context, &frame, NULL, &view, &result)) return fail(mf_context_error(context));
-        atomic_store(&counting, 1);
+    mf_image frames[BATCH];
+    mf_mask masks[BATCH];
+    mf_map maps[BATCH];
+    mf_result results[BATCH];
+    memset(marks, 1, size);
+    memset(results, 0, sizeof results);
+    for (int i = 0; i < BATCH; i++) {
+        frames[i] = (mf_image){sizeof *frames, MF_PIXEL_MONO8, width, height, width, pixels};
+        masks[i] = (mf_mask){sizeof *masks, width, height, width, marks};
+        maps[i] = (mf_map){sizeof *maps, width, height, width * (ptrdiff_t)sizeof *map, map};
+        results[i].struct_size = sizeof *results;
     }
-    atomic_store(&counting, 0);
+    size_t done = 0;
+    for (int run = 0; run <= ROUNDS; run++) {
+        memset(pixels, run, size);
+        if (mf_inspect(context, frames, NULL, maps, results)) return fail(mf_context_error(context));
+        if (mf_inspect_batch(context, frames, masks, maps, results, BATCH, &done))
+            return fail(mf_context_error(context));
+        if (run == 0) {
+            atomic_store(&counting, 1);
+            getppid();
+        }
+    }
+    getppid();
     /* The probe counts at all: */
-    atomic_store(&counting, 1);
     free(malloc(1));
     atomic_store(&counting, 0);
     printf("%ld\n", atomic_load(&allocations) - 1);
     free(pixels);
+    free(marks);
     free(map);
     mf_context_release(context);
     mf_model_release(model);

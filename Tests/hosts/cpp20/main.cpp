@@ -1,6 +1,8 @@
 /* A vision system in C++20: as the one in C99, by metaformer.hpp. */
 #include <metaformer.hpp>
 
+#include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <fstream>
 #include <iterator>
@@ -42,5 +44,30 @@ int main(int argument_count, char **arguments) {
     /* A mistake is a value too. */
     metaformer::Frame tiny{4, 4, MF_PIXEL_MONO8, 4, pixels[0].data()};
     auto refused = context->inspect(tiny);
-    return !refused && refused.error().status == MF_E_LIMIT ? 0 : fail("a frame of 4 x 4 pixels is taken");
+    if (refused || refused.error().status != MF_E_LIMIT) return fail("a frame of 4 x 4 pixels is taken");
+
+    /* The rest of the header: a map and a mask, a batch, limits, and the scores so far. */
+    std::vector<float> map(pixels[0].size());
+    std::vector<std::uint8_t> marks(pixels[0].size(), 1);
+    metaformer::Mask mask{width, height, marks.data()};
+    auto whole = context->inspect(frames.back(), map, mask);
+    if (!whole || whole->score != result->score) return fail("a mask of everything changes the score");
+    if (context->inspect(frames.back(), std::span(map).first(10))) return fail("a map that is too small is taken");
+    std::vector<mf_result> results(frames.size());
+    auto done = context->inspect(frames, results);
+    if (!done || *done != frames.size() || results.back().score != result->score) return fail("a batch differs");
+    auto scores = context->scores();
+    auto median = context->score_quantile(0.5);
+    if (!scores || scores->count != 2 + frames.size() || !median || *median > scores->highest) return fail("scores");
+    if (context->score_quantile(2) || context->set_threshold(NAN)) return fail("a quantile of 2 or a threshold of NaN");
+    if (!context->set_time_limit(std::chrono::nanoseconds(1))) return fail("a time limit is refused");
+    auto late = context->inspect(frames.back());
+    if (late || late.error().status != MF_E_DEADLINE) return fail("a time limit is not kept");
+    if (!context->set_time_limit(std::chrono::seconds(60)) || !context->reset_scores()) return fail("a reset fails");
+    context->cancel();
+    if (auto after = context->inspect(frames.back()); !after || after->score != result->score)
+        return fail("the context does not serve on");
+    options.framing = MF_FRAMING_TILE;
+    auto tiled = model->adapt(std::span(frames).first(1), options, std::span(&mask, 1));
+    return tiled && std::string(tiled->setting("input.framing")) == "tile" ? 0 : fail("tiles are not taught");
 }

@@ -68,7 +68,7 @@ static int visit(const char *path, const char *model_path, unsigned *out_bits) {
     LOAD(library, mf_model_release);
 
     mf_error error = {sizeof error, MF_OK, ""};
-    mf_context_options options = {sizeof options, 2};
+    mf_context_options options = {.struct_size = sizeof options, .threads = 2};
     mf_image frame = {sizeof frame, MF_PIXEL_MONO8, WIDTH, HEIGHT, WIDTH, pixels};
     mf_result result = {0};
     mf_model *model = NULL;

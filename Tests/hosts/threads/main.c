@@ -28,7 +28,7 @@ static int fail(const char *what) {
 
 /* A score as its bits; 0 where anything failed. */
 static unsigned inspect(const mf_model *model, int threads) {
-    mf_context_options options = {sizeof options, threads};
+    mf_context_options options = {.struct_size = sizeof options, .threads = threads};
     mf_image frame = {sizeof frame, MF_PIXEL_MONO8, WIDTH, HEIGHT, WIDTH, pixels};
     mf_result result = {0};
     mf_context *context = NULL;

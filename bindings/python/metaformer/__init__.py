@@ -1,5 +1,5 @@
 """Inspects images for defects, taught from a handful of good pictures."""
 from ._library import Error, Status, version
-from ._model import Context, Inspection, Model, Region
+from ._model import Context, Inspection, Model, Region, Scores
 
-__all__ = ["Context", "Error", "Inspection", "Model", "Region", "Status", "version"]
+__all__ = ["Context", "Error", "Inspection", "Model", "Region", "Scores", "Status", "version"]

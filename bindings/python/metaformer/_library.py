@@ -19,6 +19,7 @@ class Status(enum.IntEnum):
     CHECKSUM = 0x24
     VERSION = 0x25
     LIMIT = 0x26
+    DEADLINE = 0x31
     CANCELLED = 0x32
 
 
@@ -61,7 +62,12 @@ class CPlane(ctypes.Structure):
 
 
 class CContextOptions(ctypes.Structure):
-    _fields_ = [("struct_size", ctypes.c_size_t), ("threads", ctypes.c_int32)]
+    _fields_ = [
+        ("struct_size", ctypes.c_size_t),
+        ("threads", ctypes.c_int32),
+        ("pool", ctypes.c_void_p),
+        ("max_width", ctypes.c_int32),
+    ]
 
 
 class CRegion(ctypes.Structure):
@@ -87,6 +93,17 @@ class CResult(ctypes.Structure):
     ]
 
 
+class CScores(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_size_t),
+        ("count", ctypes.c_uint64),
+        ("anomalous", ctypes.c_uint64),
+        ("mean", ctypes.c_double),
+        ("lowest", ctypes.c_float),
+        ("highest", ctypes.c_float),
+    ]
+
+
 CProgress = ctypes.CFUNCTYPE(
     ctypes.c_int, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_size_t, ctypes.c_float
 )
@@ -105,6 +122,12 @@ class CAdaptOptions(ctypes.Structure):
         ("false_alarm_rate", ctypes.c_float),
         ("progress", CProgress),
         ("opaque", ctypes.c_void_p),
+        ("time_limit_ns", ctypes.c_uint64),
+        ("pool", ctypes.c_void_p),
+        ("framing", ctypes.c_int),
+        ("masks", ctypes.POINTER(CPlane)),
+        ("mask_count", ctypes.c_size_t),
+        ("cache_bytes", ctypes.c_uint64),
     ]
 
 
@@ -144,6 +167,13 @@ mf_context_create = _declare(
 )
 mf_context_error = _declare("mf_context_error", _text, _handle)
 mf_context_set_threshold = _declare("mf_context_set_threshold", ctypes.c_int, _handle, ctypes.c_float)
+mf_context_set_time_limit = _declare("mf_context_set_time_limit", ctypes.c_int, _handle, ctypes.c_uint64)
+mf_context_cancel = _declare("mf_context_cancel", None, _handle)
+mf_context_scores = _declare("mf_context_scores", ctypes.c_int, _handle, ctypes.POINTER(CScores))
+mf_context_score_quantile = _declare(
+    "mf_context_score_quantile", ctypes.c_int, _handle, ctypes.c_double, ctypes.POINTER(ctypes.c_float)
+)
+mf_context_reset_scores = _declare("mf_context_reset_scores", ctypes.c_int, _handle)
 mf_context_plane = _declare("mf_context_plane", ctypes.c_int, _handle, _text, _handle, ctypes.POINTER(_size))
 mf_context_release = _declare("mf_context_release", None, _handle)
 mf_inspect = _declare(

@@ -43,6 +43,20 @@ class Inspection:
     map: Optional[Array]
 
 
+@dataclasses.dataclass(frozen=True)
+class Scores:
+    """What a context's inspections gave since it was made or reset: a product that drifts shows here first."""
+
+    count: int
+    anomalous: int
+    mean: float
+    lowest: float
+    highest: float
+
+
+_FRAMINGS = {None: 0, "stretch": 1, "fit": 2, "tile": 3}
+
+
 class Model:
     """Parameters, programs and settings of one product or of a universal model: immutable, shared between threads."""
 
@@ -84,16 +98,28 @@ class Model:
         flips: bool = False,
         shift: int = 0,
         false_alarm_rate: float = 0,
+        framing: Optional[str] = None,
+        masks: Sequence[Array] = (),
+        time_limit: float = 0,
         progress: Optional[Progress] = None,
     ) -> "Model":
         """Teaches a product from good frames, and sets the threshold; the model itself stays as it is.
 
-        Zeros stand for the model's own settings. `progress(stage, done, total, loss)` is called between steps, on this
+        Zeros stand for the model's own settings. `framing` is "stretch", "fit" or "tile", or None for the model's own;
+        `masks`, uint8 [height, width], one for all frames or one for each, are 0 where nothing is to be learnt;
+        `time_limit` is in seconds, 0 for none. `progress(stage, done, total, loss)` is called between steps, on this
         thread; where it returns False the call ends with an `Error` of Status.CANCELLED, and what it raises is raised
         here.
         """
         frames = list(frames)
         images = (_library.CImage * max(len(frames), 1))(*(_frames.image(frame, order, bits) for frame in frames))
+        if framing not in _FRAMINGS:
+            raise ValueError('framing is "stretch", "fit", "tile" or None')
+        if len(masks) not in (0, 1, len(frames)):
+            raise ValueError(f"{len(masks)} masks for {len(frames)} frames: give none, one, or one for each")
+        regions = (_library.CPlane * max(len(masks), 1))(
+            *(_frames.plane(mask, numpy.uint8, frame.shape, "mask") for mask, frame in zip(masks, frames))
+        )
         raised: list[BaseException] = []
 
         def report(_: Any, stage: bytes, done: int, total: int, loss: float) -> int:
@@ -114,6 +140,10 @@ class Model:
             shift=shift,
             false_alarm_rate=false_alarm_rate,
             progress=_library.CProgress(report),
+            time_limit_ns=round(time_limit * 1e9),
+            framing=_FRAMINGS[framing],
+            masks=regions,
+            mask_count=len(masks),
         )
         handle = ctypes.c_void_p()
         try:
@@ -133,9 +163,14 @@ class Context:
     Not for use by two threads at once. The interpreter's lock is not held meanwhile, so that contexts run in parallel.
     """
 
-    def __init__(self, model: Model, *, threads: int = 0) -> None:
-        """Allocates everything that inspections will need. `threads`: 0 for one a processor. Raises `Error`."""
-        options = _library.CContextOptions(ctypes.sizeof(_library.CContextOptions), threads)
+    def __init__(self, model: Model, *, threads: int = 0, max_width: int = 0) -> None:
+        """Allocates everything that inspections will need. Raises `Error`.
+
+        `threads`: 0 for one a processor; `max_width`: of frames that the model tiles, pixels; 0 for 8192.
+        """
+        options = _library.CContextOptions(
+            struct_size=ctypes.sizeof(_library.CContextOptions), threads=threads, max_width=max_width
+        )
         handle = ctypes.c_void_p()
         _library.call(_library.mf_context_create, model._handle, ctypes.byref(options), ctypes.byref(handle))
         self._handle = handle
@@ -182,6 +217,32 @@ class Context:
     def set_threshold(self, threshold: float) -> None:
         """Compares scores with another threshold than the model's. Raises `Error` for NaN."""
         self._check(_library.mf_context_set_threshold(self._handle, threshold))
+
+    def set_time_limit(self, seconds: float) -> None:
+        """Limits the time of each inspection that follows; 0 for no limit. Raises ValueError."""
+        if not 0 <= seconds < 1e9:
+            raise ValueError("a time limit is from 0 seconds on")
+        self._check(_library.mf_context_set_time_limit(self._handle, round(seconds * 1e9)))
+
+    def cancel(self) -> None:
+        """Ends the inspection under way with an `Error` of Status.CANCELLED. May be called from any thread."""
+        _library.mf_context_cancel(self._handle)
+
+    def scores(self) -> Scores:
+        """How many inspections there were, and what they gave."""
+        scores = _library.CScores(struct_size=ctypes.sizeof(_library.CScores))
+        self._check(_library.mf_context_scores(self._handle, ctypes.byref(scores)))
+        return Scores(scores.count, scores.anomalous, scores.mean, scores.lowest, scores.highest)
+
+    def score_quantile(self, share: float) -> float:
+        """The score that this share of inspections did not exceed, within 1/32 of itself. Raises `Error`."""
+        score = ctypes.c_float()
+        self._check(_library.mf_context_score_quantile(self._handle, share, ctypes.byref(score)))
+        return score.value
+
+    def reset_scores(self) -> None:
+        """Forgets the scores so far."""
+        self._check(_library.mf_context_reset_scores(self._handle))
 
     def plane(self, name: str) -> Array:
         """A plane of the last inspection at the model's own size, float32, flat, channels first.

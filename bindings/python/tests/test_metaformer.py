@@ -243,6 +243,42 @@ class InspectionTests(unittest.TestCase):
             thread.join()
         self.assertEqual(scores, [expected] * 20)
 
+    def test_scores_are_counted(self):
+        context = metaformer.Context(metaformer.Model.open(os.environ["MODEL"]))
+        self.assertEqual(context.scores().count, 0)
+        found = [context.inspect(ramp() + seed).score for seed in range(3)]
+        scores = context.scores()
+        self.assertEqual((scores.count, scores.lowest, scores.highest), (3, min(found), max(found)))
+        self.assertAlmostEqual(scores.mean, sum(found) / 3, places=5)
+        self.assertAlmostEqual(context.score_quantile(1), max(found), delta=max(found) / 16)
+        context.reset_scores()
+        self.assertEqual(context.scores().count, 0)
+
+    def test_time_limits(self):
+        context = metaformer.Context(metaformer.Model.open(os.environ["MODEL"]))
+        expected = context.inspect(ramp()).score
+        context.set_time_limit(1e-9)
+        with self.assertRaises(metaformer.Error) as raised:
+            context.inspect(ramp())
+        self.assertEqual(raised.exception.status, metaformer.Status.DEADLINE)
+        context.set_time_limit(0)
+        context.cancel()  # of nothing
+        self.assertEqual(context.inspect(ramp()).score, expected)
+        with self.assertRaises(ValueError):
+            context.set_time_limit(-1)
+
+    def test_teaching_inside_a_mask(self):
+        model = metaformer.Model.open(os.environ["MODEL"])
+        mask = numpy.zeros((60, 80), numpy.uint8)
+        mask[10:50, 10:70] = 1
+        frames = [ramp() + seed for seed in range(3)]
+        taught = model.adapt(frames, epochs=1, masks=[mask], framing="fit")
+        self.assertEqual(taught.setting("input.framing"), "fit")
+        self.assertGreater(metaformer.Context(taught).inspect(frames[0], mask=mask).seconds, 0)
+        for mistake in ({"framing": "crop"}, {"masks": [mask, mask]}):
+            with self.assertRaises(ValueError):
+                model.adapt(frames, epochs=1, **mistake)
+
     def test_a_context_outlives_its_model(self):
         model = metaformer.Model.open(os.environ["MODEL"])
         context = metaformer.Context(model)

@@ -1,0 +1,179 @@
+#include "api/inspection.h"
+
+#include "image/regions.h"
+#include "support/error.h"
+#include "support/memory.h"
+
+#include <math.h>
+#include <string.h>
+
+/* What is found as rows of the map come by, at the map's own scale. */
+typedef struct findings {
+    float score;
+    int broken; /* a value that is no number */
+    mf_region_search search;
+    mf_region regions[MF_MAX_REGIONS];
+} findings;
+
+/* ---- Life -------------------------------------------------------------------------------------------------------- */
+
+mf_status mf_inspection_prepare(mf_inspection *s, const mf_model *model, mf_framing framing, mf_runner *runner,
+                                const mf_team *team, int32_t max_width, mf_error *error) {
+    const mf_allocator *a = &model->allocator;
+    size_t height = (size_t)model->height, width = (size_t)model->width, plane = height * width,
+           image = plane * (size_t)model->channels;
+    int tiled = framing == MF_FRAMING_TILE;
+    *s = (mf_inspection){.model = model, .framing = framing, .team = *team, .runner = runner, .max_width = max_width};
+    int32_t row = tiled && max_width > model->width ? max_width : model->width;
+    s->image = mf_allocate(a, image * sizeof(float));
+    s->reconstruction = mf_allocate(a, image * sizeof(float));
+    s->response = mf_allocate(a, plane * sizeof(float));
+    s->map = mf_allocate(a, plane * sizeof(float));
+    s->grid = mf_allocate(a, plane);
+    s->band = mf_allocate(a, tiled ? height * (size_t)row * sizeof(float) : 0);
+    s->across = mf_allocate(a, width * sizeof(float));
+    s->down = mf_allocate(a, height * sizeof(float));
+    s->search = mf_allocate(a, mf_region_search_bytes(row));
+    s->scratch = mf_allocate(a, MF_RESAMPLE_SCRATCH);
+    if (!s->image || !s->reconstruction || !s->response || !s->map || !s->grid || !s->band || !s->across || !s->down ||
+        !s->search || !s->scratch)
+        return mf_fail(error, MF_E_NOMEM, "no memory to inspect with");
+    MF_TRY(mf_runner_bind(runner, "image", s->image, image, error));
+    if (mf_program_find(model->parts[MF_PART_INSPECT], "reconstruction"))
+        MF_TRY(mf_runner_bind(runner, "reconstruction", s->reconstruction, image, error));
+    MF_TRY(mf_runner_bind(runner, "map", s->map, plane, error));
+    const mf_slot *response = mf_program_find(model->parts[MF_PART_INSPECT], "response");
+    if (response && response->kind == MF_SLOT_OUTPUT)
+        MF_TRY(mf_runner_bind(runner, "response", s->response, plane, error));
+    return MF_OK;
+}
+
+void mf_inspection_release(mf_inspection *s) {
+    if (!s->model) return;
+    mf_runner_release(s->runner);
+    void *parts[] = {s->image, s->reconstruction, s->response, s->map,    s->grid,
+                     s->band,  s->across,         s->down,     s->search, s->scratch};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) mf_free(&s->model->allocator, parts[i]);
+}
+
+mf_status mf_inspection_check(const mf_inspection *s, const mf_image *frame, const mf_mask *mask, const mf_map *map,
+                              mf_error *error) {
+    MF_TRY(mf_frame_check(frame, error));
+    if (s->framing == MF_FRAMING_TILE && frame->width > s->max_width)
+        return mf_fail(error, MF_E_LIMIT, "frame: %d pixels wide; this context was made for %d (max_width)",
+                       frame->width, s->max_width);
+    if (mask) {
+        MF_TRY(mf_mask_check(mask, frame, error));
+        if (mf_mask_is_empty(mask)) return mf_fail(error, MF_E_INVALID, "mask: nothing in it is inspected");
+    }
+    return map ? mf_map_check(map, frame, error) : MF_OK;
+}
+
+/* ---- Reading the map --------------------------------------------------------------------------------------------- */
+
+static void read_row(findings *f, const float *row, const uint8_t *inside) {
+    for (int32_t x = 0; x < f->search.width; x++) {
+        if (inside && !inside[x]) continue;
+        if (row[x] > f->score) f->score = row[x];
+        f->broken |= !isfinite(row[x]);
+    }
+    mf_region_search_add(&f->search, row, inside);
+}
+
+static mf_status conclude(findings *f, float threshold, mf_result *out_result, mf_error *error) {
+    if (f->broken) return mf_fail(error, MF_E_STATE, "the map holds what is no number: this model cannot judge");
+    mf_region_search_finish(&f->search);
+    out_result->score = f->score;
+    out_result->threshold = threshold;
+    out_result->is_anomalous = f->score > threshold;
+    out_result->region_count = f->search.count;
+    memcpy(out_result->regions, f->regions, sizeof f->regions);
+    return MF_OK;
+}
+
+/* A box and an area from cells of a view to pixels of the frame that fills it. */
+static void scale_region(mf_region *r, const mf_view *view) {
+    int64_t w = view->across.fills, h = view->down.fills, width = view->across.count, height = view->down.count;
+    int64_t right = ((r->x + r->width) * width + w - 1) / w, bottom = ((r->y + r->height) * height + h - 1) / h;
+    r->x = (int32_t)(r->x * width / w), r->y = (int32_t)(r->y * height / h);
+    r->width = (int32_t)right - r->x, r->height = (int32_t)bottom - r->y;
+    double area = (double)r->area * (double)width * (double)height / (double)(w * h);
+    r->area = (int32_t)fmin(fmax(area, 1), (double)INT32_MAX);
+}
+
+/* ---- One view ---------------------------------------------------------------------------------------------------- */
+
+static mf_status inspect_whole(mf_inspection *s, const mf_plan *plan, const mf_image *frame, const mf_mask *mask,
+                               const mf_map *map, float threshold, mf_result *out_result, mf_error *error) {
+    mf_view view = mf_plan_view(plan, 0, 0);
+    findings f = {.score = -INFINITY};
+    mf_frame_see(frame, s->model->channels, plan, &view, s->image, &s->team, s->scratch);
+    if (mask) mf_mask_see(mask, plan, &view, s->grid);
+    MF_TRY(mf_runner_run(s->runner, error));
+    mf_region_search_start(&f.search, s->search, view.across.fills, threshold, f.regions);
+    for (int64_t y = 0; y < view.down.fills; y++) {
+        int64_t at = (view.down.place + y) * plan->width + view.across.place;
+        read_row(&f, s->map + at, mask ? s->grid + at : NULL);
+    }
+    MF_TRY(conclude(&f, threshold, out_result, error));
+    for (int32_t i = 0; i < out_result->region_count; i++) scale_region(&out_result->regions[i], &view);
+    if (map) mf_map_resample(s->map, plan, &view, map, &s->team, s->scratch);
+    return MF_OK;
+}
+
+/* ---- Many views -------------------------------------------------------------------------------------------------- */
+
+/* Adds a view's map, weighed, to its place in the band. */
+static void blend(mf_inspection *s, const mf_plan *plan, const mf_view *view) {
+    for (int64_t y = 0; y < view->down.fills; y++) {
+        const float *from = s->map + (view->down.place + y) * plan->width + view->across.place;
+        float *to = s->band + y * plan->frame_width + view->across.from, down = s->down[view->down.place + y];
+        const float *across = s->across + view->across.place;
+        for (int64_t x = 0; x < view->across.fills; x++) to[x] += down * across[x] * from[x];
+    }
+}
+
+/* Runs the views of a row that show anything of the mask, from left to right. */
+static mf_status blend_row(mf_inspection *s, const mf_plan *plan, const mf_image *frame, const mf_mask *mask,
+                           int32_t row, mf_error *error) {
+    mf_plan_weights_down(plan, row, s->down);
+    for (int32_t column = 0; column < plan->columns; column++) {
+        mf_view view = mf_plan_view(plan, row, column);
+        if (mask && !mf_mask_see(mask, plan, &view, s->grid)) continue;
+        mf_frame_see(frame, s->model->channels, plan, &view, s->image, &s->team, s->scratch);
+        MF_TRY(mf_runner_run(s->runner, error));
+        mf_plan_weights_across(plan, column, s->across);
+        blend(s, plan, &view);
+    }
+    return MF_OK;
+}
+
+/* The map is never whole: rows are read, and forgotten, once no further view shows them. */
+static mf_status inspect_tiles(mf_inspection *s, const mf_plan *plan, const mf_image *frame, const mf_mask *mask,
+                               const mf_map *map, float threshold, mf_result *out_result, mf_error *error) {
+    findings f = {.score = -INFINITY};
+    size_t width = (size_t)frame->width, bytes = width * sizeof(float);
+    int32_t kept = 0; /* rows of the band that views above have begun */
+    mf_region_search_start(&f.search, s->search, frame->width, threshold, f.regions);
+    for (int32_t row = 0; row < plan->rows; row++) {
+        mf_span down = mf_plan_view(plan, row, 0).down;
+        int32_t end = row + 1 < plan->rows ? mf_plan_view(plan, row + 1, 0).down.from : frame->height;
+        memset(s->band + (size_t)kept * width, 0, (size_t)(down.count - kept) * bytes);
+        MF_TRY(blend_row(s, plan, frame, mask, row, error));
+        for (int32_t y = down.from; y < end; y++) {
+            const float *ready = s->band + (size_t)(y - down.from) * width;
+            read_row(&f, ready, mask ? mask->data + y * mask->row_stride : NULL);
+            if (map) memcpy((char *)map->data + y * map->row_stride, ready, bytes);
+        }
+        kept = down.from + down.count - end;
+        memmove(s->band, s->band + (size_t)(end - down.from) * width, (size_t)kept * bytes);
+    }
+    return conclude(&f, threshold, out_result, error);
+}
+
+mf_status mf_inspection_run(mf_inspection *s, const mf_image *frame, const mf_mask *mask, const mf_map *map,
+                            float threshold, mf_result *out_result, mf_error *error) {
+    mf_plan plan = mf_plan_make(s->framing, frame->height, frame->width, s->model->height, s->model->width);
+    return (s->framing == MF_FRAMING_TILE ? inspect_tiles : inspect_whole)(s, &plan, frame, mask, map, threshold,
+                                                                           out_result, error);
+}

@@ -1,0 +1,38 @@
+/* Inspecting frames of any size: what contexts and lessons share. */
+#ifndef MF_API_INSPECTION_H
+#define MF_API_INSPECTION_H
+
+#include "api/model.h"
+#include "image/frame.h"
+
+/* A runner of the inspect program, with all the memory that it takes to inspect. */
+typedef struct mf_inspection {
+    const mf_model *model;
+    mf_framing framing;
+    mf_team team;
+    mf_runner *runner;
+    float *image, *reconstruction, *response, *map; /* of the last view */
+    uint8_t *grid;
+    int32_t max_width; /* of a frame, where it is tiled */
+    float *band;       /* of a tiled map: a view's rows, max_width numbers each */
+    float *across, *down;
+    void *search, *scratch;
+} mf_inspection;
+
+/* Allocates, and binds inputs and outputs; variables are the caller's to bind. runner is the inspection's from here. */
+mf_status mf_inspection_prepare(mf_inspection *inspection, const mf_model *model, mf_framing framing, mf_runner *runner,
+                                const mf_team *team, int32_t max_width, mf_error *error);
+void mf_inspection_release(mf_inspection *inspection);
+
+/*
+ * Inspects a frame that was checked, a mask and a map with it; both may be NULL. Fills in all of the result but
+ * struct_size and elapsed_ns, and nothing where it fails.
+ */
+mf_status mf_inspection_run(mf_inspection *inspection, const mf_image *frame, const mf_mask *mask, const mf_map *map,
+                            float threshold, mf_result *out_result, mf_error *error);
+
+/* Checks what mf_inspection_run takes. */
+mf_status mf_inspection_check(const mf_inspection *inspection, const mf_image *frame, const mf_mask *mask,
+                              const mf_map *map, mf_error *error);
+
+#endif
