@@ -161,7 +161,7 @@ static mf_status make_file(const mf_allocator *allocator, size_t size, mf_file *
     if (!file) return mf_fail(error, MF_E_NOMEM, "no memory for a file");
     file->allocator = resolved;
     file->size = size;
-    file->bytes = mf_allocate(&resolved, size);
+    file->bytes = mf_allocate_unset(&resolved, size); /* filled whole, or thrown away */
     if (!file->bytes) {
         mf_file_release(file);
         return mf_fail(error, MF_E_NOMEM, "no memory for a file of %zu bytes", size);

@@ -26,11 +26,15 @@ mf_status mf_allocator_resolve(const mf_allocator *given, mf_allocator *out_allo
     return MF_OK;
 }
 
-void *mf_allocate(const mf_allocator *allocator, size_t size) {
+void *mf_allocate_unset(const mf_allocator *allocator, size_t size) {
     if (size > SIZE_MAX - MF_CACHE_LINE) return NULL;
-    size = size ? mf_round_up(size, MF_CACHE_LINE) : MF_CACHE_LINE;
-    void *pointer = allocator->allocate(allocator->opaque, size, MF_CACHE_LINE);
-    if (pointer) memset(pointer, 0, size);
+    return allocator->allocate(allocator->opaque, size ? mf_round_up(size, MF_CACHE_LINE) : MF_CACHE_LINE,
+                               MF_CACHE_LINE);
+}
+
+void *mf_allocate(const mf_allocator *allocator, size_t size) {
+    void *pointer = mf_allocate_unset(allocator, size);
+    if (pointer) memset(pointer, 0, size ? mf_round_up(size, MF_CACHE_LINE) : MF_CACHE_LINE);
     return pointer;
 }
 

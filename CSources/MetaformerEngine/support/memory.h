@@ -11,6 +11,8 @@ mf_status mf_allocator_resolve(const mf_allocator *given, mf_allocator *out_allo
 
 /* Zeroed memory at a cache line, NULL where there is none; size 0 gives one line. */
 void *mf_allocate(const mf_allocator *allocator, size_t size);
+/* The same, but of whatever was there. */
+void *mf_allocate_unset(const mf_allocator *allocator, size_t size);
 void mf_free(const mf_allocator *allocator, void *pointer);
 char *mf_copy_text(const mf_allocator *allocator, const char *text);
 
