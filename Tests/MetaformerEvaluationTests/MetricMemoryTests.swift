@@ -182,7 +182,7 @@ private final class CountingAllocator {
         let text = withUnsafeBytes(of: error.text) { bytes in
             String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
         }
-        #expect(text == "threads is 300; give 0 to 256")
+        #expect(text == "threads: 0 to 256, not 300")
         mf_evaluation_release(nil)
     }
 }

@@ -70,7 +70,7 @@ def onnx_call(side, path, threads):
 
     def call():
         results = request.infer(feeds, share_inputs=True, share_outputs=False)
-        return {o.any_name: results[o] for o in compiled.outputs}
+        return {name: results[o] for o in compiled.outputs for name in o.get_names()}
 
     return call, openvino.__version__
 
