@@ -1,3 +1,4 @@
+import MetaformerEngine
 import MetaformerGraph
 
 /// Maps of the difference between an image and its reconstruction.
@@ -13,6 +14,24 @@ public struct AnomalyMap: Hashable, Sendable, Codable {
         case gradient
     }
 
+    /// What stands for a whole map.
+    public enum Score: String, Sendable, Codable, CaseIterable {
+        /// The highest value.
+        case maximum
+        /// The mean of the highest hundredth of the values.
+        case highestHundredth = "mean of 1 %"
+
+        /// The share of the values that are averaged; 0 for the highest alone.
+        public var share: Double { self == .maximum ? 0 : 0.01 }
+
+        /// The score of a map, as the engine gives it. Throws where there are no values.
+        public func callAsFunction(_ map: [Float]) throws -> Float {
+            var score: Float = 0
+            try EngineError.check { error in mf_map_score(map, map.count, share, &score, error) }
+            return score
+        }
+    }
+
     public var kind = Kind.loss
     public var loss = ReconstructionLoss()
     public var gradientSimilarity = GradientSimilarity()
@@ -20,6 +39,7 @@ public struct AnomalyMap: Hashable, Sendable, Codable {
     public var smoothing: Float = 4
     /// Whether the map is measured against the good images' own error at each position, which teaching a product learns.
     public var isNormalized = true
+    public var score = Score.maximum
 
     public init() {}
 
@@ -59,6 +79,7 @@ public struct AnomalyMap: Hashable, Sendable, Codable {
         loss = try values.decode(ReconstructionLoss.self, forKey: .loss)
         smoothing = try values.decode(Float.self, forKey: .smoothing)
         isNormalized = try values.decode(Bool.self, forKey: .isNormalized)
+        score = try values.decodeIfPresent(Score.self, forKey: .score) ?? .maximum
         gradientSimilarity =
             try values.decodeIfPresent(GradientSimilarity.self, forKey: .gradientSimilarity) ?? GradientSimilarity()
     }

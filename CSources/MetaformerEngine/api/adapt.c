@@ -1,6 +1,7 @@
 /* Teaching: tunes a model on good frames by its own gradient and update programs, and sets its threshold. */
 #include "api/context.h"
 #include "api/threshold.h"
+#include "image/score.h"
 #include "support/error.h"
 #include "support/memory.h"
 
@@ -35,6 +36,7 @@ typedef struct lesson {
     state *mean, *gain;    /* of the good images' maps; NULL where the model does not ask for them */
     double *sum, *squares; /* of maps, a position each */
     float *view, *view_map, *view_reconstruction, *view_response; /* of the inspect program */
+    void *bins;                                                   /* of the score */
     size_t *order;
     size_t steps_done, steps_total;
     uint64_t random;
@@ -166,6 +168,7 @@ static mf_status prepare(lesson *l) {
     l->view_map = take_memory(l, l->plane, sizeof(float), &failed);
     l->view_reconstruction = take_memory(l, l->image, sizeof(float), &failed);
     l->view_response = take_memory(l, l->plane, sizeof(float), &failed);
+    l->bins = take_memory(l, 1, mf_score_bytes(model->score_share), &failed);
     l->order = take_memory(l, l->count, sizeof *l->order, &failed);
     l->sum = take_memory(l, l->plane, sizeof *l->sum, &failed);
     l->squares = take_memory(l, l->plane, sizeof *l->squares, &failed);
@@ -348,16 +351,17 @@ static size_t steps_of(const lesson *l, size_t n) {
 
 /* ---- Threshold --------------------------------------------------------------------------------------------------- */
 
-static float highest_of_map(const lesson *l) {
-    float highest = -INFINITY;
-    for (size_t i = 0; i < l->plane; i++) highest = l->view_map[i] > highest ? l->view_map[i] : highest;
-    return highest;
+static float score_of_map(const lesson *l) {
+    mf_score score;
+    mf_score_start(&score, l->model->score_share, l->bins);
+    mf_score_add(&score, l->view_map, NULL, l->plane);
+    return mf_score_finish(&score);
 }
 
 static mf_status score_frames(lesson *l, size_t from, size_t n, float *scores) {
     for (size_t i = 0; i < n; i++) {
         MF_TRY(map_frame(l, l->order[from + i]));
-        scores[i] = highest_of_map(l);
+        scores[i] = score_of_map(l);
     }
     return MF_OK;
 }
@@ -409,7 +413,7 @@ static mf_status train_and_score(lesson *l, float *scores, size_t *out_scores) {
     for (size_t i = 0; i < VIEWS; i++) {
         copy_view(l, l->images, (size_t)l->model->channels, down[i], right[i], 0, l->view);
         MF_TRY(mf_runner_run(l->runners[MF_PART_INSPECT], l->error));
-        scores[i] = highest_of_map(l);
+        scores[i] = score_of_map(l);
     }
     *out_scores = VIEWS;
     return MF_OK;
@@ -475,7 +479,7 @@ static void clean_up(lesson *l) {
     for (size_t i = 0; i < l->state_count; i++) mf_free(l->allocator, l->states[i].values);
     void *parts[] = {l->states, l->images, l->responses, l->batch,    l->batch_response,      l->weights,
                      l->loss,   l->rate,   l->view,      l->view_map, l->view_reconstruction, l->view_response,
-                     l->order,  l->sum,    l->squares};
+                     l->order,  l->sum,    l->squares,   l->bins};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) mf_free(l->allocator, parts[i]);
 }
 

@@ -2,6 +2,7 @@
 #include "api/context.h"
 
 #include "image/regions.h"
+#include "image/score.h"
 #include "support/error.h"
 #include "support/memory.h"
 
@@ -17,6 +18,7 @@ struct mf_context {
     uint8_t *grid;
     int32_t *labels, *pending;
     void *scratch; /* of resampling */
+    void *bins;    /* of the score */
     float threshold;
     int inspected;
     mf_error error;
@@ -51,8 +53,9 @@ static mf_status prepare(mf_context *context, int32_t threads, mf_error *error) 
     context->labels = mf_allocate(a, plane * sizeof(int32_t));
     context->pending = mf_allocate(a, plane * sizeof(int32_t));
     context->scratch = mf_allocate(a, MF_RESAMPLE_SCRATCH);
+    context->bins = mf_allocate(a, mf_score_bytes(model->score_share));
     if (!context->image || !context->reconstruction || !context->map || !context->response || !context->grid ||
-        !context->labels || !context->pending || !context->scratch)
+        !context->labels || !context->pending || !context->scratch || !context->bins)
         return mf_fail(error, MF_E_NOMEM, "no memory for a context");
     MF_TRY(mf_bind_parameters(model, MF_PART_INSPECT, context->runner, error));
     MF_TRY(mf_runner_bind(context->runner, "image", context->image, image, error));
@@ -92,9 +95,8 @@ void mf_context_release(mf_context *context) {
     mf_model *model = context->model;
     const mf_allocator allocator = model->allocator;
     mf_runner_release(context->runner);
-    void *parts[] = {context->image,    context->reconstruction, context->map,
-                     context->response, context->grid,           context->labels,
-                     context->pending,  context->scratch,        context};
+    void *parts[] = {context->image,  context->reconstruction, context->map,     context->response, context->grid,
+                     context->labels, context->pending,        context->scratch, context->bins,     context};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) mf_free(&allocator, parts[i]);
     mf_model_release(model);
 }
@@ -108,14 +110,6 @@ mf_status mf_context_set_threshold(mf_context *context, float threshold) {
     if (isnan(threshold)) return mf_fail(&context->error, MF_E_INVALID, "a threshold of NaN");
     context->threshold = threshold;
     return MF_OK;
-}
-
-/* The highest value of the map inside the grid; -infinity where the grid is empty. */
-static float highest(const float *map, const uint8_t *grid, size_t count) {
-    float best = -INFINITY;
-    for (size_t i = 0; i < count; i++)
-        if ((!grid || grid[i]) && map[i] > best) best = map[i];
-    return best;
 }
 
 /* Boxes and areas from cells of the map to pixels of the frame. */
@@ -154,7 +148,10 @@ mf_status mf_inspect(mf_context *context, const mf_image *frame, const mf_mask *
                       context->scratch);
     MF_TRY(mf_runner_run(context->runner, error));
     context->inspected = 1;
-    out_result->score = highest(context->map, grid, plane);
+    mf_score score;
+    mf_score_start(&score, model->score_share, context->bins);
+    mf_score_add(&score, context->map, grid, plane);
+    out_result->score = mf_score_finish(&score);
     out_result->threshold = context->threshold;
     out_result->is_anomalous = out_result->score > context->threshold;
     out_result->region_count = mf_regions_find(context->map, grid, model->height, model->width, context->threshold,
@@ -178,7 +175,8 @@ mf_status mf_context_plane(mf_context *context, const char *name, float *data, s
     if (strcmp(name, "map") == 0) source = context->map;
     if (strcmp(name, "response") == 0 && response && response->kind == MF_SLOT_OUTPUT) source = context->response;
     if (strcmp(name, "image") == 0) source = context->image, count = plane * (size_t)model->channels;
-    if (strcmp(name, "reconstruction") == 0 && mf_program_find(model->parts[MF_PART_INSPECT], name)) source = context->reconstruction, count = plane * (size_t)model->channels;
+    if (strcmp(name, "reconstruction") == 0 && mf_program_find(model->parts[MF_PART_INSPECT], name))
+        source = context->reconstruction, count = plane * (size_t)model->channels;
     if (!source) return mf_fail(error, MF_E_INVALID, "this model has no plane '%.40s'", name);
     if (data) {
         if (!context->inspected) return mf_fail(error, MF_E_STATE, "mf_context_plane: nothing has been inspected");

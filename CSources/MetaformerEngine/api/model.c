@@ -154,6 +154,7 @@ static mf_status check_parts(mf_model *model, mf_error *error) {
     MF_TRY(mf_model_number(model, "input.width", 0, MF_MIN_SIDE, 4096, &width, error));
     MF_TRY(
         mf_model_number(model, "threshold", (double)INFINITY, -(double)INFINITY, (double)INFINITY, &threshold, error));
+    MF_TRY(mf_model_number(model, "score.share", 0, 0, 1, &model->score_share, error));
     if (channels != 1 && channels != 3)
         return mf_fail(error, MF_E_FORMAT, "setting 'input.channels' is %g; 1 and 3 are possible", channels);
     model->channels = (int32_t)channels, model->height = (int32_t)height, model->width = (int32_t)width,
@@ -244,7 +245,8 @@ mf_status mf_model_derive(const mf_model *model, mf_model **out_model, mf_error 
                           .channels = model->channels,
                           .height = model->height,
                           .width = model->width,
-                          .threshold = model->threshold};
+                          .threshold = model->threshold,
+                          .score_share = model->score_share};
     derived->parameters = mf_allocate(a, tensors * sizeof *derived->parameters);
     mf_status status = derived->parameters ? MF_OK : mf_fail(error, MF_E_NOMEM, "no memory for a model");
     if (status == MF_OK) {

@@ -23,6 +23,7 @@ struct mf_model {
     mf_program *parts[MF_PART_COUNT];
     int32_t channels, height, width; /* of the input */
     float threshold;
+    double score_share; /* of the map's values, the highest, whose mean is the score; 0: the highest alone */
 };
 
 /* Shares a model; mf_model_release drops one share. */
