@@ -67,6 +67,26 @@ struct MapScoreTests {
         #expect((thresholds[0] > thresholds[1]) == (score == .maximum))
     }
 
+    @Test("what is normal is what the engine measures when it teaches") func normality() throws {
+        let folder = try TemporaryFolder()
+        let description = smallDescription(.full)
+        try description.file(seed: 5).write(path: folder.path("model"))
+        let frames = try (0..<5).map { try disc(UInt64($0)) }
+        try Model(path: folder.path("model")).adapted(to: frames).save(path: folder.path("adapted"))
+        let file = try TensorFile(path: folder.path("adapted"))
+        let comparison = try MapComparison(description, parameters: file)
+        let kind = try #require(MapComparison.kinds.firstIndex(of: description.map.kind))
+        var parts = [Normality(positions: 64 * 64), Normality(positions: 64 * 64)]
+        for (index, frame) in frames.enumerated() {
+            let image = try frame.planes(channels: 3, height: 64, width: 64)
+            parts[index % 2].add(try comparison.maps(of: image)[kind])
+        }
+        let (mean, gain) = parts[0].merging(parts[1]).parameters
+        let measured = try (#require(file.floats("normal.mean")), #require(file.floats("normal.gain")))
+        #expect(zip(mean, measured.0).allSatisfy { Swift.abs($0 - $1) <= 1e-5 * Swift.abs($1) + 1e-8 })
+        #expect(zip(gain, measured.1).allSatisfy { Swift.abs($0 - $1) <= 1e-3 * $1 })
+    }
+
     @Test("descriptions of earlier versions read as they were") func earlierDescriptions() throws {
         var settings = try smallDescription(.full).settings()
         let json = try #require(settings["description"])
