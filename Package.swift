@@ -26,6 +26,7 @@ let package = Package(
         // libMetaformer.so: the shared library without Swift, as CMake builds it too.
         .library(name: "Metaformer", type: .dynamic, targets: ["MetaformerLibrary"]),
     ],
+    traits: [.trait(name: "MPI", description: "Meta-training by several processes, with OpenMPI.")],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
     ],
@@ -59,6 +60,17 @@ let package = Package(
             ]
         ),
         .systemLibrary(name: "COpenBLAS", path: "CSources/COpenBLAS"),
+        .systemLibrary(name: "COpenMPI", path: "CSources/COpenMPI", pkgConfig: "mpi-c"),
+        .target(
+            name: "CMessagePassing",
+            dependencies: [.target(name: "COpenMPI", condition: .when(traits: ["MPI"]))],
+            path: "CSources/CMessagePassing",
+            cSettings: [
+                .unsafeFlags(["-std=c17", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion"]),
+                .define("METAFORMER_MPI", .when(traits: ["MPI"])),
+            ],
+            linkerSettings: [.linkedLibrary("mpi", .when(traits: ["MPI"]))]
+        ),
         // Swift
         .target(name: "MetaformerGraph", dependencies: ["MetaformerEngine"]),
         .target(name: "MetaformerModels", dependencies: ["MetaformerGraph"]),
@@ -72,7 +84,10 @@ let package = Package(
             name: "MetaformerEvaluation", dependencies: ["MetaformerEngine", "MetaformerModels", "MetaformerData"]),
         .target(
             name: "MetaformerTraining",
-            dependencies: ["MetaformerModels", "MetaformerData"],
+            dependencies: [
+                "MetaformerModels", "MetaformerData",
+                .target(name: "CMessagePassing", condition: .when(traits: ["MPI"])),
+            ],
             // Vectors of all parameters are worked on in loops.
             swiftSettings: [.unsafeFlags(["-O"], .when(configuration: .debug))]
         ),

@@ -273,7 +273,8 @@ typedef struct mf_region {
 
 typedef struct mf_result {
     size_t struct_size;
-    float score;          /**< the map's highest value inside the mask; the higher, the less like the good images */
+    float score;          /**< the map's highest value inside the mask, or the mean of its highest where the model
+                           says so; the higher, the less like the good images */
     float threshold;      /**< what it was compared with */
     int32_t is_anomalous; /**< 1 where score > threshold */
     int32_t region_count; /**< how many of regions are filled in, highest peak first */

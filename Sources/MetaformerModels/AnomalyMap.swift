@@ -1,3 +1,4 @@
+import MetaformerEngine
 import MetaformerGraph
 
 /// Maps of the difference between an image and its reconstruction.
@@ -9,14 +10,36 @@ public struct AnomalyMap: Hashable, Sendable, Codable {
         case dissimilarity
         /// Squared error + λ · dissimilarity: the training loss a pixel.
         case loss
+        /// 1 − multi-scale gradient magnitude similarity.
+        case gradient
+    }
+
+    /// What stands for a whole map.
+    public enum Score: String, Sendable, Codable, CaseIterable {
+        /// The highest value.
+        case maximum
+        /// The mean of the highest hundredth of the values.
+        case highestHundredth = "mean of 1 %"
+
+        /// The share of the values that are averaged; 0 for the highest alone.
+        public var share: Double { self == .maximum ? 0 : 0.01 }
+
+        /// The score of a map, as the engine gives it. Throws where there are no values.
+        public func callAsFunction(_ map: [Float]) throws -> Float {
+            var score: Float = 0
+            try EngineError.check { error in mf_map_score(map, map.count, share, &score, error) }
+            return score
+        }
     }
 
     public var kind = Kind.loss
     public var loss = ReconstructionLoss()
+    public var gradientSimilarity = GradientSimilarity()
     /// Standard deviation of the Gaussian that smooths the map, in pixels of an image of 256; 0 for none.
     public var smoothing: Float = 4
     /// Whether the map is measured against the good images' own error at each position, which teaching a product learns.
     public var isNormalized = true
+    public var score = Score.maximum
 
     public init() {}
 
@@ -35,9 +58,6 @@ public struct AnomalyMap: Hashable, Sendable, Codable {
         return try (map - scope.parameter("mean", shape, .zeros)) * scope.parameter("gain", shape, .ones)
     }
 
-    /// The scores [N]: the largest value of each map [N, 1, H, W].
-    public func score(_ map: Tensor) throws -> Tensor { try map.max(axes: [1, 2, 3]) }
-
     private func difference(_ reconstruction: Tensor, _ image: Tensor) throws -> Tensor {
         let error = { try square(reconstruction - image).mean(axes: [1], keepDims: true) }
         let dissimilarity = {
@@ -48,7 +68,20 @@ public struct AnomalyMap: Hashable, Sendable, Codable {
         case .squaredError: return try error()
         case .dissimilarity: return try dissimilarity()
         case .loss: return try error() + loss.weight * dissimilarity()
+        case .gradient: return try 1 - gradientSimilarity.map(reconstruction, image)
         }
+    }
+
+    /// Settings that a file of an earlier version does not name are as they were before they could be chosen.
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        kind = try values.decode(Kind.self, forKey: .kind)
+        loss = try values.decode(ReconstructionLoss.self, forKey: .loss)
+        smoothing = try values.decode(Float.self, forKey: .smoothing)
+        isNormalized = try values.decode(Bool.self, forKey: .isNormalized)
+        score = try values.decodeIfPresent(Score.self, forKey: .score) ?? .maximum
+        gradientSimilarity =
+            try values.decodeIfPresent(GradientSimilarity.self, forKey: .gradientSimilarity) ?? GradientSimilarity()
     }
 
     /// Filtered by a Gaussian of that deviation in pixels of an image of 256, with mirrored edges. The window reaches four

@@ -24,8 +24,7 @@ public enum VisualEffect: String, Sendable, Codable, CaseIterable {
     private func background(of image: Tensor) throws -> Tensor {
         switch self {
         case .selectiveColour:
-            let weights = try image.graph.constant([0.2989, 0.5870, 0.1140], [3, 1, 1])
-            return try (image * weights).sum(axes: [1], keepDims: true).broadcast(to: image.shape)
+            return try luminance(image).broadcast(to: image.shape)
         case .blackBackground:
             return try image.graph.full(0, image.shape)
         case .blurredBackground:

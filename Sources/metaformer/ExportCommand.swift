@@ -93,7 +93,8 @@ struct ExportCommand: ParsableCommand {
             discussion: """
                 The model takes "image", [batch, channels, height, width] with values in [0, 1], and gives "reconstruction", \
                 "map", and "response" where there is a prior; opset 17. Making frames into images, and the verdict, are left \
-                to who runs it: the score is the map's highest value, and the threshold lies in the metadata.
+                to who runs it: the score is the mean of the map's highest values, of the share that score.share in the metadata \
+                names (0: the highest alone); the threshold lies there as well.
                 """
         )
 

@@ -116,19 +116,27 @@ struct MetaTrainCommand: ParsableCommand {
     }
 
     func run() throws {
+        let group = try ProcessGroup.join()
+        let outcome = try train(group)
+        group.finish()
+        if group.isFirst { try options.endIfStopped(outcome, common) }
+    }
+
+    private func train(_ group: ProcessGroup) throws -> TrainingOptions.Outcome {
         let taskSet = try TaskSet(contentsOf: URL(fileURLWithPath: tasks), directory: images)
         let frozen = try prior.map { try FrozenPrior(path: $0) }
         let made = try options.makeRun(
             RunSettings(
                 training: settings(), tasks: try Fingerprint.file(tasks), prior: try prior.map(Fingerprint.file),
-                initial: try initial.map(Fingerprint.file)))
+                initial: try initial.map(Fingerprint.file)), group)
         let training = try MetaTraining(
             settings(), tasks: taskSet, prior: frozen, cache: options.folder.appendingPathComponent("responses"),
-            initial: initial, threads: common.threads)
+            initial: initial, threads: common.threads, group: group)
         let model = options.folder.appendingPathComponent("model.safetensors").path
-        let outcome = try options.train(training, made, steps: training.steps, label: "meta-training", common) {
+        let outcome = try options.train(training, made, steps: training.steps, label: "meta-training", common, group) {
             try training.modelFile(origin: "meta-train \(mode.rawValue), seed \(common.seed)").write(path: model)
         }
+        guard group.isFirst else { return outcome }
         let validation = outcome.metrics["validation.best"]
         if common.json {
             try common.printJSON(
@@ -138,7 +146,7 @@ struct MetaTrainCommand: ParsableCommand {
         }
         let loss = validation.map { ", validation loss \($0.formatted(.number.precision(.significantDigits(4))))" }
         common.remark("\(model): \(outcome.steps) steps\(loss ?? "")")
-        try options.endIfStopped(outcome, common)
+        return outcome
     }
 
     private func settings() -> MetaTrainingConfiguration {

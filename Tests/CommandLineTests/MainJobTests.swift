@@ -70,6 +70,35 @@ struct MainJobTests {
         #expect(try folder.names == ["hole.png", "out", "plate", "plate.safetensors"])
     }
 
+    @Test("calibrate sets map and threshold in place, and loses nothing where it cannot") func calibrate() throws {
+        let model = try taught()
+        let outcome = try Program.run("calibrate", "--model", model, "--good", good.path)
+        #expect(outcome.exitCode == 0, "\(outcome.errors)")
+        #expect(outcome.output.contains("so far") && outcome.output.contains("chosen"))
+        #expect(outcome.output.contains("from 6 good pictures, for 1.0 % false alarms (extrapolated"))
+        let kept = try Program.run(
+            "calibrate", "--model", model, "--good", good.path, "--keep-map", "--output", path("kept"), "--json",
+            "--false-alarm-rate", "0.3")
+        #expect(kept.exitCode == 0, "\(kept.errors)")
+        let result = try object(kept.output)
+        #expect(result["threshold_rule"] as? String == "conformal" && result["images"] as? Int == 6)
+        #expect((result["compared"] as? [Any])?.isEmpty == true)
+        let inspected = try Program.run(
+            "inspect", "--model", path("kept"), good.path, "--output", path("out"), "--json")
+        let images = try #require(object(inspected.output)["images"] as? [[String: Any]])
+        #expect(images.count { $0["verdict"] as? String == "defective" } == 1)
+
+        let few = folder.url.appendingPathComponent("few")
+        try FileManager.default.createDirectory(at: few, withIntermediateDirectories: true)
+        try plate(20).write(png: few.appendingPathComponent("a.png"))
+        let before = try Data(contentsOf: URL(fileURLWithPath: model))
+        let refused = try Program.run("calibrate", "--model", model, "--good", few.path)
+        #expect(refused.exitCode == 1 && refused.errors.contains("too few good pictures (1)"))
+        #expect(try Data(contentsOf: URL(fileURLWithPath: model)) == before)
+        let wrong = try Program.run("calibrate", "--model", model, "--good", few.path, "--false-alarm-rate", "2")
+        #expect(wrong.exitCode == 2)
+    }
+
     @Test("the same seed gives the same model, another another") func seeds() throws {
         func model(_ seed: String, threads: String) throws -> Data {
             let outcome = try Program.run(

@@ -138,10 +138,9 @@ struct MetaformerTests {
         let image = (0..<1024).map { Double($0 % 7) / 7 }
         var broken = image
         for row in 19...21 { for column in 9...11 { broken[row * 32 + column] = 1 - broken[row * 32 + column] } }
-        let values = try graph.evaluate([tensor, map.score(tensor)], inputs: ["x": image, "y": broken])
+        let values = try graph.evaluate([tensor], inputs: ["x": image, "y": broken])
         let peak = try #require(values[0].indices.max { values[0][$0] < values[0][$1] })
         #expect(abs(peak / 32 - 20) <= 2 && abs(peak % 32 - 10) <= 2)
-        #expect(values[1] == [values[0][peak]])
         // Far from the defect there is nothing.
         #expect(abs(values[0][0]) < 1e-6)
     }

@@ -135,6 +135,17 @@ MF_API MF_MUST_USE mf_status mf_attention_run(const mf_attention *shape, const f
 MF_API MF_MUST_USE mf_status mf_frame_planes(const mf_image *frame, int32_t channels, int32_t height, int32_t width,
                                              float *planes, mf_error *error);
 
+/* ---- Scores ------------------------------------------------------------------------------------------------------ */
+
+/**
+ * The score of a map as an inspection gives it: the mean of its highest values.
+ * @param values  count values, count at least 1
+ * @param share   of the values, in [0, 1], rounded up: the setting "score.share" of a model file; 0 for the highest alone
+ * @return MF_OK, MF_E_INVALID, MF_E_NOMEM
+ */
+MF_API MF_MUST_USE mf_status mf_map_score(const float *values, size_t count, double share, float *out_score,
+                                          mf_error *error);
+
 /* ---- Thresholds -------------------------------------------------------------------------------------------------- */
 
 /**

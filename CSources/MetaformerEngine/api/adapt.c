@@ -1,6 +1,7 @@
 /* Teaching: tunes a model on good frames by its own gradient and update programs, and sets its threshold. */
 #include "api/lesson.h"
 #include "api/threshold.h"
+#include "image/score.h"
 #include "support/array.h"
 #include "support/error.h"
 #include "support/memory.h"
@@ -209,16 +210,17 @@ static mf_status score_frames(mf_lesson *l, size_t from, size_t n, float *scores
 static mf_status score_shifted(mf_lesson *l, float *scores) {
     static const int64_t down[VIEWS] = {-8, -8, -8, 0, 0, 8, 8, 8}, right[VIEWS] = {-8, 0, 8, -8, 8, -8, 0, 8};
     for (size_t i = 0; i < VIEWS; i++) {
-        scores[i] = -INFINITY;
+        mf_score score;
+        mf_score_start(&score, l->model->score_share, l->inspection.bins);
         for (size_t k = 0; k < l->first_sight[1]; k++) {
             mf_seen seen;
             MF_TRY(mf_lesson_see(l, k, &seen));
             copy_view(l, seen.image, (size_t)l->model->channels, down[i], right[i], 0, l->inspection.image);
             MF_TRY(mf_runner_run(l->inspection.runner, l->error));
-            const float *map = l->inspection.map;
             for (size_t c = 0; c < l->plane; c++)
-                if ((!seen.inside || seen.inside[c] != 0) && map[c] > scores[i]) scores[i] = map[c];
+                if (!seen.inside || seen.inside[c] != 0) mf_score_add(&score, l->inspection.map + c, NULL, 1);
         }
+        scores[i] = mf_score_finish(&score);
     }
     return MF_OK;
 }

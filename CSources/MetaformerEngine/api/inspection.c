@@ -1,6 +1,7 @@
 #include "api/inspection.h"
 
 #include "image/regions.h"
+#include "image/score.h"
 #include "support/error.h"
 #include "support/memory.h"
 
@@ -9,7 +10,7 @@
 
 /* What is found as rows of the map come by, at the map's own scale. */
 typedef struct findings {
-    float score;
+    mf_score score;
     int broken; /* a value that is no number */
     mf_region_search search;
     mf_region regions[MF_MAX_REGIONS];
@@ -35,8 +36,9 @@ mf_status mf_inspection_prepare(mf_inspection *s, const mf_model *model, mf_fram
     s->down = mf_allocate(a, height * sizeof(float));
     s->search = mf_allocate(a, mf_region_search_bytes(row));
     s->scratch = mf_allocate(a, MF_RESAMPLE_SCRATCH);
+    s->bins = mf_allocate(a, mf_score_bytes(model->score_share));
     if (!s->image || !s->reconstruction || !s->response || !s->map || !s->grid || !s->band || !s->across || !s->down ||
-        !s->search || !s->scratch)
+        !s->search || !s->scratch || !s->bins)
         return mf_fail(error, MF_E_NOMEM, "no memory to inspect with");
     MF_TRY(mf_runner_bind(runner, "image", s->image, image, error));
     if (mf_program_find(model->parts[MF_PART_INSPECT], "reconstruction"))
@@ -51,8 +53,8 @@ mf_status mf_inspection_prepare(mf_inspection *s, const mf_model *model, mf_fram
 void mf_inspection_release(mf_inspection *s) {
     if (!s->model) return;
     mf_runner_release(s->runner);
-    void *parts[] = {s->image, s->reconstruction, s->response, s->map,    s->grid,
-                     s->band,  s->across,         s->down,     s->search, s->scratch};
+    void *parts[] = {s->image,  s->reconstruction, s->response, s->map,     s->grid, s->band,
+                     s->across, s->down,           s->search,   s->scratch, s->bins};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) mf_free(&s->model->allocator, parts[i]);
 }
 
@@ -74,18 +76,19 @@ mf_status mf_inspection_check(const mf_inspection *s, const mf_image *frame, con
 static void read_row(findings *f, const float *row, const uint8_t *inside) {
     for (int32_t x = 0; x < f->search.width; x++) {
         if (inside && !inside[x]) continue;
-        if (row[x] > f->score) f->score = row[x];
         f->broken |= !isfinite(row[x]);
     }
+    mf_score_add(&f->score, row, inside, (size_t)f->search.width);
     mf_region_search_add(&f->search, row, inside);
 }
 
 static mf_status conclude(findings *f, float threshold, mf_result *out_result, mf_error *error) {
     if (f->broken) return mf_fail(error, MF_E_STATE, "the map holds what is no number: this model cannot judge");
     mf_region_search_finish(&f->search);
-    out_result->score = f->score;
+    float score = mf_score_finish(&f->score);
+    out_result->score = score;
     out_result->threshold = threshold;
-    out_result->is_anomalous = f->score > threshold;
+    out_result->is_anomalous = score > threshold;
     out_result->region_count = f->search.count;
     memcpy(out_result->regions, f->regions, sizeof f->regions);
     return MF_OK;
@@ -106,7 +109,8 @@ static void scale_region(mf_region *r, const mf_view *view) {
 static mf_status inspect_whole(mf_inspection *s, const mf_plan *plan, const mf_image *frame, const mf_mask *mask,
                                const mf_map *map, float threshold, mf_result *out_result, mf_error *error) {
     mf_view view = mf_plan_view(plan, 0, 0);
-    findings f = {.score = -INFINITY};
+    findings f = {0};
+    mf_score_start(&f.score, s->model->score_share, s->bins);
     mf_frame_see(frame, s->model->channels, plan, &view, s->image, &s->team, s->scratch);
     if (mask) mf_mask_see(mask, plan, &view, s->grid);
     MF_TRY(mf_runner_run(s->runner, error));
@@ -151,7 +155,8 @@ static mf_status blend_row(mf_inspection *s, const mf_plan *plan, const mf_image
 /* The map is never whole: rows are read, and forgotten, once no further view shows them. */
 static mf_status inspect_tiles(mf_inspection *s, const mf_plan *plan, const mf_image *frame, const mf_mask *mask,
                                const mf_map *map, float threshold, mf_result *out_result, mf_error *error) {
-    findings f = {.score = -INFINITY};
+    findings f = {0};
+    mf_score_start(&f.score, s->model->score_share, s->bins);
     size_t width = (size_t)frame->width, bytes = width * sizeof(float);
     int32_t kept = 0; /* rows of the band that views above have begun */
     mf_region_search_start(&f.search, s->search, frame->width, threshold, f.regions);

@@ -16,7 +16,7 @@ typedef struct mf_inspection {
     int32_t max_width; /* of a frame, where it is tiled */
     float *band;       /* of a tiled map: a view's rows, max_width numbers each */
     float *across, *down;
-    void *search, *scratch;
+    void *search, *scratch, *bins; /* bins: of the score */
 } mf_inspection;
 
 /* Allocates, and binds inputs and outputs; variables are the caller's to bind. runner is the inspection's from here. */

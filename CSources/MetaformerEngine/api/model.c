@@ -173,6 +173,7 @@ static mf_status check_parts(mf_model *model, mf_error *error) {
     MF_TRY(
         mf_model_number(model, "threshold", (double)INFINITY, -(double)INFINITY, (double)INFINITY, &threshold, error));
     MF_TRY(read_framing(model, error));
+    MF_TRY(mf_model_number(model, "score.share", 0, 0, 1, &model->score_share, error));
     if (channels != 1 && channels != 3)
         return mf_fail(error, MF_E_FORMAT, "setting 'input.channels' is %g; 1 and 3 are possible", channels);
     model->channels = (int32_t)channels, model->height = (int32_t)height, model->width = (int32_t)width,
@@ -298,7 +299,8 @@ mf_status mf_model_derive(const mf_model *model, mf_model **out_model, mf_error 
                           .height = model->height,
                           .width = model->width,
                           .framing = model->framing,
-                          .threshold = model->threshold};
+                          .threshold = model->threshold,
+                          .score_share = model->score_share};
     derived->parameters = mf_allocate(a, tensors * sizeof *derived->parameters);
     mf_status status = derived->parameters ? MF_OK : mf_fail(error, MF_E_NOMEM, "no memory for a model");
     if (status == MF_OK) {

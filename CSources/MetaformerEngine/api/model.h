@@ -27,6 +27,7 @@ struct mf_model {
     int32_t channels, height, width; /* of the input */
     mf_framing framing;
     float threshold;
+    double score_share; /* of the map's values, the highest, whose mean is the score; 0: the highest alone */
 };
 
 /* A share of a model for the library itself, which mf_model_drop gives back. */

@@ -16,7 +16,7 @@ public struct Inspection: Sendable {
         public let peak: Float
     }
 
-    /// The map's highest value: the higher, the less like the good images.
+    /// The map's highest value, or the mean of its highest where the model says so: the higher, the less like the good images.
     public let score: Float
     public let threshold: Float
     /// The highest peak first, 64 at most.

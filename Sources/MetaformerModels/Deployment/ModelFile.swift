@@ -52,6 +52,7 @@ public struct ModelDescription: Hashable, Sendable, Codable {
             "input.channels": "\(architecture.autoencoder.channels)",
             "input.height": "\(size)",
             "input.width": "\(size)",
+            "score.share": "\(map.score.share)",
             "adapt.epochs": "\(epochs)",
             "adapt.batch": "\(batch)",
             "adapt.learning_rate": "\(learningRate)",

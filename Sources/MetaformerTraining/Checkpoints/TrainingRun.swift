@@ -20,14 +20,21 @@ public protocol SteppedTraining: AnyObject {
 /// A training run in a folder: `configuration.json`, `metrics.jsonl` with a line a step, and `checkpoints`.
 public struct TrainingRun {
     public let folder: URL
-    private let store: CheckpointStore
+    /// nil on all processes but the first, which alone writes files.
+    private let store: CheckpointStore?
     private let start: Checkpoint?
 
     /// - Parameters:
     ///   - configuration: the text of all settings; a run is resumed with the same only.
     ///   - resumes: whether to go on from the folder's last checkpoint. Without it the folder must hold no run.
-    public init(folder: URL, configuration: String, resumes: Bool) throws {
+    ///   - group: the processes that train together; only the first looks into the folder.
+    public init(folder: URL, configuration: String, resumes: Bool, group: ProcessGroup = .alone) throws {
         self.folder = folder
+        guard group.isFirst else {
+            store = nil
+            start = try group.broadcast(nil)
+            return
+        }
         let settings = folder.appendingPathComponent("configuration.json")
         let known = try? String(contentsOf: settings, encoding: .utf8)
         if known != nil && !resumes {
@@ -39,9 +46,10 @@ public struct TrainingRun {
                 "\(folder.relativePath): was begun with other settings or data (see its configuration.json); give the same, "
                     + "or name a new folder")
         }
-        store = try CheckpointStore(folder: folder.appendingPathComponent("checkpoints"))
+        let store = try CheckpointStore(folder: folder.appendingPathComponent("checkpoints"))
         if known == nil { try AtomicFile.write(Data(configuration.utf8), to: settings) }
-        start = try store.latest()
+        self.store = store
+        start = try group.broadcast(store.latest())
     }
 
     /// Steps that are done already.
@@ -56,16 +64,18 @@ public struct TrainingRun {
         progress: (Int, [String: Double]) throws -> Bool = { _, _ in true }
     ) throws {
         if let start { try training.restore(start) }
-        let metrics = try MetricsLog(url: folder.appendingPathComponent("metrics.jsonl"), keeping: stepsDone)
+        let metrics = try store.map { _ in
+            try MetricsLog(url: folder.appendingPathComponent("metrics.jsonl"), keeping: stepsDone)
+        }
         var step = stepsDone
         while step < steps, !training.isFinished {
             let values = try training.step(step)
-            try metrics.append(step: step, values)
+            try metrics?.append(step: step, values)
             step += 1
             let goesOn = try progress(step - 1, values)
             if step % max(interval, 1) == 0 || step == steps || training.isFinished || !goesOn {
-                try metrics.synchronize()
-                try store.save(Checkpoint(step: step, tensors: training.tensors, numbers: training.numbers))
+                try metrics?.synchronize()
+                try store?.save(Checkpoint(step: step, tensors: training.tensors, numbers: training.numbers))
             }
             guard goesOn else { return }
         }

@@ -9,6 +9,9 @@ public final class MetaTraining: SteppedTraining {
     private let learner: MetaLearner
     private let outer: OuterOptimizer
     private let rates: OuterOptimizer?
+    private let group: ProcessGroup
+    private let sum: OrderedSum
+    private let rateSum: OrderedSum?
     private let sampler: EpisodeSampler
     private let probe: GateProbe?
     private let prior: FrozenPrior?
@@ -24,9 +27,10 @@ public final class MetaTraining: SteppedTraining {
     ///   - prior: the frozen instance prior; nil for the autoencoder alone.
     ///   - cache: the folder of its response maps.
     ///   - initial: a model file to go on from, of the same sizes, with or without a transformer; random parameters where nil.
+    ///   - group: the processes that share the tasks of every step.
     public init(
         _ configuration: MetaTrainingConfiguration, tasks: TaskSet, prior: FrozenPrior?, cache: URL,
-        initial: String? = nil, threads: Int = 0
+        initial: String? = nil, threads: Int = 0, group: ProcessGroup = .alone
     ) throws {
         try configuration.check()
         var configuration = configuration
@@ -46,6 +50,9 @@ public final class MetaTraining: SteppedTraining {
         rates =
             configuration.inner.learnsRates
             ? try OuterOptimizer(.adam(Adam()), of: ParameterVector(learner.rateLayout), threads: threads) : nil
+        self.group = group
+        sum = OrderedSum(outer.gradient, over: group)
+        rateSum = rates.map { OrderedSum($0.gradient, over: group) }
         bestParameters = ParameterVector(objective.layout)
         bestParameters.copy(parameters)
         let autoencoder = configuration.architecture.autoencoder
@@ -96,16 +103,17 @@ public final class MetaTraining: SteppedTraining {
 
         let isWarmingUp = configuration.mode == .maml && epoch < configuration.firstOrderEpochs
         let mode = isWarmingUp ? LearningMode.fomaml : configuration.mode
-        var (query, support) = (0.0, 0.0)
-        for (place, group) in groups.enumerated() {
+        let losses = try group.map(groups.count, width: 2) { place in
             // A stream for each place: tasks can be dealt to processes.
             var generator = RandomGenerator(seed: configuration.seed, stream: UInt64(number) << 8 | UInt64(place))
             let losses = try learner.addMetaGradient(
-                of: sampler.episode(group, &generator), weight: 1 / Float(groups.count), mode: mode,
-                at: outer.parameters, logRates: rates?.parameters, to: outer.gradient, rateSum: rates?.gradient)
-            query += losses.query / Double(groups.count)
-            support += (losses.support.first ?? losses.query) / Double(groups.count)
+                of: sampler.episode(groups[groups.startIndex + place], &generator), weight: 1 / Float(groups.count),
+                mode: mode, at: outer.parameters, logRates: rates?.parameters, to: sum.next, rateSum: rateSum?.next)
+            return [losses.query, losses.support.first ?? losses.query]
         }
+        sum.complete()
+        rateSum?.complete()
+        let (query, support) = (mean(losses, 0), mean(losses, 1))
         let rate = configuration.outerRate.rate(epoch: epoch)
         let norm = try outer.step(learningRate: rate, maximumNorm: configuration.maximumNorm)
         if mode != .joint { try rates?.step(learningRate: configuration.rateOfRates, maximumNorm: 1) }
@@ -119,20 +127,16 @@ public final class MetaTraining: SteppedTraining {
 
     /// Query losses of held-out tasks, the same episodes each time, and the state of the gate.
     private func validate() throws -> [String: Double] {
-        var (before, after) = (0.0, 0.0)
-        var gates: [(mean: Double, spread: Double)] = []
         // Without groups to hold out, the training's own say at least whether it runs.
         let groups = validation.isEmpty ? Array(training.prefix(1)) : validation
-        for group in groups {
-            var generator = RandomGenerator(seed: configuration.seed, stream: UInt64(3 << 40 | group))
-            let episode = try sampler.episode(group, &generator)
+        let measured = try group.map(groups.count, width: 4) { place in
+            var generator = RandomGenerator(seed: configuration.seed, stream: UInt64(3 << 40 | groups[place]))
+            let episode = try sampler.episode(groups[place], &generator)
             let losses = try learner.losses(of: episode, at: outer.parameters, logRates: rates?.parameters)
-            before += losses.before / Double(groups.count)
-            after += losses.after / Double(groups.count)
-            if let probe, let sample = episode.query.first {
-                gates.append(try probe.gate(for: sample, at: outer.parameters))
-            }
+            let gate = try episode.query.first.flatMap { try probe?.gate(for: $0, at: outer.parameters) }
+            return [losses.before, losses.after, gate?.mean ?? 0, gate?.spread ?? 0]
         }
+        let (before, after) = (mean(measured, 0), mean(measured, 1))
         let isBetter = after < best
         if isBetter {
             best = after
@@ -141,11 +145,15 @@ public final class MetaTraining: SteppedTraining {
         epochsSinceBest = isBetter ? 0 : epochsSinceBest + 1
         isFinished = configuration.patience > 0 && epochsSinceBest >= configuration.patience
         var metrics = ["validation.before": before, "validation.after": after, "validation.best": best]
-        if !gates.isEmpty {
-            metrics["gate.mean"] = gates.reduce(0) { $0 + $1.mean } / Double(gates.count)
-            metrics["gate.spread"] = gates.reduce(0) { $0 + $1.spread } / Double(gates.count)
+        if probe != nil {
+            metrics["gate.mean"] = mean(measured, 2)
+            metrics["gate.spread"] = mean(measured, 3)
         }
         return metrics
+    }
+
+    private func mean(_ rows: [[Double]], _ column: Int) -> Double {
+        rows.reduce(0) { $0 + $1[column] / Double(rows.count) }
     }
 
     // MARK: State

@@ -31,35 +31,36 @@ struct TrainingOptions: ParsableArguments {
     }
 
     /// Makes the folder's run; throws where it holds one of other settings, or one that was not to be resumed.
-    func makeRun(_ settings: some Encodable) throws -> TrainingRun {
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    func makeRun(_ settings: some Encodable, _ group: ProcessGroup = .alone) throws -> TrainingRun {
+        if group.isFirst { try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true) }
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         let text = String(decoding: try encoder.encode(settings), as: UTF8.self)
-        return try TrainingRun(folder: folder, configuration: text, resumes: resume)
+        return try TrainingRun(folder: folder, configuration: text, resumes: resume, group: group)
     }
 
-    /// Trains up to `steps`; `save` writes the result as it is, at every checkpoint and at the end.
+    /// Trains up to `steps`; `save` writes the result as it is, at every checkpoint and at the end, on the first process.
     func train(
         _ training: some SteppedTraining, _ run: TrainingRun, steps: Int, label: String, _ common: CommonOptions,
-        save: () throws -> Void
+        _ group: ProcessGroup = .alone, save: () throws -> Void
     ) throws -> Outcome {
         let clock = ContinuousClock()
         let start = clock.now
         let interruption = Interruption()
-        let progress = ProgressBar(total: steps - run.stepsDone, label: label, quiet: common.quiet || common.json)
+        let progress = ProgressBar(
+            total: steps - run.stepsDone, label: label, quiet: common.quiet || common.json || !group.isFirst)
         defer { progress.finish() }
         var outcome = Outcome(steps: run.stepsDone)
         try run.run(training, steps: steps, interval: checkpointInterval) { step, metrics in
             outcome.metrics.merge(metrics) { _, new in new }
             outcome.steps = step + 1
             progress.advance()
-            if (step + 1) % checkpointInterval == 0 { try save() }
-            outcome.isStopped = interruption.isAsked && step + 1 < steps
+            if (step + 1) % checkpointInterval == 0, group.isFirst { try save() }
+            outcome.isStopped = group.any(interruption.isAsked) && step + 1 < steps
             return !outcome.isStopped
         }
         progress.finish()
-        try save()
+        if group.isFirst { try save() }
         outcome.seconds = (clock.now - start) / .seconds(1)
         return outcome
     }

@@ -31,8 +31,9 @@ class Region:
 class Inspection:
     """What an inspection found.
 
-    `score` is the highest value of the map at the model's own size, `regions` begin with the highest peak (64 at most),
-    and `map` is the anomaly map [height, width] at the frame's size, float32, or None where it was not asked for.
+    `score` is the highest value of the map at the model's own size, or the mean of its highest where the model says so,
+    `regions` begin with the highest peak (64 at most), and `map` is the anomaly map [height, width] at the frame's size,
+    float32, or None where it was not asked for.
     """
 
     score: float

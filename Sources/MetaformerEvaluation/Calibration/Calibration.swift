@@ -1,0 +1,148 @@
+import MetaformerData
+import MetaformerGraph
+import MetaformerModels
+
+/// Sets what a taught model's verdicts rest on, from good pictures that it was not taught from: which map, which score of it,
+/// and the threshold.
+///
+/// Maps and scores are compared by how well they tell good pictures from copies with synthetic defects, and defective pixels
+/// from good ones. What is normal at each position is always measured on other pictures than those it is applied to: in two
+/// halves while maps are compared and for the threshold's scores, and on all of them for the model that results.
+public struct Calibration {
+    /// A map and a score of it.
+    public struct Choice: Sendable, Hashable, Codable {
+        public var kind: AnomalyMap.Kind
+        public var isNormalized: Bool
+        public var score: AnomalyMap.Score
+    }
+
+    /// What a choice is worth.
+    public struct Row: Sendable, Hashable, Codable {
+        public let choice: Choice
+        /// Of scores, good pictures against defective copies.
+        public let imageAUROC: Double
+        /// Of the pixels of both.
+        public let pixelAUROC: Double
+
+        /// The better of two choices has the higher one.
+        public var merit: Double { (imageAUROC + pixelAUROC) / 2 }
+    }
+
+    public struct Options: Sendable {
+        /// Leaves the map and its score as they are, and sets the threshold alone.
+        public var keepsMap = false
+        public var falseAlarmRate: Float = 0.01
+        public var seed: UInt64 = 0
+        /// 0: one for each core.
+        public var threads = 0
+
+        public init() {}
+    }
+
+    /// The model's own choice first; empty where the map was kept.
+    public let rows: [Row]
+    /// nil where the map was kept.
+    public let chosen: Choice?
+    public let threshold: Threshold
+    /// The calibrated model.
+    public let file: TensorFile
+
+    /// The fewest good pictures among which maps are compared.
+    public static let leastCount = 4
+    /// Of more pictures, so many are copied with defects, and compared.
+    static let comparedCount = 24
+
+    /// Calibrates the model file at a path on good pictures that it was not taught from.
+    ///
+    /// - Parameter progress: called after each of `total` pieces of work.
+    /// - Throws: where the model was not taught or has no description to make maps by, or there are too few pictures.
+    public init(
+        model path: String, good pictures: [(name: String, image: Image)], options: Options = Options(),
+        progress: @escaping (_ done: Int, _ total: Int) -> Void = { _, _ in }
+    ) throws {
+        let model = try Model(path: path)
+        let file = try TensorFile(path: path)
+        guard model[setting: "threshold"] != nil else {
+            throw EvaluationError("\(path): was not taught a product; teach it with adapt first")
+        }
+        // What a view shows is not the whole of a product: its positions have no norm of their own.
+        let isStretched = ["stretch", nil].contains(file.metadata["input.framing"])
+        guard !options.keepsMap, isStretched else {
+            (rows, chosen) = ([], nil)
+            let inspector = try Inspector(model, threads: options.threads)
+            let scores = try pictures.enumerated().map { index, picture in
+                defer { progress(index + 1, pictures.count) }
+                return try inspector.inspect(Frame(picture.image, of: picture.name)).score
+            }
+            guard !scores.isEmpty else { throw EvaluationError("there are no good pictures to calibrate from") }
+            threshold = try Threshold(goodScores: scores, falseAlarmRate: options.falseAlarmRate)
+            self.file = Calibration.file(file, settings: threshold.settings)
+            return
+        }
+        guard pictures.count >= Calibration.leastCount else {
+            throw EvaluationError(
+                "too few good pictures (\(pictures.count)) to choose a map by: give \(Calibration.leastCount) or more that the "
+                    + "model was not taught from, or keep its map")
+        }
+        guard file.metadata["description"] != nil else {
+            throw EvaluationError(
+                "\(path): has no description of its network to make other maps by; keep its map, and only the threshold is set"
+            )
+        }
+        var description = try ModelDescription(settings: file.metadata)
+        let comparison = try MapComparison(description, parameters: file, threads: options.threads)
+        var trial = try MapTrial(comparison, own: description.map, good: pictures, options: options, progress: progress)
+        let rows = try trial.compare()
+        guard let best = rows.indices.max(by: { (rows[$0].merit, -$0) < (rows[$1].merit, -$1) }) else {
+            throw EvaluationError("there are no maps to choose from")
+        }
+        let chosen = rows[best].choice
+        threshold = try Threshold(goodScores: trial.goodScores(chosen), falseAlarmRate: options.falseAlarmRate)
+        description.map.kind = chosen.kind
+        description.map.isNormalized = chosen.isNormalized
+        description.map.score = chosen.score
+        var parameters: [String: [Float]] = [:]
+        for entry in file.entries {
+            if case .floats(let values) = entry.contents { parameters[entry.name] = values }
+        }
+        (parameters["normal.mean"], parameters["normal.gain"]) = trial.normality(of: chosen.kind)
+        let rebuilt = try description.file(parameters: parameters)
+        let settings = file.metadata.merging(rebuilt.metadata) { $1 }.merging(threshold.settings) { $1 }
+        self.file = Calibration.file(rebuilt, settings: settings)
+        (self.rows, self.chosen) = (rows, chosen)
+    }
+
+    /// A file with further settings, and where its threshold comes from.
+    private static func file(_ file: TensorFile, settings: [String: String]) -> TensorFile {
+        var file = file
+        file.metadata.merge(settings) { $1 }
+        file.metadata["threshold.from"] = "calibration"
+        return file
+    }
+
+    /// The comparison as a table for terminals, the best choice marked; empty where the map was kept.
+    public var text: String {
+        guard !rows.isEmpty else { return "" }
+        var table = TextTable(names: 3, header: ["map", "measured", "score", "images", "pixels", ""], nameWidth: 24)
+        for (index, row) in rows.enumerated() {
+            let notes = [index == 0 ? "so far" : nil, row.choice == chosen ? "chosen" : nil].compactMap { $0 }
+            table.rows.append([
+                row.choice.kind.title, row.choice.isNormalized ? "against good pictures" : "as it is",
+                row.choice.score.rawValue, fixed(row.imageAUROC, 3), fixed(row.pixelAUROC, 3),
+                notes.joined(separator: ", "),
+            ])
+        }
+        return table.text
+    }
+}
+
+extension AnomalyMap.Kind {
+    fileprivate var title: String {
+        switch self {
+        case .squaredError: "squared error"
+        case .dissimilarity: "1 - SSIM"
+        case .loss: "loss"
+        case .gradient: "1 - MSGMS"
+        }
+    }
+}
