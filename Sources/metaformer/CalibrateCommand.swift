@@ -12,7 +12,7 @@ struct CalibrateCommand: ParsableCommand {
             Give good pictures that adapt has not seen: what is taken for normal would be too perfect otherwise. Maps and scores \
             are compared by how well they tell these pictures from copies with synthetic defects (pasted patches, scratches, \
             blotches); no picture of a real defect is needed, and none of a test set should be used. The threshold is what a \
-            good picture exceeds with the false-alarm rate.
+            good picture exceeds with the false-alarm rate. A model that fits or tiles its pictures keeps its map.
             """
     )
 

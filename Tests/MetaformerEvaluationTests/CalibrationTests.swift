@@ -103,6 +103,21 @@ struct CalibrationTests {
         #expect(calibration.file.metadata["threshold"] == "\(scores[7])")
     }
 
+    @Test("a model that tiles its frames keeps its map", arguments: [Framing.fit, .tile])
+    func framings(_ framing: Framing) throws {
+        var options = Model.AdaptationOptions()
+        options.framing = framing
+        options.epochs = 1
+        let frames = try pictures.prefix(2).map { try Frame($0.image, of: $0.name) }
+        try Model(path: path).adapted(to: frames, options: options).save(path: path)
+        let calibration = try Calibration(model: path, good: pictures)
+        let entries = try TensorFile(path: path).entries
+        #expect(calibration.rows.isEmpty && calibration.file.entries == entries)
+        let inspector = try Inspector(Model(path: path))
+        let scores = try pictures.map { try inspector.inspect(Frame($0.image, of: $0.name)).score }
+        #expect(try calibration.threshold == Threshold(goodScores: scores, falseAlarmRate: 0.01))
+    }
+
     @Test("threads do not matter, and the same seed gives the same") func repeats() throws {
         let files = try [1, 3].map { threads in
             var options = Calibration.Options()

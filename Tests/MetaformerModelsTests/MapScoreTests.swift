@@ -58,6 +58,14 @@ struct MapScoreTests {
             let found = try inspector.inspect(disc(9, scratched: scratched)).score
             #expect(try found == score(inspector.plane("map")))
         }
+        // Of tiles the blended map is scored, which is at the frame's own size.
+        var options = Model.AdaptationOptions()
+        options.framing = .tile
+        options.epochs = 1
+        let tiled = try Inspector(
+            Model(path: folder.path("model")).adapted(to: Array(frames.prefix(1)), options: options))
+        let inspection = try tiled.inspect(disc(9, scratched: true), wantsMap: true)
+        #expect(try inspection.score == score(inspection.map))
         // The mean of many values lies lower, and so must what it is compared with.
         description.map.score = score == .maximum ? .highestHundredth : .maximum
         try description.file(seed: 5).write(path: folder.path("other"))

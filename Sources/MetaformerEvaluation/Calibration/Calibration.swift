@@ -65,7 +65,8 @@ public struct Calibration {
         guard model[setting: "threshold"] != nil else {
             throw EvaluationError("\(path): was not taught a product; teach it with adapt first")
         }
-        // What a view shows is not the whole of a product: its positions have no norm of their own.
+        // Only where all of the input shows the product are its maps compared: tiles have no norm of their own at a
+        // position, and what a picture leaves of the input is no picture.
         let isStretched = ["stretch", nil].contains(file.metadata["input.framing"])
         guard !options.keepsMap, isStretched else {
             (rows, chosen) = ([], nil)
