@@ -49,7 +49,8 @@ private let problems: [(String, SingleInstruction)] = {
     conv("depthwise", 1, 6, 16, 16, 6, 3, 3, stride: (2, 2), pad: (1, 1, 1, 1), groups: 6)
     conv("depthwise 5x5", 2, 3, 23, 37, 3, 5, 5, pad: (2, 2, 2, 2), groups: 3)
     conv("one channel to one", 1, 1, 40, 130, 1, 3, 3, pad: (1, 1, 1, 1))
-    conv("depthwise 5x3 stride 3x2, uneven padding", 2, 4, 19, 23, 4, 5, 3, stride: (3, 2), pad: (2, 0, 1, 3), groups: 4)
+    conv(
+        "depthwise 5x3 stride 3x2, uneven padding", 2, 4, 19, 23, 4, 5, 3, stride: (3, 2), pad: (2, 0, 1, 3), groups: 4)
     conv("large", 1, 16, 64, 64, 24, 7, 7, pad: (3, 3, 3, 3))
 
     for (m, n, k) in [
