@@ -109,19 +109,20 @@ let package = Package(
         .testTarget(name: "MetaformerGraphTests", dependencies: ["MetaformerGraph", "TestSupport"]),
         .testTarget(name: "MetaformerEngineTests", dependencies: ["MetaformerEngine", "MetaformerGraph", "COpenBLAS"]),
         .testTarget(
-            name: "MetaformerModelsTests", dependencies: ["MetaformerModels", "MetaformerEngine", "allocation-probe"]),
-        .testTarget(name: "MetaformerDataTests", dependencies: ["MetaformerData"]),
-        .testTarget(name: "MetaformerTrainingTests", dependencies: ["MetaformerTraining"]),
+            name: "MetaformerModelsTests",
+            dependencies: ["MetaformerModels", "MetaformerEngine", "allocation-probe", "TestSupport"]),
+        .testTarget(name: "MetaformerDataTests", dependencies: ["MetaformerData", "TestSupport"]),
+        .testTarget(name: "MetaformerTrainingTests", dependencies: ["MetaformerTraining", "TestSupport"]),
         .testTarget(
             name: "MetaformerEvaluationTests",
-            dependencies: ["MetaformerEvaluation", "MetaformerEngine"],
+            dependencies: ["MetaformerEvaluation", "MetaformerEngine", "TestSupport"],
             // References are loops over pixels.
             swiftSettings: [.unsafeFlags(["-O"], .when(configuration: .debug))]
         ),
         .testTarget(
             name: "CommandLineTests",
             dependencies: [
-                "metaformer", "MetaformerData", "MetaformerEvaluation", "MetaformerTraining",
+                "metaformer", "MetaformerData", "MetaformerEvaluation", "MetaformerTraining", "TestSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),

@@ -1,5 +1,6 @@
 import Foundation
 import MetaformerData
+import TestSupport
 import Testing
 
 /// Teaching and inspecting, as a person would, with the smallest pictures and the shortest training that show it.

@@ -2,6 +2,7 @@ import Foundation
 import MetaformerData
 import MetaformerModels
 import MetaformerTraining
+import TestSupport
 import Testing
 
 @Suite("Training as it is run", .serialized) struct TrainingTests {

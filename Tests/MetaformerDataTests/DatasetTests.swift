@@ -1,5 +1,6 @@
 import Foundation
 import MetaformerData
+import TestSupport
 import Testing
 
 /// Bytes of a small PNG of one grey level.

@@ -1,5 +1,6 @@
 import Foundation
 import MetaformerData
+import TestSupport
 import Testing
 
 /// A picture in which every sample differs from its neighbours, odd in size so that rows fill no round number of bytes.

@@ -1,5 +1,6 @@
 import Foundation
 import MetaformerData
+import TestSupport
 import Testing
 
 @Suite("Layouts with tables, validation and several masks") struct MoreLayoutTests {

@@ -1,5 +1,6 @@
 import Foundation
 import MetaformerGraph
+import TestSupport
 import Testing
 
 @testable import MetaformerEvaluation

@@ -1,5 +1,6 @@
 import Foundation
 import MetaformerData
+import TestSupport
 import Testing
 
 @testable import MetaformerEvaluation

@@ -1,20 +1,11 @@
 import Foundation
 import MetaformerData
+import TestSupport
 import Testing
 
 @testable import MetaformerEvaluation
 
-/// A folder of a test's own, gone when the test is over.
-final class TemporaryFolder {
-    let url: URL
-
-    init() throws {
-        url = FileManager.default.temporaryDirectory.appendingPathComponent("metaformer-test-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
-    }
-
-    deinit { try? FileManager.default.removeItem(at: url) }
-
+extension TemporaryFolder {
     /// Writes a grey picture of 48 x 40 pixels.
     func write(_ path: String, width: Int = 48, height: Int = 40, _ level: (Int, Int) -> UInt8) throws {
         let file = url.appendingPathComponent(path)

@@ -1,16 +1,9 @@
 import Foundation
 import MetaformerGraph
+import TestSupport
 import Testing
 
 @testable import MetaformerModels
-
-/// A folder that is gone when the test is.
-final class TemporaryFolder {
-    let url = FileManager.default.temporaryDirectory.appending(path: "metaformer-tests-\(UUID().uuidString)")
-    init() throws { try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true) }
-    deinit { try? FileManager.default.removeItem(at: url) }
-    func path(_ name: String) -> String { url.appending(path: name).path }
-}
 
 /// A small product: a bright disc, with a dark scratch where it is defective, in colour or grey.
 func disc(_ seed: UInt64, size: Int = 96, scratched: Bool = false, format: Frame.Format = .rgb8) throws -> Frame {

@@ -1,6 +1,7 @@
 import Foundation
 import MetaformerEngine
 import MetaformerGraph
+import TestSupport
 import Testing
 
 @testable import MetaformerModels

@@ -1,5 +1,6 @@
 import MetaformerEngine
 import MetaformerGraph
+import TestSupport
 import Testing
 
 @testable import MetaformerModels

@@ -1,6 +1,7 @@
 import Foundation
 import MetaformerGraph
 import MetaformerModels
+import TestSupport
 import Testing
 
 @testable import MetaformerTraining

@@ -2,6 +2,7 @@ import Foundation
 import MetaformerData
 import MetaformerGraph
 import MetaformerModels
+import TestSupport
 import Testing
 
 @testable import MetaformerTraining

@@ -41,15 +41,3 @@ extension Sample {
         return Sample(image: image, response: model.configuration.mode == .autoencoder ? [] : response)
     }
 }
-
-/// A folder of a test's own, gone when the test is over.
-final class TemporaryFolder {
-    let url: URL
-
-    init() throws {
-        url = FileManager.default.temporaryDirectory.appendingPathComponent("metaformer-test-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
-    }
-
-    deinit { try? FileManager.default.removeItem(at: url) }
-}

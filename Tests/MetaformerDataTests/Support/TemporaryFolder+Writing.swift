@@ -1,16 +1,7 @@
 import Foundation
+import TestSupport
 
-/// A folder of a test's own, gone when the test is over.
-final class TemporaryFolder {
-    let url: URL
-
-    init() throws {
-        url = FileManager.default.temporaryDirectory.appendingPathComponent("metaformer-test-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
-    }
-
-    deinit { try? FileManager.default.removeItem(at: url) }
-
+extension TemporaryFolder {
     /// Writes a file, making the folders on the way to it.
     @discardableResult
     func write(_ bytes: some Sequence<UInt8>, to path: String) throws -> URL {
