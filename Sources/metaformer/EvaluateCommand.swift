@@ -97,7 +97,7 @@ struct EvaluateCommand: ParsableCommand {
         var candidates = try model.map { source in
             switch source {
             case .file(let path): try Candidate(file: path)
-            case .scratch(let mode, let size): Candidate.scratch(mode, prior: size == .paper ? .paper : .compact)
+            case .scratch(let mode, let size): Candidate.scratch(mode, prior: size.configuration)
             }
         }
         if let configuration {

@@ -1,6 +1,4 @@
 /* Contexts: an inspection, and what one thread of a host sets and asks around it. */
-#include "api/context.h"
-
 #include "api/inspection.h"
 #include "api/statistics.h"
 #include "support/array.h"
@@ -25,20 +23,6 @@ struct mf_context {
 
 /* ---- Life -------------------------------------------------------------------------------------------------------- */
 
-mf_status mf_bind_parameters(const mf_model *model, mf_part part, mf_runner *runner, mf_error *error) {
-    const mf_program *p = model->parts[part];
-    for (size_t i = 0; i < mf_program_slot_count(p); i++) {
-        const mf_slot *slot = mf_program_slot(p, i);
-        if (slot->kind != MF_SLOT_VARIABLE) continue;
-        union {
-            const float *read;
-            float *bound;
-        } values = {mf_model_values(model, slot->name, slot->count)}; /* check_variables: there, and never written */
-        MF_TRY(mf_runner_bind(runner, slot->name, values.bound, slot->count, error));
-    }
-    return MF_OK;
-}
-
 static mf_status prepare(mf_context *context, const mf_context_options *given, mf_error *error) {
     const mf_model *model = context->model;
     mf_runner_options options = {
@@ -49,7 +33,7 @@ static mf_status prepare(mf_context *context, const mf_context_options *given, m
     MF_TRY(mf_inspection_prepare(&context->inspection, model, model->framing, runner, &team,
                                  given->max_width ? given->max_width : DEFAULT_MAX_WIDTH, error));
     mf_runner_watch(runner, &context->stop);
-    MF_TRY(mf_bind_parameters(model, MF_PART_INSPECT, runner, error));
+    MF_TRY(mf_model_bind(model, MF_PART_INSPECT, runner, error));
     mf_log_write(&model->logger, MF_LOG_INFO, "context: %d threads%s, %s kernels", team.threads,
                  given->pool ? " of the host" : "", mf_isa_name(mf_runner_isa(runner)));
     return MF_OK;

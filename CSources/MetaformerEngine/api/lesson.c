@@ -115,16 +115,11 @@ static mf_status make_runner(mf_lesson *l, mf_part part, mf_runner **out_runner)
                                  .pool = l->options.pool};
     MF_TRY(mf_runner_create(p, &options, out_runner, l->error));
     mf_runner_watch(*out_runner, &l->stop);
-    for (size_t i = 0; i < mf_program_slot_count(p); i++) {
-        const mf_slot *slot = mf_program_slot(p, i);
-        if (slot->kind != MF_SLOT_VARIABLE) continue;
-        union {
-            const float *read;
-            float *bound;
-        } values = {mf_model_values(l->model, slot->name, slot->count)};
-        const mf_state *own = mf_lesson_state(l, slot->name);
-        if (own) values.bound = own->values;
-        MF_TRY(mf_runner_bind(*out_runner, slot->name, values.bound, slot->count, l->error));
+    MF_TRY(mf_model_bind(l->model, part, *out_runner, l->error));
+    for (size_t i = 0; i < l->state_count; i++) {
+        const mf_state *own = &l->states[i];
+        if (mf_program_find(p, own->name))
+            MF_TRY(mf_runner_bind(*out_runner, own->name, own->values, own->count, l->error));
     }
     return MF_OK;
 }

@@ -103,6 +103,21 @@ const float *mf_model_values(const mf_model *model, const char *name, uint64_t c
     return NULL;
 }
 
+mf_status mf_model_bind(const mf_model *model, mf_part part, mf_runner *runner, mf_error *error) {
+    const mf_program *p = model->parts[part];
+    for (size_t i = 0; i < mf_program_slot_count(p); i++) {
+        const mf_slot *slot = mf_program_slot(p, i);
+        if (slot->kind != MF_SLOT_VARIABLE) continue;
+        union {
+            const float *read;
+            float *bound;
+        } values = {mf_model_values(model, slot->name, slot->count)};
+        if (!values.read) continue; /* a state of training, which no file holds */
+        MF_TRY(mf_runner_bind(runner, slot->name, values.bound, slot->count, error));
+    }
+    return MF_OK;
+}
+
 static mf_status open_parts(mf_model *model, mf_error *error) {
     for (int part = 0; part < MF_PART_COUNT; part++) {
         const mf_tensor *tensor = mf_file_find(model->file, part_names[part]);

@@ -44,6 +44,9 @@ mf_status mf_model_set(mf_model *model, const char *key, const char *value, mf_e
 /* The values of a tensor, or NULL where the model has none of that name and count. */
 const float *mf_model_values(const mf_model *model, const char *name, uint64_t count);
 
+/* Binds each variable of a runner's program that the model has values of to these, which it only reads. */
+mf_status mf_model_bind(const mf_model *model, mf_part part, mf_runner *runner, mf_error *error);
+
 /* A setting as a number within limits; fallback where there is none. */
 mf_status mf_model_number(const mf_model *model, const char *key, double fallback, double low, double high,
                           double *out_value, mf_error *error);

@@ -63,7 +63,8 @@ final class FeatureTeacher {
         var settings = threshold.settings
         settings["adapted.images"] = "\(images.count)"
         settings["adapted.seed"] = "\(seed)"
-        return try opened(parameters, settings)
+        return try Model(
+            detector.file(parameters: network.merging(parameters) { _, new in new }, settings: settings))
     }
 
     // MARK: Fitting
@@ -95,14 +96,6 @@ final class FeatureTeacher {
             try inspect.runner.run()
             return inspect.map.values.max() ?? 0
         }
-    }
-
-    private func opened(_ parameters: [String: [Float]], _ settings: [String: String]) throws -> Model {
-        let file = try detector.file(parameters: network.merging(parameters) { _, new in new }, settings: settings)
-        let url = FileManager.default.temporaryDirectory.appendingPathComponent("metaformer-\(UUID().uuidString)")
-        defer { try? FileManager.default.removeItem(at: url) }
-        try file.write(path: url.path)
-        return try Model(path: url.path)
     }
 }
 

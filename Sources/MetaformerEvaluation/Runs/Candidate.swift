@@ -41,11 +41,8 @@ public struct Candidate: Sendable {
         _ mode: Metaformer.Mode, prior: InstancePrior.Configuration = .compact
     ) -> Candidate {
         let name = mode.rawValue + (prior == .paper ? "/paper" : "")
-        return Candidate("scratch:\(name)", origin: "\(name) from random parameters") { channels in
-            var description = ModelDescription(mode: mode, channels: channels, origin: "scratch")
-            description.architecture.prior = prior
-            description.architecture.prior.channels = channels
-            return description
+        return Candidate("scratch:\(name)", origin: "\(name) from random parameters") {
+            ModelDescription(mode: mode, channels: $0, prior: prior, origin: "scratch")
         }
     }
 
@@ -108,11 +105,7 @@ public struct Candidate: Sendable {
         switch source {
         case .features: throw EvaluationError("\(name): is made from good pictures, not opened")
         case .file(let path): return try Model(path: path)
-        case .description(let make):
-            let file = FileManager.default.temporaryDirectory.appendingPathComponent("metaformer-\(UUID().uuidString)")
-            defer { try? FileManager.default.removeItem(at: file) }
-            try make(channels).file(seed: seed).write(path: file.path)
-            return try Model(path: file.path)
+        case .description(let make): return try Model(make(channels).file(seed: seed))
         }
     }
 

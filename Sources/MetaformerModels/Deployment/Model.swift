@@ -1,3 +1,4 @@
+import Foundation
 import MetaformerEngine
 import MetaformerGraph
 
@@ -98,6 +99,14 @@ public final class Model: @unchecked Sendable {
         try EngineError.check { error in mf_model_open_file(path, nil, &handle, error) }
         guard let handle else { throw ModelError("\(path): the engine gave no model") }
         self.handle = handle
+    }
+
+    /// Opens a file that was made in memory, by way of the system's temporary folder; otherwise as `init(path:)`.
+    public convenience init(_ file: TensorFile) throws {
+        let url = FileManager.default.temporaryDirectory.appendingPathComponent("metaformer-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: url) }
+        try file.write(path: url.path)
+        try self.init(path: url.path)
     }
 
     init(consuming handle: OpaquePointer) { self.handle = handle }

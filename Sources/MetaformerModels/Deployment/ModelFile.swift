@@ -33,11 +33,14 @@ public struct ModelDescription: Hashable, Sendable, Codable {
     }
 
     /// A configuration of Table 3 as it is made from scratch, for images of 1 or 3 channels.
-    public init(mode: Metaformer.Mode, channels: Int, origin: String) {
+    public init(
+        mode: Metaformer.Mode, channels: Int, prior: InstancePrior.Configuration = .compact, origin: String
+    ) {
         self.init(origin: origin)
         architecture.mode = mode
         architecture.autoencoder.channels = channels
         architecture.transformer.channels = channels
+        architecture.prior = prior
         architecture.prior.channels = channels
     }
 

@@ -9,7 +9,11 @@ enum ModelSource: ExpressibleByArgument, Equatable {
     case file(String)
     case scratch(Metaformer.Mode, prior: PriorSize = .compact)
 
-    enum PriorSize: String { case compact, paper }
+    enum PriorSize: String {
+        case compact, paper
+
+        var configuration: InstancePrior.Configuration { self == .paper ? .paper : .compact }
+    }
 
     static let scratchPrefix = "scratch:"
 
@@ -30,18 +34,16 @@ enum ModelSource: ExpressibleByArgument, Equatable {
         switch self {
         case .file(let path): return try TensorFile(path: path)
         case .scratch(let mode, let size):
-            var description = ModelDescription(mode: mode, channels: channels, origin: "scratch, seed \(seed)")
-            if size == .paper {
-                description.architecture.prior = .paper
-                description.architecture.prior.channels = channels
-            }
-            return try description.file(seed: seed)
+            return try ModelDescription(
+                mode: mode, channels: channels, prior: size.configuration, origin: "scratch, seed \(seed)"
+            ).file(seed: seed)
         }
     }
 
     /// Opens the model; see `contents`.
     func open(channels: Int, seed: UInt64) throws -> Model {
-        try withFile(channels: channels, seed: seed) { try Model(path: $0) }
+        if case .file(let path) = self { return try Model(path: path) }
+        return try Model(contents(channels: channels, seed: seed))
     }
 
     /// The bytes of the file, which the engine has found sound; see `contents`.

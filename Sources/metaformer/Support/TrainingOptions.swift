@@ -55,7 +55,7 @@ struct TrainingOptions: ParsableArguments {
             outcome.metrics.merge(metrics) { _, new in new }
             outcome.steps = step + 1
             progress.advance()
-            if (step + 1) % checkpointInterval == 0, group.isFirst { try save() }
+            if (step + 1) % checkpointInterval == 0, step + 1 < steps, group.isFirst { try save() }
             outcome.isStopped = group.any(interruption.isAsked) && step + 1 < steps
             return !outcome.isStopped
         }
