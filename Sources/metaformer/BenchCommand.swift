@@ -159,6 +159,8 @@ private struct ModelBench {
                 try runner.bind(slot.name, to: buffer)
             }
             try runner.bindRemaining()
+            // As contexts do: inspection changes no weights; the other programs are run between updates of them.
+            if !parts.isEmpty || name == "program/inspect" { try runner.settle() }
             runners[name] = runner
         }
         self.runners = runners

@@ -38,6 +38,10 @@ private let problems: [(String, SingleInstruction)] = {
     }
     conv("3x3", 2, 5, 13, 17, 7, 3, 3, pad: (1, 1, 1, 1))
     conv("3x3 deep", 1, 40, 12, 20, 70, 3, 3, pad: (1, 1, 1, 1))
+    conv("3x3 of whole tiles", 2, 16, 32, 32, 18, 3, 3, pad: (1, 1, 1, 1))
+    conv("3x3 of tiles cut short", 3, 33, 19, 26, 20, 3, 3, pad: (1, 1, 1, 1))
+    conv("3x3 of tiles, uneven padding", 1, 17, 22, 14, 40, 3, 3, pad: (2, 0, 1, 3))
+    conv("3x3 of tiles, two blocks of channels", 1, 300, 12, 12, 16, 3, 3)
     conv("4x4 stride 2", 2, 3, 32, 40, 32, 4, 4, stride: (2, 2), pad: (1, 1, 1, 1))
     conv("4x4 stride 2, odd size", 3, 6, 15, 21, 9, 4, 4, stride: (2, 2), pad: (1, 1, 1, 1))
     conv("5x3 stride 3x2, uneven padding", 2, 4, 19, 23, 5, 5, 3, stride: (3, 2), pad: (2, 0, 1, 3))
@@ -189,6 +193,30 @@ struct KernelTests {
                 let values = try instruction.run(inputs, on: set, threads: threads)
                 #expect(values.map(\.bitPattern) == expected.map(\.bitPattern), "\(name) on \(set), \(threads) threads")
             }
+        }
+    }
+
+    @Test("settled weights give the same bits, also when bound anew", arguments: problems.indices)
+    func settledAgree(index: Int) throws {
+        var (name, instruction) = problems[index]
+        instruction.readsVariables = true
+        for set in InstructionSet.available.dropFirst() {
+            let runner = try Runner(program: instruction.bytes, instructionSet: set)
+            let out = FloatBuffer(count: instruction.output.reduce(1, *))
+            try runner.bind("out", to: out)
+            func result(_ seed: UInt64) throws -> [UInt32] {
+                for (k, shape) in instruction.inputs.enumerated() {
+                    try runner.bind(String(k), to: FloatBuffer([Float].random(shape, seed: seed &+ UInt64(k))))
+                }
+                try runner.run()
+                return out.values.map(\.bitPattern)
+            }
+            let expected = try [1, 2].map { try result($0) }
+            try runner.settle()
+            #expect(try result(2) == expected[1], "\(name) on \(set)")
+            #expect(try result(1) == expected[0], "\(name) on \(set), bound anew")
+            try runner.run()
+            #expect(out.values.map(\.bitPattern) == expected[0], "\(name) on \(set), run again")
         }
     }
 

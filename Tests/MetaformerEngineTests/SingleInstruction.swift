@@ -27,6 +27,8 @@ struct SingleInstruction {
     /// The steps' words, for ops that carry an expression; its count is added.
     var expression: [UInt32]?
     var steps = 0
+    /// Whether the inputs are variables of the program.
+    var readsVariables = false
 
     var words: [UInt32] {
         var words = [opcode.rawValue, 0, UInt32(inputs.count), UInt32(inputs.count)]
@@ -52,7 +54,7 @@ struct SingleInstruction {
         }
         for _ in 0..<3 { put64(0) }
         for (index, shape) in (inputs + [output]).enumerated() {
-            put32(index < inputs.count ? 1 : 2)
+            put32(index < inputs.count ? readsVariables ? 3 : 1 : 2)
             put32(UInt32(shape.count))
             for axis in 0..<6 { put32(axis < shape.count ? UInt32(shape[axis]) : 0) }
             put64(0)

@@ -75,6 +75,10 @@ MF_API void mf_runner_release(mf_runner *runner);
 MF_API MF_MUST_USE mf_status mf_runner_bind(mf_runner *runner, const char *name, float *data, size_t count,
                                             mf_error *error);
 
+/** Has kernels keep packed forms of the weights that the program reads and never writes, which then cost no time in each
+ *  run: what lies in its variables, all bound by now (MF_E_STATE), changes from here on only by being bound anew. Allocates. */
+MF_API MF_MUST_USE mf_status mf_runner_settle(mf_runner *runner, mf_error *error);
+
 /** Runs every instruction in order. MF_E_STATE where a slot is not bound. Allocates nothing. */
 MF_API MF_MUST_USE mf_status mf_runner_run(mf_runner *runner, mf_error *error);
 

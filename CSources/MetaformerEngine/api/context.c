@@ -34,6 +34,7 @@ static mf_status prepare(mf_context *context, const mf_context_options *given, m
                                  given->max_width ? given->max_width : DEFAULT_MAX_WIDTH, error));
     mf_runner_watch(runner, &context->stop);
     MF_TRY(mf_model_bind(model, MF_PART_INSPECT, runner, error));
+    MF_TRY(mf_runner_settle(runner, error));
     mf_log_write(&model->logger, MF_LOG_INFO, "context: %d threads%s, %s kernels", team.threads,
                  given->pool ? " of the host" : "", mf_isa_name(mf_runner_isa(runner)));
     return MF_OK;

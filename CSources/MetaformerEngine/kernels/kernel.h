@@ -12,12 +12,17 @@ typedef struct mf_call {
     float *output;
     const mf_shape *shapes[MF_MAX_INPUTS];
     const float *inputs[MF_MAX_INPUTS];
+    const void *packed; /* what the kernel's pack made of input 1, or NULL */
 } mf_call;
 
 typedef struct mf_kernel {
     /* Bytes of scratch for a team of so many threads; NULL for none. Operands are not bound yet. */
     size_t (*scratch)(const mf_call *call, int threads);
     void (*run)(const mf_call *call, const mf_team *team, void *scratch);
+    /* Where input 1 stays as it is from run to run (weights): the bytes of a form of it that run is faster with, and how
+       that is made. NULL for a kernel that has none. */
+    size_t (*packed)(const mf_call *call);
+    void (*pack)(const mf_call *call, const mf_team *team, void *packed);
 } mf_kernel;
 
 /* Every op has a reference kernel, mf_reference_<op>, in plain C. */

@@ -6,6 +6,9 @@
 
 #include <string.h>
 
+/* A form of weights that is larger costs more memory than packing it for each run costs time. */
+enum { MOST_PACKED = 4 << 20 };
+
 struct mf_runner {
     mf_allocator allocator;
     mf_program *program;
@@ -17,7 +20,9 @@ struct mf_runner {
     unsigned char *arena;
     void *scratch;
     size_t scratch_bytes;
-    int stale; /* a binding changed since the calls' addresses were worked out */
+    unsigned char *packed; /* the kernels' forms of settled weights, one after the other; NULL for none */
+    int unpacked;          /* a variable was bound since they were made */
+    int stale;             /* a binding changed since the calls' addresses were worked out */
     int timing;
     const mf_stop *stop; /* NULL to run to the end */
     uint64_t *nanoseconds;
@@ -107,8 +112,8 @@ void mf_runner_release(mf_runner *runner) {
     if (!runner) return;
     mf_allocator allocator = runner->allocator;
     mf_program_release(runner->program);
-    void *parts[] = {runner->calls,   runner->kernels, runner->bindings, runner->nanoseconds, runner->arena,
-                     runner->scratch, runner};
+    void *parts[] = {runner->calls, runner->kernels, runner->bindings, runner->nanoseconds,
+                     runner->arena, runner->scratch, runner->packed,   runner};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) mf_free(&allocator, parts[i]);
 }
 
@@ -123,6 +128,48 @@ mf_status mf_runner_bind(mf_runner *runner, const char *name, float *data, size_
         return mf_fail(error, MF_E_INVALID, "'%.80s' is bound to an odd address", name);
     runner->bindings[slot - runner->program->slots] = data;
     runner->stale = 1;
+    if (slot->kind == MF_SLOT_VARIABLE) runner->unpacked = 1;
+    return MF_OK;
+}
+
+/* The bytes of an instruction's packed weights; 0 where they are not kept. */
+static size_t packed_bytes(const mf_runner *runner, uint32_t i) {
+    const mf_program *p = runner->program;
+    const mf_instruction *instruction = &p->instructions[i];
+    if (!runner->kernels[i]->packed) return 0;
+    const mf_buffer *weights = &p->buffers[instruction->inputs[1]];
+    int steady = weights->kind == MF_BUFFER_CONSTANT ||
+                 (weights->kind == MF_BUFFER_VARIABLE && !p->slots[weights->slot].written);
+    size_t bytes = steady ? mf_round_up(runner->kernels[i]->packed(&runner->calls[i]), MF_CACHE_LINE) : 0;
+    return bytes > MOST_PACKED ? 0 : bytes;
+}
+
+static void pack(mf_runner *runner) {
+    unsigned char *to = runner->packed;
+    resolve(runner);
+    for (uint32_t i = 0; i < runner->program->instruction_count; i++) {
+        size_t bytes = packed_bytes(runner, i);
+        if (bytes == 0) continue;
+        runner->kernels[i]->pack(&runner->calls[i], &runner->team, to);
+        runner->calls[i].packed = to;
+        to += bytes;
+    }
+    runner->unpacked = 0;
+}
+
+mf_status mf_runner_settle(mf_runner *runner, mf_error *error) {
+    if (!runner) return mf_fail(error, MF_E_INVALID, "mf_runner_settle: NULL argument");
+    const mf_program *p = runner->program;
+    for (uint32_t i = 0; i < p->slot_count; i++)
+        if (p->slots[i].kind == MF_SLOT_VARIABLE && !runner->bindings[i])
+            return mf_fail(error, MF_E_STATE, "'%.80s' is not bound", p->slots[i].name);
+    if (runner->packed) return MF_OK;
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < p->instruction_count; i++) bytes += packed_bytes(runner, i);
+    if (bytes == 0) return MF_OK;
+    runner->packed = mf_allocate_unset(&runner->allocator, bytes);
+    if (!runner->packed) return mf_fail(error, MF_E_NOMEM, "no memory for %zu bytes of packed weights", bytes);
+    pack(runner);
     return MF_OK;
 }
 
@@ -136,6 +183,7 @@ mf_status mf_runner_run(mf_runner *runner, mf_error *error) {
     for (uint32_t i = 0; i < p->slot_count; i++)
         if (!runner->bindings[i]) return mf_fail(error, MF_E_STATE, "'%.80s' is not bound", p->slots[i].name);
     if (runner->stale) resolve(runner);
+    if (runner->packed && runner->unpacked) pack(runner);
     for (uint32_t i = 0; i < p->instruction_count; i++) {
         MF_TRY(mf_stop_check(runner->stop, error));
         uint64_t start = runner->timing ? mf_clock() : 0;

@@ -80,6 +80,13 @@ public final class Runner {
     /// The buffer that a slot is bound to.
     public func buffer(_ name: String) -> FloatBuffer? { bindings[name] }
 
+    /// Lets kernels keep packed forms of the weights that the program reads and never writes, for faster runs.
+    ///
+    /// All variables must be bound. Their values change from here on only by binding them anew.
+    public func settle() throws {
+        try EngineError.check { error in mf_runner_settle(handle, error) }
+    }
+
     public func run() throws {
         try EngineError.check { error in mf_runner_run(handle, error) }
     }

@@ -41,4 +41,4 @@ static void run(const mf_call *call, const mf_team *team, void *scratch) {
     mf_team_run(team, (size_t)call->shapes[0]->dims[0] * call->shapes[0]->dims[1], attend, &task);
 }
 
-const mf_kernel mf_reference_attention = {scratch_bytes, run};
+const mf_kernel mf_reference_attention = {.scratch = scratch_bytes, .run = run};

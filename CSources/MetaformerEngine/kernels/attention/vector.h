@@ -1,6 +1,6 @@
 /* Attention, a block of queries a task: their scores against all keys stay in the cache, and no matrix of them is
    stored. */
-enum { QUERIES = 48 / TILE_M * TILE_M };
+enum { QUERIES = 96 };
 
 typedef struct attention_job {
     const mf_call *call;

@@ -4,31 +4,54 @@
  * pixels is then one run of the band, and is multiplied where it lies: each pixel is copied once for all taps.
  */
 
-/* As tile_multiply, with row k of b at b + offsets[k]. */
-static inline void band_multiply(const float *a, const float *b, const int32_t *offsets, uint64_t depth, float *c,
-                                 uint64_t c_stride, int add) {
-    vf sum[TILE_M][VECTORS];
+enum { BAND_VECTORS = 8 };
+
+/* As tile_multiply, with row k of b at b + offsets[k], of so many rows and vectors of columns. */
+static inline __attribute__((always_inline)) void band_multiply(const float *a, const float *b, const int32_t *offsets,
+                                                                uint64_t depth, float *c, uint64_t c_stride, int add,
+                                                                int rows, int vectors) {
+    vf sum[TILE_M][BAND_VECTORS];
 #pragma GCC unroll 16
-    for (int i = 0; i < TILE_M; i++)
-#pragma GCC unroll 4
-        for (int j = 0; j < VECTORS; j++)
+    for (int i = 0; i < rows; i++)
+#pragma GCC unroll 8
+        for (int j = 0; j < vectors; j++)
             sum[i][j] = add ? v_load(c + (uint64_t)i * c_stride + j * MF_WIDTH) : v_splat(0);
     for (uint64_t k = 0; k < depth; k++, a += TILE_M) {
         const float *row = b + offsets[k];
-        vf column[VECTORS];
-#pragma GCC unroll 4
-        for (int j = 0; j < VECTORS; j++) column[j] = v_load(row + j * MF_WIDTH);
+        vf column[BAND_VECTORS];
+#pragma GCC unroll 8
+        for (int j = 0; j < vectors; j++) column[j] = v_load(row + j * MF_WIDTH);
 #pragma GCC unroll 16
-        for (int i = 0; i < TILE_M; i++) {
+        for (int i = 0; i < rows; i++) {
             vf weight = v_splat(a[i]);
-#pragma GCC unroll 4
-            for (int j = 0; j < VECTORS; j++) sum[i][j] = v_fma(weight, column[j], sum[i][j]);
+#pragma GCC unroll 8
+            for (int j = 0; j < vectors; j++) sum[i][j] = v_fma(weight, column[j], sum[i][j]);
         }
     }
 #pragma GCC unroll 16
-    for (int i = 0; i < TILE_M; i++)
-#pragma GCC unroll 4
-        for (int j = 0; j < VECTORS; j++) v_store(c + (uint64_t)i * c_stride + j * MF_WIDTH, sum[i][j]);
+    for (int i = 0; i < rows; i++)
+#pragma GCC unroll 8
+        for (int j = 0; j < vectors; j++) v_store(c + (uint64_t)i * c_stride + j * MF_WIDTH, sum[i][j]);
+}
+
+/* All tiles of a row of pixels, width of them, a multiple of TILE_N, of m channels. Channels that are too few for a tile take
+   more pixels at once, to have as many sums under way. */
+static inline void band_row(const float *a, const float *b, const int32_t *offsets, uint64_t depth, float *c,
+                            uint64_t c_stride, int add, uint64_t m, uint64_t width) {
+    uint64_t whole = m / TILE_M * TILE_M, rest = m - whole, x = 0;
+    if (rest > 4) whole += TILE_M, rest = 0;
+    for (uint64_t x = 0; x < width; x += TILE_N)
+        for (uint64_t i = 0; i < whole; i += TILE_M)
+            band_multiply(a + i * depth, b + x, offsets, depth, c + i * c_stride + x, c_stride, add, TILE_M, VECTORS);
+    a += whole * depth, c += whole * c_stride;
+#define MF_TILES(rows, vectors)                                                                                        \
+    for (; x + (vectors)*MF_WIDTH <= width; x += (vectors)*MF_WIDTH)                                                   \
+    band_multiply(a, b + x, offsets, depth, c + x, c_stride, add, rows, vectors)
+    if (rest == 1) MF_TILES(1, 8);
+    if (rest == 2) MF_TILES(2, 4);
+    if (rest == 3) MF_TILES(3, 4);
+    if (rest > 0) MF_TILES(4, VECTORS);
+#undef MF_TILES
 }
 
 /* Where each k of a block of channels reads, from a tile's first pixel in the band. */
@@ -90,10 +113,8 @@ static void convolution_band(void *context, size_t index, int worker) {
         const float *a = weights + up_to(all, TILE_M) * (uint64_t)(channel * taps) + m0 * depth;
         band_fill(job, image, (int64_t)group * job->image_channels + channel, channels, y, pixels_in);
         for (uint64_t r = 0; r < (uint64_t)rows; r++)
-            for (uint64_t x = 0; x < (uint64_t)b->width; x += TILE_N)
-                for (uint64_t i = 0; i < m; i += TILE_M)
-                    band_multiply(a + i * depth, pixels_in + r * line + x, offsets, depth,
-                                  c + i * stride + r * (uint64_t)b->width + x, stride, channel > 0);
+            band_row(a, pixels_in + r * line, offsets, depth, c + r * (uint64_t)b->width, stride, channel > 0, m,
+                     (uint64_t)b->width);
     }
     for (uint64_t i = 0; i < m; i++)
         for (int64_t r = 0; r < rows; r++)

@@ -106,6 +106,6 @@ static void run_weight_gradient(const mf_call *call, const mf_team *team, void *
     mf_team_run(team, (size_t)task.g.filters, weight_gradient_row, &task);
 }
 
-const mf_kernel mf_reference_convolution = {NULL, run_forward};
-const mf_kernel mf_reference_convolution_input_gradient = {NULL, run_input_gradient};
-const mf_kernel mf_reference_convolution_weight_gradient = {NULL, run_weight_gradient};
+const mf_kernel mf_reference_convolution = {.run = run_forward};
+const mf_kernel mf_reference_convolution_input_gradient = {.run = run_input_gradient};
+const mf_kernel mf_reference_convolution_weight_gradient = {.run = run_weight_gradient};

@@ -1,8 +1,8 @@
 /*
  * Convolution and its input gradient as matrix products of the weights and the image's patches, of which no matrix is
  * ever made. Where rows of the output are wide, the product's columns are read straight from a band of the image
- * (band_vector.h); where they are narrow, patches are gathered into panels; of one channel to one there is no product
- * to make (depthwise_vector.h). The input gradient of a strided
+ * (band_vector.h); where they are narrow, patches are gathered into panels; 3 x 3 taps of many channels take fewer
+ * products (winograd_vector.h); of one channel to one there is no product to make (depthwise_vector.h). The input gradient of a strided
  * convolution falls into stride_h x stride_w phases, each a convolution of dy, at stride 1, with the taps that reach
  * that phase's pixels.
  */
@@ -27,6 +27,16 @@ typedef struct band {
     uint64_t per_image, down, m_rows; /* tasks down an image, blocks of output channels, and channels of one */
 } band;
 
+/* How a phase goes by tiles of 4 x 4 outputs: see winograd_vector.h. */
+typedef struct winograd {
+    uint64_t across, down; /* tiles of an image; a row of tiles is all those of four output rows */
+    uint64_t rows;         /* rows of tiles in a chunk, of one image or several; 0 where another way is taken */
+    uint64_t tiles;        /* of a chunk, rounded up to TILE_N */
+    uint64_t m;            /* output channels, rounded up to TILE_M */
+    uint64_t pitch;        /* floats of a line of the image with its borders */
+    uint64_t first, count; /* the rows of tiles of the chunk at work */
+} winograd;
+
 typedef struct convolution_job {
     const mf_call *call;
     mf_geometry g;
@@ -40,8 +50,13 @@ typedef struct convolution_job {
     cut c;
     uint64_t blocks;
     uint64_t depth; /* of the blocks that k goes in */
+    int shares;     /* patches are gathered once for all blocks, into panels */
     band b;         /* rows is 0 where patches are gathered */
-    float *weights, *scratch;
+    winograd w;
+    const float *weights;   /* packed */
+    float *tiles, *results; /* of a chunk of tiles */
+    float *panels;          /* of patches, where blocks share them */
+    float *scratch;
     uint64_t thread_scratch;
 } convolution_job;
 
@@ -74,6 +89,10 @@ static phase phase_of(const convolution_job *job, int64_t index) {
 
 static int is_depthwise(const convolution_job *job);
 static band depthwise_band_of(const convolution_job *job);
+static winograd winograd_of(const convolution_job *job);
+static uint64_t winograd_weights(const convolution_job *job);
+static uint64_t winograd_matrices(const convolution_job *job);
+static uint64_t winograd_thread(const convolution_job *job);
 
 static int64_t phase_count(const convolution_job *job) {
     return job->gradient ? job->g.stride_h * job->g.stride_w : 1;
@@ -124,11 +143,25 @@ static uint64_t band_tile(const band *b) {
     return b->m_rows * (uint64_t)(b->rows * b->width);
 }
 
+/* A small image's patches are gathered once; those of a large one by each block, whose panels stay in its caches. */
+enum { MOST_GATHERED = 1 << 18 };
+
+/* Floats of all patches of a group, in panels. */
+static uint64_t gathered_panels(const convolution_job *job) {
+    return up_to((uint64_t)(job->g.batch * job->p.out_h * job->p.out_w), TILE_N) * job->p.k;
+}
+
 /* Cuts a phase's product, and works out the thread's scratch. */
 static void convolution_enter(convolution_job *job, int64_t index) {
     job->p = phase_of(job, index);
+    job->w = winograd_of(job);
+    job->shares = 0;
     job->b = is_depthwise(job) ? depthwise_band_of(job) : band_of(job);
     uint64_t expression = mf_expression_scratch(job->call->instruction->expression);
+    if (job->w.rows) {
+        job->thread_scratch = winograd_thread(job) + expression;
+        return;
+    }
     if (job->b.rows) {
         job->depth = (uint64_t)(job->b.channels * job->p.tap_h * job->p.tap_w);
         job->blocks = job->b.per_image * job->b.down * (uint64_t)job->g.batch;
@@ -140,11 +173,24 @@ static void convolution_enter(convolution_job *job, int64_t index) {
     job->c = cut_make((uint64_t)job->output_channels, (uint64_t)(job->g.batch * job->p.out_h * job->p.out_w),
                       (uint64_t)job->g.groups, 0);
     job->blocks = job->c.down * job->c.across;
-    job->thread_scratch = cut_b(&job->c) + cut_c(&job->c) + up_to(job->c.columns, 16) + expression;
+    job->shares = job->c.down > 1 && gathered_panels(job) <= MOST_GATHERED;
+    uint64_t row = job->shares && job->c.n > job->c.columns ? job->c.n : job->c.columns;
+    job->thread_scratch = cut_b(&job->c) + cut_c(&job->c) + up_to(row, 16) + expression;
 }
 
 static uint64_t packed_weights(const convolution_job *job) {
     return up_to(up_to((uint64_t)job->output_channels, TILE_M) * job->p.k, 16);
+}
+
+/* Floats of a phase's packed weights in all groups. */
+static uint64_t phase_weights(const convolution_job *job) {
+    if (job->w.rows) return winograd_weights(job);
+    return is_depthwise(job) && job->b.rows ? 0 : (uint64_t)job->g.groups * packed_weights(job);
+}
+
+/* Floats of the patches that are gathered for all blocks. */
+static uint64_t shared_panels(const convolution_job *job) {
+    return job->shares ? (uint64_t)job->g.groups * gathered_panels(job) : 0;
 }
 
 static size_t convolution_scratch(const mf_call *call, int threads) {
@@ -152,19 +198,26 @@ static size_t convolution_scratch(const mf_call *call, int threads) {
     size_t most = 0;
     for (int64_t i = 0; i < phase_count(&job); i++) {
         convolution_enter(&job, i);
-        size_t bytes =
-            ((uint64_t)job.g.groups * packed_weights(&job) + (uint64_t)threads * job.thread_scratch) * sizeof(float);
-        most = bytes > most ? bytes : most;
+        size_t floats = phase_weights(&job) + (uint64_t)threads * job.thread_scratch +
+                        (job.w.rows ? winograd_matrices(&job) : 0) + shared_panels(&job);
+        most = floats > most ? floats : most;
     }
-    return most;
+    return most * sizeof(float);
 }
 
 /* ---- Weights ----------------------------------------------------------------------------------------------------- */
 
+/* Where a phase's packed weights go. */
+typedef struct weights_job {
+    const convolution_job *job;
+    float *packed;
+} weights_job;
+
 /* Packs TILE_M output channels of a group, all k, block of depth after block. */
 static void convolution_pack_weights(void *context, size_t index, int worker) {
     (void)worker;
-    const convolution_job *job = context;
+    const weights_job *to_pack = context;
+    const convolution_job *job = to_pack->job;
     const mf_geometry *g = &job->g;
     const phase *p = &job->p;
     uint64_t m = (uint64_t)job->output_channels, panels = (m + TILE_M - 1) / TILE_M, group = index / panels,
@@ -175,7 +228,7 @@ static void convolution_pack_weights(void *context, size_t index, int worker) {
         job->gradient ? (uint64_t)g->group_channels * kernel : kernel; /* from an image channel to the next */
     uint64_t row =
         job->gradient ? kernel : (uint64_t)g->group_channels * kernel; /* from an output channel to the next */
-    float *base = job->weights + group * packed_weights(job);
+    float *base = to_pack->packed + group * packed_weights(job);
     for (uint64_t k0 = 0; k0 < p->k; k0 += job->depth) {
         uint64_t depth = p->k - k0 < job->depth ? p->k - k0 : job->depth;
         float *to = base + up_to(m, TILE_M) * k0 + m0 * depth;
@@ -292,6 +345,17 @@ static void convolution_store_block(const convolution_job *job, uint64_t group, 
         }
 }
 
+/* A block of k of all patches of a group. */
+static void convolution_gather(void *context, size_t index, int worker) {
+    const convolution_job *job = context;
+    uint64_t steps = (job->p.k + DEPTH - 1) / DEPTH, group = index / steps, k = index % steps * DEPTH;
+    uint64_t depth = job->p.k - k < DEPTH ? job->p.k - k : DEPTH;
+    block all = {.m = job->c.m, .n = job->c.n};
+    float *row = job->scratch + (size_t)worker * job->thread_scratch + cut_b(&job->c) + cut_c(&job->c);
+    convolution_pack_image(job, group, &all, k, depth, row,
+                           job->panels + group * gathered_panels(job) + k * up_to(job->c.n, TILE_N));
+}
+
 static void convolution_block(void *context, size_t index, int worker) {
     const convolution_job *job = context;
     const phase *p = &job->p;
@@ -302,30 +366,79 @@ static void convolution_block(void *context, size_t index, int worker) {
     const float *weights = job->weights + group * packed_weights(job);
     uint64_t m = up_to((uint64_t)job->output_channels, TILE_M);
     if (p->k == 0) memset(c, 0, cut_c(&job->c) * sizeof(float));
+    const float *shared = job->panels + group * gathered_panels(job);
     for (uint64_t k = 0; k < p->k; k += DEPTH) {
         uint64_t depth = p->k - k < DEPTH ? p->k - k : DEPTH;
-        convolution_pack_image(job, group, &t, k, depth, row, b);
-        multiply_panels(weights + m * k + t.m0 * depth, b, t.m, t.n, depth, c, job->c.columns, k > 0);
+        if (!job->shares) convolution_pack_image(job, group, &t, k, depth, row, b);
+        const float *panels = job->shares ? shared + k * up_to(job->c.n, TILE_N) + t.n0 * depth : b;
+        multiply_panels(weights + m * k + t.m0 * depth, panels, t.m, t.n, depth, c, job->c.columns, k > 0);
     }
     convolution_store_block(job, group, &t, c, &v);
 }
 
 #include "kernels/convolution/band_vector.h"
 #include "kernels/convolution/depthwise_vector.h"
+#include "kernels/convolution/winograd_vector.h"
+
+static void phase_pack(const convolution_job *job, const mf_team *team, float *packed) {
+    weights_job to_pack = {job, packed};
+    size_t panels = (size_t)(up_to((uint64_t)job->output_channels, TILE_M) / TILE_M);
+    if (job->w.rows)
+        mf_team_run(team, panels, winograd_pack_weights, &to_pack);
+    else if (phase_weights(job))
+        mf_team_run(team, (size_t)job->g.groups * panels, convolution_pack_weights, &to_pack);
+}
+
+static size_t convolution_packed(const mf_call *call) {
+    convolution_job job = convolution_plan(call);
+    uint64_t floats = 0;
+    for (int64_t i = 0; i < phase_count(&job); i++) {
+        convolution_enter(&job, i);
+        floats += phase_weights(&job);
+    }
+    return floats * sizeof(float);
+}
+
+static void convolution_pack(const mf_call *call, const mf_team *team, void *packed) {
+    convolution_job job = convolution_plan(call);
+    float *to = packed;
+    for (int64_t i = 0; i < phase_count(&job); i++) {
+        convolution_enter(&job, i);
+        phase_pack(&job, team, to);
+        to += phase_weights(&job);
+    }
+}
 
 static void convolution_run(const mf_call *call, const mf_team *team, void *scratch) {
     convolution_job job = convolution_plan(call);
+    const float *packed = call->packed;
     for (int64_t i = 0; i < phase_count(&job); i++) {
         convolution_enter(&job, i);
+        uint64_t weights = phase_weights(&job);
+        job.scratch = scratch;
+        if (packed) {
+            job.weights = packed;
+            packed += weights;
+        } else {
+            phase_pack(&job, team, job.scratch);
+            job.weights = job.scratch;
+            job.scratch += weights;
+        }
         if (job.p.out_h == 0 || job.p.out_w == 0) continue;
-        job.weights = scratch;
-        job.scratch = job.weights + (uint64_t)job.g.groups * packed_weights(&job);
-        if (job.b.rows && is_depthwise(&job)) {
-            mf_team_run(team, (size_t)job.g.groups * job.blocks, convolution_depthwise, &job);
+        if (job.w.rows) {
+            convolution_winograd(&job, team);
             continue;
         }
-        mf_team_run(team, (size_t)job.g.groups * (up_to((uint64_t)job.output_channels, TILE_M) / TILE_M),
-                    convolution_pack_weights, &job);
-        mf_team_run(team, (size_t)job.g.groups * job.blocks, job.b.rows ? convolution_band : convolution_block, &job);
+        if (job.shares) {
+            job.panels = job.scratch;
+            job.scratch += shared_panels(&job);
+            mf_team_run(team, (size_t)((uint64_t)job.g.groups * ((job.p.k + DEPTH - 1) / DEPTH)), convolution_gather,
+                        &job);
+        }
+        mf_team_run(team, (size_t)job.g.groups * job.blocks,
+                    !job.b.rows          ? convolution_block
+                    : is_depthwise(&job) ? convolution_depthwise
+                                         : convolution_band,
+                    &job);
     }
 }

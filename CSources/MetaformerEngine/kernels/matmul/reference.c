@@ -28,4 +28,4 @@ static void run(const mf_call *call, const mf_team *team, void *scratch) {
     mf_team_run(team, task.p.batch * task.p.m, product_row, &task);
 }
 
-const mf_kernel mf_reference_matmul = {NULL, run};
+const mf_kernel mf_reference_matmul = {.run = run};

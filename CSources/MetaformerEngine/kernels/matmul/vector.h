@@ -37,7 +37,8 @@ static void matmul_block(void *context, size_t index, int worker) {
     const mf_product *p = &job->p;
     const mf_call *call = job->call;
     float *scratch = job->scratch + (size_t)worker * job->thread_scratch;
-    float *a = scratch, *b = a + cut_a(&job->c), *c = b + cut_b(&job->c);
+    float *a = scratch, *panels = a + cut_a(&job->c), *c = panels + cut_b(&job->c);
+    const float *packed = call->packed;
     evaluator v = evaluator_make(call->instruction->expression, c + cut_c(&job->c));
     uint64_t batch = index / job->blocks, stride = job->c.columns;
     block t = cut_block(&job->c, index % job->blocks);
@@ -45,26 +46,64 @@ static void matmul_block(void *context, size_t index, int worker) {
     const float *right = call->inputs[1] + batch * p->b_batch + t.n0 * p->b_column;
     float *out = call->output + (batch * p->m + t.m0) * p->n + t.n0;
     /* Where nothing is done to the result, whole tiles of it are summed up in the output itself. */
-    uint64_t whole = v.e->step_count == 0 && t.n % TILE_N == 0 ? t.m / TILE_M * TILE_M : 0;
+    int plain = v.e->step_count == 0 && t.n % TILE_N == 0;
     for (uint64_t k = 0; k < p->k; k += DEPTH) {
         uint64_t depth = p->k - k < DEPTH ? p->k - k : DEPTH;
-        pack_columns(right + k * p->b_row, p->b_row, p->b_column, t.n, depth, b);
-        if (p->a_column == 1) {
-            const float *rest = left + k + whole * p->a_row;
-            multiply_rows(left + k, p->a_row, b, whole, t.n, depth, out, p->n, k > 0, a);
-            multiply_rows(rest, p->a_row, b, t.m - whole, t.n, depth, c + whole * stride, stride, k > 0, a);
-        } else {
-            pack_rows(left + k * p->a_column, p->a_row, p->a_column, t.m, depth, a);
-            multiply_panels(a, b, whole, t.n, depth, out, p->n, k > 0);
-            multiply_panels(a + whole * depth, b, t.m - whole, t.n, depth, c + whole * stride, stride, k > 0);
+        const float *b = packed ? packed + k * up_to(p->n, TILE_N) + t.n0 * depth : panels;
+        if (!packed) pack_columns(right + k * p->b_row, p->b_row, p->b_column, t.n, depth, panels);
+        if (p->a_column != 1) pack_rows(left + k * p->a_column, p->a_row, p->a_column, t.m, depth, a);
+        for (uint64_t i = 0; i < t.m; i += TILE_M) {
+            uint64_t rows = t.m - i < TILE_M ? t.m - i : TILE_M;
+            int straight = plain && rows == TILE_M;
+            float *to = straight ? out + i * p->n : c + i * stride;
+            uint64_t to_stride = straight ? p->n : stride;
+            const float *from = left + i * p->a_row + k;
+            if (p->a_column != 1)
+                multiply_panels(a + i * depth, b, rows, t.n, depth, to, to_stride, k > 0);
+            else
+                multiply_rows(from, p->a_row, b, rows, t.n, depth, to, to_stride, k > 0, a);
+            if (straight || k + depth < p->k) continue;
+            /* Finished while they are in the nearest cache. */
+            for (uint64_t r = i; r < i + rows; r++) {
+                mf_operand operands[MF_MAX_INPUTS + 1];
+                operands[0] = (mf_operand){c + r * stride, 1};
+                mf_extras_at(call, batch, t.m0 + r, t.n0, operands);
+                evaluate(&v, operands, out + r * p->n, t.n);
+            }
         }
     }
-    mf_operand operands[MF_MAX_INPUTS + 1];
-    for (uint64_t i = whole; i < t.m; i++) {
-        operands[0] = (mf_operand){c + i * stride, 1};
-        mf_extras_at(call, batch, t.m0 + i, t.n0, operands);
-        evaluate(&v, operands, out + i * p->n, t.n);
-    }
+}
+
+enum { PACK_COLUMNS = 8 * TILE_N };
+
+/* One matrix for all products of a batch: block of k after block, each in panels of all columns. */
+static size_t matmul_packed(const mf_call *call) {
+    mf_product p = mf_product_of(call);
+    if (matmul_by_dots(&p) || matmul_by_rows(&p) || (p.batch > 1 && p.b_batch)) return 0;
+    return up_to(p.n, TILE_N) * p.k * sizeof(float);
+}
+
+typedef struct matrix_job {
+    const mf_call *call;
+    mf_product p;
+    float *packed;
+} matrix_job;
+
+static void matmul_pack_columns(void *context, size_t index, int worker) {
+    (void)worker;
+    const matrix_job *job = context;
+    const mf_product *p = &job->p;
+    uint64_t across = (p->n + PACK_COLUMNS - 1) / PACK_COLUMNS, k = index / across * DEPTH,
+             n0 = index % across * PACK_COLUMNS;
+    uint64_t depth = p->k - k < DEPTH ? p->k - k : DEPTH, n = p->n - n0 < PACK_COLUMNS ? p->n - n0 : PACK_COLUMNS;
+    pack_columns(job->call->inputs[1] + k * p->b_row + n0 * p->b_column, p->b_row, p->b_column, n, depth,
+                 job->packed + k * up_to(p->n, TILE_N) + n0 * depth);
+}
+
+static void matmul_pack(const mf_call *call, const mf_team *team, void *packed) {
+    matrix_job job = {call, mf_product_of(call), packed};
+    uint64_t across = (job.p.n + PACK_COLUMNS - 1) / PACK_COLUMNS, down = (job.p.k + DEPTH - 1) / DEPTH;
+    mf_team_run(team, (size_t)(across * down), matmul_pack_columns, &job);
 }
 
 enum { DOT_COLUMNS = 64 };
@@ -101,9 +140,9 @@ static void matmul_dots(void *context, size_t index, int worker) {
     }
 }
 
-enum { ROW_VECTORS = 4, ROW_COLUMNS = ROW_VECTORS * MF_WIDTH };
+enum { ROW_COLUMNS = 256, ROWS_AT_ONCE = 4 };
 
-/* A few rows of the result, ROW_COLUMNS wide: each row of B is read once for all of them. */
+/* A few rows of the result, ROW_COLUMNS wide: rows of B are read once for all of them, some at a time. */
 static void matmul_rows(void *context, size_t index, int worker) {
     const matmul_job *job = context;
     const mf_product *p = &job->p;
@@ -111,23 +150,25 @@ static void matmul_rows(void *context, size_t index, int worker) {
     evaluator v = evaluator_make(call->instruction->expression, job->scratch + (size_t)worker * job->thread_scratch);
     uint64_t per_batch = (p->n + ROW_COLUMNS - 1) / ROW_COLUMNS, batch = index / per_batch,
              n0 = index % per_batch * ROW_COLUMNS;
-    uint64_t n = p->n - n0 < ROW_COLUMNS ? p->n - n0 : ROW_COLUMNS;
+    uint64_t n = p->n - n0 < ROW_COLUMNS ? p->n - n0 : ROW_COLUMNS, whole = n / MF_WIDTH * MF_WIDTH;
     const float *a = call->inputs[0] + batch * p->a_batch, *b = call->inputs[1] + batch * p->b_batch + n0;
     float rows[FEW_ROWS][ROW_COLUMNS];
     memset(rows, 0, sizeof rows);
-    if (n == ROW_COLUMNS) {
-        vf sum[FEW_ROWS][ROW_VECTORS] = {{{0}}};
-        for (uint64_t k = 0; k < p->k; k++)
-            for (uint64_t i = 0; i < p->m; i++) {
-                vf value = v_splat(a[i * p->a_row + k * p->a_column]);
-                for (uint64_t j = 0; j < ROW_VECTORS; j++)
-                    sum[i][j] = v_fma(value, v_load(b + k * p->b_row + j * MF_WIDTH), sum[i][j]);
+    for (uint64_t k = 0; k < p->k; k += ROWS_AT_ONCE) {
+        uint64_t count = p->k - k < ROWS_AT_ONCE ? p->k - k : ROWS_AT_ONCE;
+        for (uint64_t i = 0; i < p->m; i++) {
+            const float *from = b + k * p->b_row;
+            vf value[ROWS_AT_ONCE];
+            for (uint64_t r = 0; r < count; r++) value[r] = v_splat(a[i * p->a_row + (k + r) * p->a_column]);
+            for (uint64_t j = 0; j < whole && count == ROWS_AT_ONCE; j += MF_WIDTH) {
+                vf sum = v_load(rows[i] + j);
+                for (uint64_t r = 0; r < ROWS_AT_ONCE; r++) sum = v_fma(value[r], v_load(from + r * p->b_row + j), sum);
+                v_store(rows[i] + j, sum);
             }
-        memcpy(rows, sum, sizeof rows);
-    } else {
-        for (uint64_t k = 0; k < p->k; k++)
-            for (uint64_t i = 0; i < p->m; i++)
-                for (uint64_t j = 0; j < n; j++) rows[i][j] += a[i * p->a_row + k * p->a_column] * b[k * p->b_row + j];
+            for (uint64_t r = 0; r < count; r++)
+                for (uint64_t j = count == ROWS_AT_ONCE ? whole : 0; j < n; j++)
+                    rows[i][j] += value[r][0] * from[r * p->b_row + j];
+        }
     }
     mf_operand operands[MF_MAX_INPUTS + 1];
     for (uint64_t i = 0; i < p->m; i++) {

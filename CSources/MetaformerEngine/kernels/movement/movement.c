@@ -221,8 +221,8 @@ static void run_reflect_pad_adjoint(const mf_call *call, const mf_team *team, vo
     mf_team_run(team, m.tasks, unpad_rows, &m);
 }
 
-const mf_kernel mf_reference_transpose = {NULL, run_transpose};
-const mf_kernel mf_reference_slice = {NULL, run_slice};
-const mf_kernel mf_reference_concatenate = {NULL, run_concatenate};
-const mf_kernel mf_reference_pad = {NULL, run_pad};
-const mf_kernel mf_reference_reflect_pad_adjoint = {NULL, run_reflect_pad_adjoint};
+const mf_kernel mf_reference_transpose = {.run = run_transpose};
+const mf_kernel mf_reference_slice = {.run = run_slice};
+const mf_kernel mf_reference_concatenate = {.run = run_concatenate};
+const mf_kernel mf_reference_pad = {.run = run_pad};
+const mf_kernel mf_reference_reflect_pad_adjoint = {.run = run_reflect_pad_adjoint};

@@ -69,4 +69,4 @@ static void run(const mf_call *call, const mf_team *team, void *scratch) {
     }
 }
 
-const mf_kernel mf_reference_pointwise = {NULL, run};
+const mf_kernel mf_reference_pointwise = {.run = run};

@@ -102,7 +102,7 @@ static void run_average_adjoint(const mf_call *call, const mf_team *team, void *
     mf_team_run(team, (size_t)call->shape->dims[0] * call->shape->dims[1], average_adjoint_plane, &p);
 }
 
-const mf_kernel mf_reference_max_pool_gather = {NULL, run_gather};
-const mf_kernel mf_reference_max_pool_scatter = {NULL, run_scatter};
-const mf_kernel mf_reference_average_pool = {NULL, run_average};
-const mf_kernel mf_reference_average_pool_adjoint = {NULL, run_average_adjoint};
+const mf_kernel mf_reference_max_pool_gather = {.run = run_gather};
+const mf_kernel mf_reference_max_pool_scatter = {.run = run_scatter};
+const mf_kernel mf_reference_average_pool = {.run = run_average};
+const mf_kernel mf_reference_average_pool_adjoint = {.run = run_average_adjoint};

@@ -53,4 +53,4 @@ static void run(const mf_call *call, const mf_team *team, void *scratch) {
     }
 }
 
-const mf_kernel mf_reference_reduce = {NULL, run};
+const mf_kernel mf_reference_reduce = {.run = run};

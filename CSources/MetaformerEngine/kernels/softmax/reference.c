@@ -25,5 +25,5 @@ static void run_gradient(const mf_call *call, const mf_team *team, void *scratch
     }
 }
 
-const mf_kernel mf_reference_softmax = {NULL, run};
-const mf_kernel mf_reference_softmax_gradient = {NULL, run_gradient};
+const mf_kernel mf_reference_softmax = {.run = run};
+const mf_kernel mf_reference_softmax_gradient = {.run = run_gradient};

@@ -56,5 +56,5 @@ static void run_gradient(const mf_call *call, const mf_team *team, void *scratch
     }
 }
 
-const mf_kernel mf_reference_standardize = {NULL, run};
-const mf_kernel mf_reference_standardize_gradient = {NULL, run_gradient};
+const mf_kernel mf_reference_standardize = {.run = run};
+const mf_kernel mf_reference_standardize_gradient = {.run = run_gradient};

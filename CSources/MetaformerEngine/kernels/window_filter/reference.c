@@ -22,4 +22,4 @@ static void run(const mf_call *call, const mf_team *team, void *scratch) {
                                    i % w.out_width);
 }
 
-const mf_kernel mf_reference_window_filter = {NULL, run};
+const mf_kernel mf_reference_window_filter = {.run = run};
