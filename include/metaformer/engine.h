@@ -47,8 +47,15 @@ MF_API const mf_slot *mf_program_slot(const mf_program *program, size_t index);
 
 /* ---- Runners ----------------------------------------------------------------------------------------------------- */
 
-/** The kernels that a runner uses; automatic takes the best that the processor has. */
-typedef enum mf_isa { MF_ISA_AUTOMATIC = 0, MF_ISA_REFERENCE = 1, MF_ISA_AVX2 = 2, MF_ISA_AVX512 = 3 } mf_isa;
+/** The kernels that a runner uses; automatic takes the best that the processor has. Generic ones run everywhere: they
+ *  are the best on processors without AVX2, and on aarch64, where they use NEON. */
+typedef enum mf_isa {
+    MF_ISA_AUTOMATIC = 0,
+    MF_ISA_REFERENCE = 1,
+    MF_ISA_AVX2 = 2,
+    MF_ISA_AVX512 = 3,
+    MF_ISA_GENERIC = 4
+} mf_isa;
 
 /** The best set that this processor runs. */
 MF_API mf_isa mf_isa_best(void);

@@ -1,19 +1,23 @@
 import MetaformerEngine
 
-/// The sets of kernels that the engine has.
+/// The sets of kernels that the engine has, each better than the one before it.
 public enum InstructionSet: Sendable, CaseIterable {
-    case reference, avx2, avx512
+    case reference, generic, avx2, avx512
 
     var code: mf_isa {
         switch self {
         case .reference: MF_ISA_REFERENCE
+        case .generic: MF_ISA_GENERIC
         case .avx2: MF_ISA_AVX2
         case .avx512: MF_ISA_AVX512
         }
     }
 
     /// Those that this processor runs, the reference first.
-    public static var available: [InstructionSet] { allCases.filter { $0.code.rawValue <= mf_isa_best().rawValue } }
+    public static var available: [InstructionSet] {
+        let best = mf_isa_best()
+        return Array(allCases.prefix { $0.code != best }) + allCases.filter { $0.code == best }
+    }
 }
 
 /// A named tensor that a program reads or writes.

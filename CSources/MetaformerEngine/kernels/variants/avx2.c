@@ -12,6 +12,7 @@
 
 #define MF_VARIANT mf_kernels_avx2
 #define MF_WIDTH 8
+#define MF_REGISTERS 16
 #include "kernels/variants/vector_kernels.h"
 
 #if defined(__clang__)
