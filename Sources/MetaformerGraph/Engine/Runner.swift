@@ -91,8 +91,12 @@ public final class Runner {
     /// One instruction's share of the last run.
     public struct Timing: Sendable {
         public let operation: String
+        /// Of the output.
+        public let dimensions: [Int]
         public let seconds: Double
         public let flops: Double
+        /// Of what it reads and writes.
+        public let bytes: Double
     }
 
     /// Whether runs are timed, instruction by instruction.
@@ -102,10 +106,17 @@ public final class Runner {
     public var timings: [Timing] {
         (0..<instructionCount).compactMap { index in
             var timing = mf_timing()
-            guard mf_runner_timing(handle, index, &timing) == MF_OK, let name = timing.op else { return nil }
+            var info = mf_instruction_info()
+            info.struct_size = MemoryLayout<mf_instruction_info>.size
+            guard mf_runner_timing(handle, index, &timing) == MF_OK,
+                mf_program_instruction(program, index, &info) == MF_OK, let name = info.op
+            else { return nil }
+            let dimensions = withUnsafeBytes(of: info.dims) { bytes in
+                bytes.bindMemory(to: UInt32.self).prefix(Int(info.rank)).map(Int.init)
+            }
             return Timing(
-                operation: String(cString: name), seconds: Double(timing.nanoseconds) * 1e-9,
-                flops: Double(timing.flops))
+                operation: String(cString: name), dimensions: dimensions, seconds: Double(timing.nanoseconds) * 1e-9,
+                flops: Double(info.flops), bytes: Double(info.bytes))
         }
     }
 }
