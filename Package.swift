@@ -102,12 +102,14 @@ let package = Package(
         .executableTarget(
             name: "allocation-probe", dependencies: ["MetaformerEngine"], path: "Tests/hosts/AllocationProbe",
             cSettings: [.unsafeFlags(["-std=c17", "-Wall", "-Wextra", "-Wpedantic"])]),
-        .target(name: "TestSupport", path: "Tests/Support"),
+        .target(name: "TestSupport", dependencies: ["MetaformerGraph"], path: "Tests/Support"),
         .testTarget(
             name: "HostTests",
             dependencies: ["metaformer", "MetaformerData", "MetaformerModels", "TestSupport"]),
         .testTarget(name: "MetaformerGraphTests", dependencies: ["MetaformerGraph", "TestSupport"]),
-        .testTarget(name: "MetaformerEngineTests", dependencies: ["MetaformerEngine", "MetaformerGraph", "COpenBLAS"]),
+        .testTarget(
+            name: "MetaformerEngineTests",
+            dependencies: ["MetaformerEngine", "MetaformerGraph", "COpenBLAS", "TestSupport"]),
         .testTarget(
             name: "MetaformerModelsTests",
             dependencies: ["MetaformerModels", "MetaformerEngine", "allocation-probe", "TestSupport"]),

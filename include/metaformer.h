@@ -21,7 +21,7 @@
  * end.
  * - Release functions take NULL.
  * - The library keeps no global mutable state, never exits or aborts, and writes nothing to the standard streams. The
- *   one environment variable that it reads is MF_FORCE_ISA (reference, avx2 or avx512), for testing.
+ *   one environment variable that it reads is MF_FORCE_ISA (reference, generic, avx2 or avx512), for testing.
  * - Results are the same, bit for bit, for any number of threads.
  */
 #ifndef METAFORMER_H

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import MetaformerEvaluation
 import MetaformerGraph
 import MetaformerModels
 
@@ -10,6 +11,11 @@ struct BenchCommand: ParsableCommand {
         discussion: """
             Times the programs of a model file as they lie there: inspection of one picture, and a training step, which is the \
             gradients of --batch pictures accumulated and one update. Every time is the median of --runs after a warm-up.
+
+            --profile shows them instruction by instruction beside the roofline: the least time that the arithmetic, or the bytes \
+            read and written, would take at the best that this machine was measured to do. Over 100 % of it, operands were still in a \
+            cache. --scaling compiles the inspection for other sizes, batches and threads instead, and inspects frames of up to 20 \
+            megapixels in tiles.
             """
     )
 
@@ -40,18 +46,15 @@ struct BenchCommand: ParsableCommand {
         completion: .file())
     var outputs: String?
 
-    @Flag(help: "Show where the time goes, instruction by instruction.")
+    @Flag(help: "Show where the time goes, instruction by instruction, beside what this machine can do.")
     var profile = false
+
+    @Flag(help: "Show instead how inspection scales: image size, batch, threads, the prior's width, tiled frames.")
+    var scaling = false
 
     @OptionGroup var common: CommonOptions
 
     struct Measurement: Encodable {
-        struct Instruction: Encodable {
-            let operation: String
-            let count: Int
-            let milliseconds: Double
-            let gigaflopsPerSecond: Double
-        }
         let name: String
         let milliseconds: Double
         let fastestMilliseconds: Double
@@ -59,7 +62,12 @@ struct BenchCommand: ParsableCommand {
         let allMilliseconds: [Double]
         let arenaMegabytes: Double
         let scratchMegabytes: Double
-        let instructions: [Instruction]
+        var profile: BenchProfile?
+    }
+
+    private struct Peak: Encodable {
+        let gigaflopsPerSecond: Double
+        let gigabytesPerSecond: Double
     }
 
     private struct Result: Encodable {
@@ -67,7 +75,18 @@ struct BenchCommand: ParsableCommand {
         let threads: Int
         let batch: Int
         let parameterMegabytes: Double
+        let peak: Peak?
         let programs: [Measurement]
+    }
+
+    private struct Scaling: Encodable {
+        let instructionSet: String
+        let threads: Int
+        let inspection: [ScalingBench.Row]
+    }
+
+    private var threads: Int {
+        common.threads > 0 ? common.threads : ProcessInfo.processInfo.activeProcessorCount
     }
 
     func validate() throws {
@@ -78,7 +97,9 @@ struct BenchCommand: ParsableCommand {
 
     func run() throws {
         let contents = try model.contents(channels: 3, seed: common.seed)
-        let bench = try ModelBench(contents, parts: part, threads: common.threads)
+        guard !scaling else { return try measureScaling(of: contents) }
+        let machine = profile ? try Machine(threads: common.threads) : nil
+        let bench = try ModelBench(contents, parts: part, threads: common.threads, profiledOn: machine)
         var programs = try part.map { try bench.measure($0, runs: runs) }
         if part.isEmpty {
             programs.append(try bench.measureInspection(runs: runs))
@@ -92,54 +113,68 @@ struct BenchCommand: ParsableCommand {
             programs.append(try meta.measure(runs: runs))
         }
         let result = Result(
-            instructionSet: "\(InstructionSet.available.last ?? .reference)",
-            threads: common.threads > 0 ? common.threads : ProcessInfo.processInfo.activeProcessorCount, batch: batch,
-            parameterMegabytes: bench.variableMegabytes, programs: programs)
+            instructionSet: BenchCommand.instructionSet, threads: threads, batch: batch,
+            parameterMegabytes: bench.variableMegabytes,
+            peak: machine.map {
+                Peak(gigaflopsPerSecond: $0.flopsPerSecond * 1e-9, gigabytesPerSecond: $0.bytesPerSecond * 1e-9)
+            }, programs: programs)
         if common.json { try common.printJSON(result) } else { print(describe(result)) }
     }
 
+    private static var instructionSet: String { "\(InstructionSet.available.last ?? .reference)" }
+
+    private func measureScaling(of contents: TensorFile) throws {
+        let bench = ScalingBench(
+            description: try ModelDescription(settings: contents.metadata), runs: runs, threads: common.threads,
+            seed: common.seed)
+        let rows = try bench.measure()
+        if common.json {
+            let result = Scaling(instructionSet: BenchCommand.instructionSet, threads: threads, inspection: rows)
+            try common.printJSON(result)
+        } else {
+            print("\(BenchCommand.instructionSet), \(threads) threads\n" + ScalingBench.text(rows))
+        }
+    }
+
     private func describe(_ result: Result) -> String {
-        func number(_ value: Double, _ digits: Int = 2) -> String {
-            value.formatted(.number.precision(.fractionLength(digits)).grouping(.never))
-        }
-        func column(_ text: String, _ width: Int) -> String {
-            String(repeating: " ", count: max(0, width - text.count)) + text
-        }
         var lines = [
-            "\(result.instructionSet), \(result.threads) threads; variables \(number(result.parameterMegabytes, 1)) MB"
+            "\(result.instructionSet), \(result.threads) threads; variables \(fixed(result.parameterMegabytes, 1)) MB"
         ]
-        lines.append("                                median ms   fastest ms   arena MB")
-        for program in result.programs {
+        if let peak = result.peak {
             lines.append(
-                program.name.padding(toLength: 28, withPad: " ", startingAt: 0)
-                    + column(number(program.milliseconds), 13)
-                    + column(number(program.fastestMilliseconds), 13) + column(number(program.arenaMegabytes, 1), 11))
-            guard profile else { continue }
-            for instruction in program.instructions.sorted(by: { $0.milliseconds > $1.milliseconds }) {
-                lines.append(
-                    "  \(instruction.operation) x \(instruction.count)".padding(
-                        toLength: 36, withPad: " ", startingAt: 0)
-                        + column(number(instruction.milliseconds), 10) + " ms"
-                        + column(number(instruction.gigaflopsPerSecond, 1), 9) + " GFLOP/s")
-            }
+                "at best \(fixed(peak.gigaflopsPerSecond, 0)) GFLOP/s and \(fixed(peak.gigabytesPerSecond, 1)) GB/s")
+        }
+        var table = TextTable(names: 1, header: ["", "median ms", "fastest ms", "arena MB"], nameWidth: 40)
+        table.rows = result.programs.map {
+            [$0.name, fixed($0.milliseconds, 2), fixed($0.fastestMilliseconds, 2), fixed($0.arenaMegabytes, 1)]
+        }
+        lines.append(table.text)
+        for program in result.programs {
+            if let profile = program.profile { lines += ["", program.name, "", profile.text] }
         }
         return lines.joined(separator: "\n")
     }
 }
 
 /// The programs of a model file, bound and ready to be timed.
-private struct ModelBench {
+struct ModelBench {
     private let runners: [String: Runner]
+    private let batch: Int
+    private let machine: Machine?
     let variableMegabytes: Double
 
-    /// - Parameter parts: compiled beside the file's own programs, which are left out where there are any.
-    init(_ file: TensorFile, parts: [ExportedProgram], threads: Int) throws {
+    /// - Parameters:
+    ///   - parts: compiled for `batch` pictures beside the file's own programs, which are left out where there are any.
+    ///   - machine: what it is profiled on; nil for no profile.
+    init(_ file: TensorFile, parts: [ExportedProgram], batch: Int = 1, threads: Int, profiledOn machine: Machine? = nil)
+        throws
+    {
         var buffers: [String: FloatBuffer] = [:]
         var runners: [String: Runner] = [:]
         for entry in file.entries {
             if case .floats(let values) = entry.contents { buffers[entry.name] = FloatBuffer(values) }
         }
-        var programs = try parts.map { (name: $0.rawValue, bytes: try file.program($0).data) }
+        var programs = try parts.map { (name: $0.rawValue, bytes: try file.program($0, batch: batch).data) }
         if parts.isEmpty {
             programs = file.entries.compactMap { entry in
                 if case .bytes(let bytes) = entry.contents { (entry.name, bytes) } else { nil }
@@ -164,12 +199,14 @@ private struct ModelBench {
             runners[name] = runner
         }
         self.runners = runners
+        self.batch = batch
+        self.machine = machine
         variableMegabytes = Double(buffers.values.reduce(0) { $0 + $1.count }) * 4e-6
     }
 
     func measure(_ part: ExportedProgram, runs: Int) throws -> BenchCommand.Measurement {
         guard let runner = runners[part.rawValue] else { throw CommandError("the model has no \(part.rawValue)") }
-        return try measure("\(part.rawValue), 1 picture", [(runner, 1)], runs)
+        return try measure("\(part.rawValue), \(batch) picture\(batch == 1 ? "" : "s")", [(runner, 1)], runs)
     }
 
     /// What the parts gave last, as "<part>/<output>".
@@ -213,28 +250,11 @@ private struct ModelBench {
         try once()
         let all = try (0..<runs).map { _ in try clock.measure(once) / .seconds(1) }
         let seconds = all.sorted()
-        for (runner, _) in work { runner.setTiming(true) }
-        try once()
-        for (runner, _) in work { runner.setTiming(false) }
-        var totals: [String: (count: Int, seconds: Double, flops: Double)] = [:]
-        for (runner, times) in work {
-            for timing in runner.timings {
-                var total = totals[timing.operation] ?? (0, 0, 0)
-                total.count += times
-                total.seconds += timing.seconds * Double(times)
-                total.flops += timing.flops * Double(times)
-                totals[timing.operation] = total
-            }
-        }
         return BenchCommand.Measurement(
             name: name, milliseconds: seconds[runs / 2] * 1000, fastestMilliseconds: seconds[0] * 1000,
             allMilliseconds: all.map { $0 * 1000 },
             arenaMegabytes: Double(work.reduce(0) { $0 + $1.runner.arenaBytes }) * 1e-6,
             scratchMegabytes: Double(work.reduce(0) { $0 + $1.runner.scratchBytes }) * 1e-6,
-            instructions: totals.map {
-                .init(
-                    operation: $0.key, count: $0.value.count, milliseconds: $0.value.seconds * 1000,
-                    gigaflopsPerSecond: $0.value.flops / $0.value.seconds * 1e-9)
-            }.sorted { $0.operation < $1.operation })
+            profile: try machine.map { try BenchProfile(work, runs: runs, on: $0) })
     }
 }

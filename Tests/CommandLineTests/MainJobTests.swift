@@ -230,4 +230,28 @@ struct MainJobTests {
         let programs = try #require(object(outcome.output)["programs"] as? [[String: Any]])
         #expect(programs.count == 2 && programs.allSatisfy { $0["milliseconds"] as? Double ?? 0 > 0 })
     }
+
+    @Test("a profile has every instruction, and sums that agree with them") func profile() throws {
+        let outcome = try Program.run(
+            "bench", "--model", "scratch:A", "--part", "inspect", "--runs", "1", "--profile", "--json")
+        #expect(outcome.exitCode == 0, "\(outcome.errors)")
+        let result = try object(outcome.output)
+        let peak = try #require(result["peak"] as? [String: Double])
+        #expect(peak["gigaflops_per_second"] ?? 0 > 1 && peak["gigabytes_per_second"] ?? 0 > 0.1)
+        let program = try #require((result["programs"] as? [[String: Any]])?.first)
+        let profile = try #require(program["profile"] as? [String: [[String: Any]]])
+        let instructions = try #require(profile["instructions"])
+        let operations = try #require(profile["operations"])
+        func sum(_ rows: [[String: Any]], _ key: String) -> Double { rows.reduce(0) { $0 + ($1[key] as? Double ?? 0) } }
+        for key in ["milliseconds", "gigaflops", "gigabytes", "count"] {
+            let (parts, whole) = (sum(instructions, key), sum(operations, key))
+            #expect(parts > 0 && abs(parts - whole) < 1e-9 * whole, "\(key)")
+        }
+        // The first convolution of the autoencoder, 3 to 32 channels by 4 x 4 at stride 2 of 256 x 256.
+        let first = try #require(instructions.first { $0["operation"] as? String == "convolution" })
+        #expect(first["dimensions"] as? [Int] == [1, 32, 128, 128])
+        let bytes = 4e-9 * Double(3 * 256 * 256 + 32 * 3 * 16 + 32 * 128 * 128)
+        #expect(abs((first["gigabytes"] as? Double ?? 0) - bytes) < 1e-6)
+        #expect(abs((first["gigaflops"] as? Double ?? 0) - 2e-9 * Double(32 * 128 * 128 * 3 * 16)) < 1e-9)
+    }
 }

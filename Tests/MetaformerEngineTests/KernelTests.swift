@@ -1,4 +1,5 @@
 import MetaformerGraph
+import TestSupport
 import Testing
 
 /// Instructions over shapes that reach every path of the vector kernels: whole vectors and tails, several blocks, edges.
@@ -162,31 +163,71 @@ private let problems: [(String, SingleInstruction)] = {
 
 @Suite("Kernels")
 struct KernelTests {
+    private func inputs(of index: Int) -> [[Float]] {
+        problems[index].1.inputs.enumerated().map { [Float].random($0.element, seed: UInt64(index * 16 + $0.offset)) }
+    }
+
+    /// How far a kernel's values may be from the reference's: 1e-5 of the result's own size.
+    private func bound(of expected: [Float]) -> Float { 1e-5 * max(1, expected.map(abs).max() ?? 1) }
+
+    /// How far a function's value may be off: 4 units in the last place.
+    private func bound(of value: Float) -> Float { 4 * max(value.ulp, Float.leastNormalMagnitude) }
+
+    private func functionCase(_ step: Step) -> (instruction: SingleInstruction, inputs: [[Float]]) {
+        let special: [Float] = [
+            0, -0.0, 1, -1, .infinity, -.infinity, .nan, 0x1p-130, 88.5, 89.5, -87, -100, -104,
+            .greatestFiniteMagnitude, .leastNormalMagnitude,
+        ]
+        let dense = (0..<20_000).map { Float($0 - 10_000) * 0.00931 }
+        let values = special + dense
+        let instruction = SingleInstruction(
+            opcode: .pointwise, inputs: [[values.count], [values.count], [values.count]], output: [values.count],
+            expression: [step.word(0, 1, 2)], steps: 1)
+        return (instruction, [values, values.reversed(), values.map { $0 * 0.5 }])
+    }
+
+    /// For the replay on other processors, by the reference of this one.
+    @Test("cases for other processors", .enabled(if: ReplayCases.folder != nil)) func writeCases() throws {
+        var cases = ReplayCases()
+        func add(_ name: String, _ instruction: SingleInstruction, _ inputs: [[Float]], _ bounds: ([Float]) -> [Float])
+            throws
+        {
+            let expected = try instruction.run(inputs, on: .reference)
+            cases.add(
+                name, program: instruction.bytes,
+                inputs: Dictionary(uniqueKeysWithValues: inputs.enumerated().map { (String($0.offset), $0.element) }),
+                outputs: [.init("out", expected, within: bounds(expected))])
+        }
+        for (index, (name, instruction)) in problems.enumerated() {
+            try add(name, instruction, inputs(of: index)) { [bound(of: $0)] }
+        }
+        for step in Step.allCases where step != .constant {
+            let (instruction, inputs) = functionCase(step)
+            try add("\(step)", instruction, inputs) { $0.map { bound(of: $0) } }
+        }
+        try cases.write("kernels")
+    }
+
     /// Every variant that this processor has, against the reference, to 1e-5 of the result's own size.
     @Test("variants agree with the reference", arguments: problems.indices)
     func variantsAgree(index: Int) throws {
         let (name, instruction) = problems[index]
-        let inputs = instruction.inputs.enumerated().map {
-            [Float].random($0.element, seed: UInt64(index * 16 + $0.offset))
-        }
+        let inputs = inputs(of: index)
         let expected = try instruction.run(inputs, on: .reference)
         #expect(expected.allSatisfy { !$0.isNaN }, "\(name): the reference leaves outputs unwritten")
-        let scale = max(1, expected.map(abs).max() ?? 1)
+        let bound = bound(of: expected)
         for set in InstructionSet.available.dropFirst() {
             let values = try instruction.run(inputs, on: set)
             let worst = zip(values, expected).map { abs($0 - $1) }.max() ?? 0
             #expect(
-                values.allSatisfy { !$0.isNaN } && worst <= 1e-5 * scale,
-                "\(name) on \(set): off by \(worst) of \(scale)")
+                values.allSatisfy { !$0.isNaN } && worst <= bound, "\(name) on \(set): off by \(worst), over \(bound)")
         }
     }
 
     @Test("results do not depend on the number of threads", arguments: problems.indices)
     func threadsAgree(index: Int) throws {
         let (name, instruction) = problems[index]
-        let inputs = instruction.inputs.enumerated().map {
-            [Float].random($0.element, seed: UInt64(index * 16 + $0.offset))
-        }
+        let inputs = inputs(of: index)
         for set in InstructionSet.available.dropFirst() {
             let expected = try instruction.run(inputs, on: set, threads: 1)
             for threads in [2, 3, 4, 8] {
@@ -222,23 +263,14 @@ struct KernelTests {
 
     @Test("pointwise functions are accurate", arguments: Step.allCases.filter { $0 != .constant })
     func functionsAreAccurate(step: Step) throws {
-        let special: [Float] = [
-            0, -0.0, 1, -1, .infinity, -.infinity, .nan, 0x1p-130, 88.5, 89.5, -87, -100, -104,
-            .greatestFiniteMagnitude, .leastNormalMagnitude,
-        ]
-        let dense = (0..<20_000).map { Float($0 - 10_000) * 0.00931 }
-        let values = special + dense
-        let instruction = SingleInstruction(
-            opcode: .pointwise, inputs: [[values.count], [values.count], [values.count]], output: [values.count],
-            expression: [step.word(0, 1, 2)], steps: 1)
-        let inputs = [values, values.reversed(), values.map { $0 * 0.5 }]
+        let (instruction, inputs) = functionCase(step)
         let expected = try instruction.run(inputs, on: .reference)
         for set in InstructionSet.available.dropFirst() {
             let found = try instruction.run(inputs, on: set)
             for (index, (a, b)) in zip(found, expected).enumerated() where !(a.isNaN && b.isNaN) && a != b {
                 #expect(
-                    abs(a - b) <= 4 * max(b.ulp, Float.leastNormalMagnitude),
-                    "\(step)(\(values[index])) on \(set): \(a), not \(b)")
+                    abs(a - b) <= bound(of: b),
+                    "\(step)(\(inputs[0][index])) on \(set): \(a), not \(b)")
             }
         }
     }

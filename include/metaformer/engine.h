@@ -47,8 +47,15 @@ MF_API const mf_slot *mf_program_slot(const mf_program *program, size_t index);
 
 /* ---- Runners ----------------------------------------------------------------------------------------------------- */
 
-/** The kernels that a runner uses; automatic takes the best that the processor has. */
-typedef enum mf_isa { MF_ISA_AUTOMATIC = 0, MF_ISA_REFERENCE = 1, MF_ISA_AVX2 = 2, MF_ISA_AVX512 = 3 } mf_isa;
+/** The kernels that a runner uses; automatic takes the best that the processor has. Generic ones run everywhere: they
+ *  are the best on processors without AVX2, and on aarch64, where they use NEON. */
+typedef enum mf_isa {
+    MF_ISA_AUTOMATIC = 0,
+    MF_ISA_REFERENCE = 1,
+    MF_ISA_AVX2 = 2,
+    MF_ISA_AVX512 = 3,
+    MF_ISA_GENERIC = 4
+} mf_isa;
 
 /** The best set that this processor runs. */
 MF_API mf_isa mf_isa_best(void);
@@ -95,6 +102,33 @@ typedef struct mf_timing {
 /** Times every instruction of the runs that follow. Fetch them with mf_runner_timing (MF_E_INVALID past the last). */
 MF_API void mf_runner_set_timing(mf_runner *runner, int enabled);
 MF_API MF_MUST_USE mf_status mf_runner_timing(const mf_runner *runner, size_t index, mf_timing *out_timing);
+
+/* ---- Measuring --------------------------------------------------------------------------------------------------- */
+
+/** What an instruction of a program does. */
+typedef struct mf_instruction_info {
+    size_t struct_size;
+    const char *op;                    /**< its name, which lives for ever */
+    uint32_t rank;                     /**< of its output */
+    uint32_t dims[MF_TENSOR_MAX_RANK]; /**< of its output */
+    uint64_t flops;                    /**< multiplications and additions, as in mf_timing */
+    uint64_t bytes;                    /**< of what it reads and writes, each tensor counted once */
+} mf_instruction_info;
+
+/** The instruction of a number below mf_program_instruction_count; MF_E_INVALID past it. */
+MF_API MF_MUST_USE mf_status mf_program_instruction(const mf_program *program, size_t index,
+                                                    mf_instruction_info *out_info);
+
+/** What a machine does at best, with the threads and the instruction set that a runner would use. */
+typedef struct mf_machine {
+    size_t struct_size;
+    double flops_per_second; /**< multiplications and additions in registers, fused where the processor can */
+    double bytes_per_second; /**< read and written, of arrays that no cache holds */
+} mf_machine;
+
+/** Measures it there and then: some tenths of a second, and 192 MiB. MF_E_INVALID, MF_E_UNSUPPORTED, MF_E_NOMEM. */
+MF_API MF_MUST_USE mf_status mf_machine_measure(const mf_runner_options *options, mf_machine *out_machine,
+                                                mf_error *error);
 
 /* ---- Operations -------------------------------------------------------------------------------------------------- */
 

@@ -8,18 +8,17 @@ A and T also as PyTorch modules, eager and compiled. Every round is a fresh proc
 before a time counts. Needs torch, onnxruntime, openvino, numpy and safetensors: scripts/bench/run makes an environment.
 """
 
-import argparse
 import json
 import os
 import pathlib
-import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 
-REFERENCE = pathlib.Path(__file__).resolve().parents[1] / "reference"
+import sides
+
 # Name, model, part, images at once.
 WORKLOADS = [
     ("A", "scratch:A", "autoencoder", 1),
@@ -72,14 +71,13 @@ def onnx_call(side, path, threads):
         results = request.infer(feeds, share_inputs=True, share_outputs=False)
         return {name: results[o] for o in compiled.outputs for name in o.get_names()}
 
-    return call, openvino.__version__
+    return call, openvino.__version__.split("-")[0]
 
 
 def torch_call(side, part, model, threads):
     import torch
     from safetensors.torch import load_file
 
-    sys.path.insert(0, str(REFERENCE))
     import model as reference
 
     torch.set_num_threads(threads)
@@ -126,30 +124,16 @@ def worker(job):
         begin = time.perf_counter()
         call()
         milliseconds.append(1e3 * (time.perf_counter() - begin))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"ms": milliseconds, "peak_mb": peak, "version": version, "ready_s": ready}))
+    return {"ms": milliseconds, "version": version, "ready_s": ready}
 
 
 def run_ours(args, model, part, batch, threads, outputs):
-    command = [args.program, "bench", "--model", model, "--part", part, "--threads", str(threads), "--json"]
-    command += ["--runs", str(args.calls * batch)] + (["--outputs", outputs] if outputs else [])
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    result = json.loads(child.stdout.read())
-    _, _, usage = os.wait4(child.pid, 0)
+    options = ["--model", model, "--part", part, "--threads", threads, "--runs", args.calls * batch]
+    result = sides.ours(args.program, options + (["--outputs", outputs] if outputs else []))
     times = result["programs"][0]["all_milliseconds"]
+    # A batch is so many pictures one after the other, as mf_inspect takes them.
     calls = [sum(times[i * batch : (i + 1) * batch]) for i in range(args.calls)]
-    return {"ms": calls, "peak_mb": usage.ru_maxrss / 1024, "set": result["instruction_set"]}
-
-
-def run_peer(job):
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("OPENBLAS")}
-    environment["OMP_NUM_THREADS"] = str(job["threads"])
-    done = subprocess.run(
-        [sys.executable, __file__, "--worker", json.dumps(job)], env=environment, capture_output=True, text=True
-    )
-    if done.returncode:
-        sys.exit(f"{job['side']} failed: {done.stderr.strip().splitlines()[-1] if done.stderr else done.returncode}")
-    return json.loads(done.stdout.strip().splitlines()[-1])
+    return {"ms": calls, "peak_mb": result["peak_mb"], "set": result["instruction_set"]}
 
 
 def measure(args, folder, name, model, part, batch, threads):
@@ -183,24 +167,19 @@ def measure(args, folder, name, model, part, batch, threads):
                 "calls": args.calls,
                 "outputs": outputs if number == 0 else None,
             }
-            runs[side].append(run_peer(job))
+            runs[side].append(sides.peer(__file__, job))
     return runs
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("program", nargs="?")
+    parser = sides.parser(__doc__, worker)
+    parser.add_argument("program")
     parser.add_argument("--threads", default="2,1")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--calls", type=int, default=8)
     parser.add_argument("--only", help="names of workloads, separated by commas")
     parser.add_argument("--json", help="a file to write everything to")
-    parser.add_argument("--worker", help=argparse.SUPPRESS)
     args = parser.parse_args()
-    if args.worker:
-        return worker(json.loads(args.worker))
-    if not args.program:
-        parser.error("name the program, such as .build/release/metaformer")
     wanted = args.only.split(",") if args.only else None
     everything = []
     print(f"{os.cpu_count()} cores; medians in ms of {args.rounds} processes of {args.calls} calls; ratio to the best peer")
@@ -213,7 +192,8 @@ def main():
                 runs = measure(args, folder, name, model, part, batch, threads)
                 medians = {s: statistics.median([t for r in rs for t in r["ms"]]) for s, rs in runs.items()}
                 own = [t for r in runs["ours"] for t in r["ms"]]
-                best = min(value for side, value in medians.items() if side != "ours")
+                peer = min((side for side in medians if side != "ours"), key=medians.get)
+                best = medians[peer]
                 everything.append({"workload": name, "threads": threads, "medians": medians, "runs": runs})
                 print(
                     f"{name:22}{threads:>8}{medians['ours']:>9.2f}"
@@ -221,6 +201,11 @@ def main():
                     + f"{medians['ours'] / best:>7.2f}{f'{min(own):.1f}-{max(own):.1f}':>15}",
                     flush=True,
                 )
+                versions = {side: r[0]["version"] for side, r in runs.items() if side not in ("ours", "torch compiled")}
+                machine = {"set": runs["ours"][0]["set"], **versions}
+                sides.note(args.rows, name, threads, "ms", medians["ours"], peer, best, 2, **machine)
+    if not everything:
+        sys.exit(f"--only names none of {', '.join(w[0] for w in WORKLOADS)}")
     first = everything[0]["runs"]
     print(f"ours: {first['ours'][0]['set']}; " + ", ".join(f"{s} {r[0]['version']}" for s, r in first.items() if s != "ours"))
     if args.json:

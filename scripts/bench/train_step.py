@@ -7,99 +7,80 @@ MODEL is a model file of the configuration A+P+T (metaformer adapt --model scrat
 from there. Each round is a fresh process of each side. The response maps are given, as the prior is frozen.
 """
 
-import argparse
-import json
 import os
-import pathlib
 import re
-import resource
 import statistics
-import subprocess
-import sys
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "reference"))
+import sides
+
+RUNS = 5
 
 
-def torch_worker(path, batch, threads, runs):
+def worker(job):
     import torch
     from safetensors.torch import load_file
 
     import model
 
-    torch.set_num_threads(threads)
+    torch.set_num_threads(job["threads"])
     trained = re.compile(r"(autoencoder|transformer)\.")
-    parameters = {k: v.requires_grad_() for k, v in load_file(path).items() if trained.match(k)}
-    x, r = torch.rand(batch, 3, 256, 256), torch.rand(batch, 1, 256, 256)
+    parameters = {k: v.requires_grad_() for k, v in load_file(job["model"]).items() if trained.match(k)}
+    x, r = torch.rand(job["batch"], 3, 256, 256), torch.rand(job["batch"], 1, 256, 256)
     optimizer = torch.optim.Adam(parameters.values(), lr=1e-4)
     seconds = []
-    for _ in range(runs + 1):
+    for _ in range(RUNS + 1):
         start = time.perf_counter()
         optimizer.zero_grad(set_to_none=True)
         model.loss(model.reconstruct(parameters, x, r, "A+P+T"), x).backward()
         optimizer.step()
         seconds.append(time.perf_counter() - start)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"seconds": seconds[1:], "peak_mb": peak, "version": torch.__version__}
-
-
-def options(args):
-    return ["--batch", str(args.batch), "--threads", str(args.threads)]
-
-
-def run_torch(args):
-    env = {k: v for k, v in os.environ.items() if not k.startswith("OPENBLAS")} | {"OMP_NUM_THREADS": str(args.threads)}
-    command = [sys.executable, __file__, "--worker", args.program, args.model, *options(args)]
-    return json.loads(subprocess.run(command, env=env, check=True, capture_output=True, text=True).stdout)
+    return {"seconds": seconds[1:], "version": torch.__version__}
 
 
 def run_ours(args):
-    command = [args.program, "bench", "--model", args.model, *options(args), "--runs", "5", "--json"]
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    result = json.loads(child.stdout.read())
-    _, _, usage = os.wait4(child.pid, 0)
+    options = ["--model", args.model, "--batch", args.batch, "--threads", args.threads, "--runs", RUNS]
+    result = sides.ours(args.program, options)
     step = next(p for p in result["programs"] if p["name"].startswith("training"))
-    planned = step["arena_megabytes"] + step["scratch_megabytes"] + result["parameter_megabytes"]
-    return {
-        "seconds": [step["milliseconds"] / 1e3],
-        "peak_mb": usage.ru_maxrss / 1024,
-        "planned_mb": planned,
-        "set": result["instruction_set"],
-    }
+    seconds = [t / 1e3 for t in step["all_milliseconds"]]
+    return {"seconds": seconds, "peak_mb": result["peak_mb"], "set": result["instruction_set"]}
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = sides.parser(__doc__, worker)
     parser.add_argument("program")
     parser.add_argument("model")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
-    if args.worker:
-        print(json.dumps(torch_worker(args.model, args.batch, args.threads, 5)))
-        return
-    sides = {"ours": [], "PyTorch": []}
+    runs = {"ours": [], "PyTorch": []}
     for _ in range(args.rounds):
-        sides["ours"].append(run_ours(args))
-        sides["PyTorch"].append(run_torch(args))
-    ours, theirs = sides["ours"][0], sides["PyTorch"][0]
+        runs["ours"].append(run_ours(args))
+        runs["PyTorch"].append(
+            sides.peer(__file__, {"model": args.model, "batch": args.batch, "threads": args.threads})
+        )
+    ours, theirs = runs["ours"][0], runs["PyTorch"][0]
     print(
         f"training step A+T, batch {args.batch}, {args.threads} threads of {os.cpu_count()} cores, {ours['set']}, "
         f"PyTorch {theirs['version']} eager"
     )
-    medians = {}
-    for side, runs in sides.items():
-        seconds = [s for run in runs for s in run["seconds"]]
+    medians, peaks = {}, {}
+    for side, results in runs.items():
+        seconds = [s for run in results for s in run["seconds"]]
         medians[side] = statistics.median(seconds)
-        peak = statistics.median(run["peak_mb"] for run in runs)
-        print(f"{side:8} median {medians[side]:.3f} s  ({min(seconds):.3f} to {max(seconds):.3f})  peak {peak:.0f} MB")
-    peak = statistics.median(run["peak_mb"] for run in sides["PyTorch"])
+        peaks[side] = statistics.median(run["peak_mb"] for run in results)
+        print(
+            f"{side:8} median {medians[side]:.3f} s  ({min(seconds):.3f} to {max(seconds):.3f})  peak {peaks[side]:.0f} MB"
+        )
     print(
-        f"ratio of times {medians['ours'] / medians['PyTorch']:.2f}; "
-        f"planned memory {ours['planned_mb']:.0f} MB, {ours['planned_mb'] / peak:.2f} of PyTorch's peak"
+        f"ratio of times {medians['ours'] / medians['PyTorch']:.2f}, of peaks {peaks['ours'] / peaks['PyTorch']:.2f}"
     )
+    machine = {"set": ours["set"], "torch": theirs["version"]}
+    what = f"training step A+T, batch {args.batch}"
+    for unit, values, digits in (("s", medians, 3), ("MB", peaks, 0)):
+        name = what if unit == "s" else f"{what}: peak memory"
+        sides.note(args.rows, name, args.threads, unit, values["ours"], "PyTorch", values["PyTorch"], digits, **machine)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ typedef struct mf_kernel {
 #undef MF_OP
 
 /* A variant's kernels, by op; run is NULL where the reference serves. */
+extern const mf_kernel mf_kernels_generic[MF_OP_COUNT];
 extern const mf_kernel mf_kernels_avx2[MF_OP_COUNT];
 extern const mf_kernel mf_kernels_avx512[MF_OP_COUNT];
 

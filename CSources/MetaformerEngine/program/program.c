@@ -252,6 +252,28 @@ size_t mf_program_arena_bytes(const mf_program *p) {
 size_t mf_program_instruction_count(const mf_program *p) {
     return p->instruction_count;
 }
+
+mf_status mf_program_instruction(const mf_program *p, size_t index, mf_instruction_info *out_info) {
+    if (!p || !out_info || out_info->struct_size < sizeof *out_info || index >= p->instruction_count)
+        return MF_E_INVALID;
+    const mf_instruction *i = &p->instructions[index];
+    const mf_shape *shape = &p->buffers[i->output].shape;
+    out_info->op = mf_ops[i->op].name;
+    out_info->rank = shape->rank;
+    for (uint32_t axis = 0; axis < MF_TENSOR_MAX_RANK; axis++)
+        out_info->dims[axis] = axis < shape->rank ? shape->dims[axis] : 0;
+    out_info->flops = i->flops;
+    uint64_t count = shape->count;
+    for (uint32_t k = 0; k < i->input_count; k++) {
+        int seen = 0;
+        for (uint32_t other = 0; other < k; other++) seen |= i->inputs[other] == i->inputs[k];
+        /* A slice reads no more than it gives. */
+        if (!seen) count += i->op == MF_OP_slice ? shape->count : p->buffers[i->inputs[k]].shape.count;
+    }
+    out_info->bytes = count * sizeof(float);
+    return MF_OK;
+}
+
 size_t mf_program_slot_count(const mf_program *p) {
     return p->slot_count;
 }

@@ -5,17 +5,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Each better than the one before it. */
+static const struct {
+    mf_isa isa;
+    const char *name;
+} sets[] = {
+    {MF_ISA_REFERENCE, "reference"},
+    {MF_ISA_GENERIC, "generic"},
+    {MF_ISA_AVX2, "avx2"},
+    {MF_ISA_AVX512, "avx512"},
+};
+enum { SETS = sizeof sets / sizeof sets[0] };
+
 const char *mf_isa_name(mf_isa isa) {
-    switch (isa) {
-    case MF_ISA_AUTOMATIC:
-        return "automatic";
-    case MF_ISA_REFERENCE:
-        return "reference";
-    case MF_ISA_AVX2:
-        return "avx2";
-    case MF_ISA_AVX512:
-        return "avx512";
-    }
+    if (isa == MF_ISA_AUTOMATIC) return "automatic";
+    for (int i = 0; i < SETS; i++)
+        if (sets[i].isa == isa) return sets[i].name;
     return "unknown";
 }
 
@@ -27,7 +32,7 @@ mf_isa mf_isa_best(void) {
         return MF_ISA_AVX512;
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return MF_ISA_AVX2;
 #endif
-    return MF_ISA_REFERENCE;
+    return MF_ISA_GENERIC;
 }
 
 mf_status mf_isa_resolve(mf_isa wanted, mf_isa *out_isa, mf_error *error) {
@@ -37,18 +42,23 @@ mf_status mf_isa_resolve(mf_isa wanted, mf_isa *out_isa, mf_error *error) {
         wanted = best;
         if (forced && *forced) {
             wanted = MF_ISA_AUTOMATIC;
-            for (mf_isa isa = MF_ISA_REFERENCE; isa <= MF_ISA_AVX512; isa++)
-                if (strcmp(forced, mf_isa_name(isa)) == 0) wanted = isa;
+            for (int i = 0; i < SETS; i++)
+                if (strcmp(forced, sets[i].name) == 0) wanted = sets[i].isa;
             if (wanted == MF_ISA_AUTOMATIC)
-                return mf_fail(error, MF_E_INVALID, "MF_FORCE_ISA is '%.20s': expected reference, avx2 or avx512",
-                               forced);
+                return mf_fail(error, MF_E_INVALID,
+                               "MF_FORCE_ISA is '%.20s': expected reference, generic, avx2 or avx512", forced);
         }
     }
-    if (wanted < MF_ISA_REFERENCE || wanted > MF_ISA_AVX512)
-        return mf_fail(error, MF_E_INVALID, "instruction set %d does not exist", (int)wanted);
-    if (wanted > best)
-        return mf_fail(error, MF_E_UNSUPPORTED, "this processor has no %s; its best set is %s", mf_isa_name(wanted),
-                       mf_isa_name(best));
-    *out_isa = wanted;
-    return MF_OK;
+    int has_best = 0;
+    for (int i = 0; i < SETS; i++) {
+        if (sets[i].isa == wanted) {
+            if (has_best)
+                return mf_fail(error, MF_E_UNSUPPORTED, "this processor has no %s; its best set is %s", sets[i].name,
+                               mf_isa_name(best));
+            *out_isa = wanted;
+            return MF_OK;
+        }
+        has_best |= sets[i].isa == best;
+    }
+    return mf_fail(error, MF_E_INVALID, "instruction set %d does not exist", (int)wanted);
 }

@@ -1,11 +1,16 @@
 /*
- * Vectors of MF_WIDTH floats for the variant being compiled. A variant's file defines MF_VARIANT (its name, a suffix)
- * and MF_WIDTH, and sets the target, before it includes this and the kernels.
+ * Vectors of MF_WIDTH floats for the variant being compiled. A variant's file defines MF_VARIANT and MF_PEAK (the names
+ * of its kernels and of its measure), MF_WIDTH and MF_REGISTERS (how many vectors the processor holds in registers), and
+ * sets the target, before it includes this and the kernels. A width of 4 stands for any processor: plain vectors, and NEON's where they are.
  */
 #ifndef MF_SUPPORT_VECTOR_H
 #define MF_SUPPORT_VECTOR_H
 
+#if MF_WIDTH > 4
 #include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
 #include <stdint.h>
 #include <string.h>
 
@@ -41,7 +46,7 @@ static inline vf v_round(vf a) {
 static inline vf v_splat(float x) {
     return (vf)_mm512_set1_ps(x);
 }
-#else
+#elif MF_WIDTH == 8
 static inline vf v_fma(vf a, vf b, vf c) {
     return (vf)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
 }
@@ -65,12 +70,48 @@ static inline vf v_splat(float x) {
 static inline vf v_select(vi mask, vf a, vf b) {
     return (vf)((mask & (vi)a) | (~mask & (vi)b));
 }
+
+#if MF_WIDTH == 4
+#if defined(__aarch64__)
+static inline vf v_fma(vf a, vf b, vf c) {
+    return (vf)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+}
+static inline vf v_sqrt(vf a) {
+    return (vf)vsqrtq_f32((float32x4_t)a);
+}
+#else
+/* In two roundings: fmaf by software would cost a hundred times as much. */
+static inline vf v_fma(vf a, vf b, vf c) {
+    return a * b + c;
+}
+static inline vf v_sqrt(vf a) {
+    return (vf){__builtin_sqrtf(a[0]), __builtin_sqrtf(a[1]), __builtin_sqrtf(a[2]), __builtin_sqrtf(a[3])};
+}
+#endif
+static inline vf v_max(vf a, vf b) {
+    return v_select((vi)(a > b), a, b);
+}
+static inline vf v_min(vf a, vf b) {
+    return v_select((vi)(a < b), a, b);
+}
+/* For magnitudes below 2^22, whose halves the sum rounds away, to even. */
+static inline vf v_round(vf a) {
+    return (a + 12582912.0f) - 12582912.0f;
+}
+static inline vf v_splat(float x) {
+    return (vf){x, x, x, x};
+}
+#endif
+
 static inline vf v_abs(vf a) {
     return (vf)((vi)a & 0x7fffffff);
 }
 
 /* The two halves added, down to one lane. */
 static inline float v_sum(vf v) {
+#if MF_WIDTH == 4
+    return (v[0] + v[2]) + (v[1] + v[3]);
+#else
 #if MF_WIDTH == 16
     __m256 x = _mm256_add_ps(_mm512_castps512_ps256((__m512)v), _mm512_extractf32x8_ps((__m512)v, 1));
 #else
@@ -79,6 +120,7 @@ static inline float v_sum(vf v) {
     __m128 y = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
     y = _mm_add_ps(y, _mm_movehl_ps(y, y));
     return _mm_cvtss_f32(_mm_add_ss(y, _mm_movehdup_ps(y)));
+#endif
 }
 static inline float v_highest(vf v) {
     float lane[MF_WIDTH];

@@ -1,14 +1,18 @@
 /// A table as text for terminals, or as Markdown.
-struct TextTable {
+public struct TextTable {
     /// The first columns are names, aligned left; the others are figures, aligned right.
-    var names: Int
-    var header: [String]
-    var rows: [[String]] = []
+    public var names: Int
+    public var header: [String]
+    public var rows: [[String]] = []
     /// Names are cut to this in a terminal.
-    var nameWidth = 14
+    public var nameWidth: Int
+
+    public init(names: Int, header: [String], nameWidth: Int = 14) {
+        (self.names, self.header, self.nameWidth) = (names, header, nameWidth)
+    }
 
     /// Lines with two spaces between columns; a name that repeats the line above is left out.
-    var text: String {
+    public var text: String {
         let shown = rows.enumerated().map { index, row -> [String] in
             row.enumerated().map { column, cell in
                 let repeats = column == 0 && index > 0 && rows[index - 1][0] == cell && names > 1
@@ -34,7 +38,7 @@ struct TextTable {
         return table
     }
 
-    var markdown: String {
+    public var markdown: String {
         let rule = header.indices.map { $0 < names ? "---" : "---:" }
         return ([header, rule] + rows).map { row in
             "| " + row.map { $0.replacing("|", with: "\\|") }.joined(separator: " | ") + " |"
@@ -43,7 +47,7 @@ struct TextTable {
 }
 
 /// A number with so many digits after the point; a dash for none.
-func fixed(_ value: Double?, _ digits: Int) -> String {
+public func fixed(_ value: Double?, _ digits: Int) -> String {
     guard let value, value.isFinite else { return "–" }
     let scale = (0..<digits).reduce(1.0) { scale, _ in scale * 10 }
     let whole = Int((abs(value) * scale).rounded())

@@ -1,19 +1,23 @@
 import MetaformerEngine
 
-/// The sets of kernels that the engine has.
+/// The sets of kernels that the engine has, each better than the one before it.
 public enum InstructionSet: Sendable, CaseIterable {
-    case reference, avx2, avx512
+    case reference, generic, avx2, avx512
 
     var code: mf_isa {
         switch self {
         case .reference: MF_ISA_REFERENCE
+        case .generic: MF_ISA_GENERIC
         case .avx2: MF_ISA_AVX2
         case .avx512: MF_ISA_AVX512
         }
     }
 
     /// Those that this processor runs, the reference first.
-    public static var available: [InstructionSet] { allCases.filter { $0.code.rawValue <= mf_isa_best().rawValue } }
+    public static var available: [InstructionSet] {
+        let best = mf_isa_best()
+        return Array(allCases.prefix { $0.code != best }) + allCases.filter { $0.code == best }
+    }
 }
 
 /// A named tensor that a program reads or writes.
@@ -94,8 +98,12 @@ public final class Runner {
     /// One instruction's share of the last run.
     public struct Timing: Sendable {
         public let operation: String
+        /// Of the output.
+        public let dimensions: [Int]
         public let seconds: Double
         public let flops: Double
+        /// Of what it reads and writes.
+        public let bytes: Double
     }
 
     /// Whether runs are timed, instruction by instruction.
@@ -105,10 +113,17 @@ public final class Runner {
     public var timings: [Timing] {
         (0..<instructionCount).compactMap { index in
             var timing = mf_timing()
-            guard mf_runner_timing(handle, index, &timing) == MF_OK, let name = timing.op else { return nil }
+            var info = mf_instruction_info()
+            info.struct_size = MemoryLayout<mf_instruction_info>.size
+            guard mf_runner_timing(handle, index, &timing) == MF_OK,
+                mf_program_instruction(program, index, &info) == MF_OK, let name = info.op
+            else { return nil }
+            let dimensions = withUnsafeBytes(of: info.dims) { bytes in
+                bytes.bindMemory(to: UInt32.self).prefix(Int(info.rank)).map(Int.init)
+            }
             return Timing(
-                operation: String(cString: name), seconds: Double(timing.nanoseconds) * 1e-9,
-                flops: Double(timing.flops))
+                operation: String(cString: name), dimensions: dimensions, seconds: Double(timing.nanoseconds) * 1e-9,
+                flops: Double(info.flops), bytes: Double(info.bytes))
         }
     }
 }

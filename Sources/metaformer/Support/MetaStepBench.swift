@@ -42,6 +42,6 @@ struct MetaStepBench {
             name: "meta-step, \(episodes.count) tasks", milliseconds: sorted[sorted.count / 2],
             fastestMilliseconds: sorted[0], allMilliseconds: Array(times),
             arenaMegabytes: Double(learner.objective.workingBytes) / 1e6,
-            scratchMegabytes: 0, instructions: [])
+            scratchMegabytes: 0)
     }
 }

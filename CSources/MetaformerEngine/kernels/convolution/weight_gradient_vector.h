@@ -3,7 +3,7 @@
  * Both are packed as rows of pixels, so that the long axis runs along the vectors. The pixels are cut into parts, by
  * shape, whose sums are added in order.
  */
-#if MF_WIDTH == 16
+#if MF_REGISTERS == 32
 enum { DOT_M = 6, DOT_N = 4 };
 #else
 enum { DOT_M = 4, DOT_N = 3 };

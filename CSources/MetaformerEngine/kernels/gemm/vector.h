@@ -5,7 +5,7 @@
  * loop has no edges. The k axis goes in blocks of DEPTH, whose panels of B stay in the second-level cache; C stays in
  * a tile of its own beside them until it is whole, and is then handed to the op to be finished (epilogue) and stored.
  */
-#if MF_WIDTH == 16
+#if MF_REGISTERS == 32
 enum { TILE_M = 12, VECTORS = 2 };
 #else
 enum { TILE_M = 6, VECTORS = 2 };
@@ -76,6 +76,10 @@ static inline void spread_row(const float *row, uint64_t n, uint64_t k, uint64_t
 
 /* Eight rows of eight values, turned into columns: to[k * TILE_N + j] = from[j * row + k]. */
 static inline void transpose_8x8(const float *from, uint64_t row, float *to) {
+#if MF_WIDTH == 4
+    for (uint64_t k = 0; k < 8; k++)
+        for (uint64_t j = 0; j < 8; j++) to[k * TILE_N + j] = from[j * row + k];
+#else
     __m256 r[8], t[8];
     for (int i = 0; i < 8; i++) r[i] = _mm256_loadu_ps(from + (uint64_t)i * row);
     for (int i = 0; i < 4; i++)
@@ -91,6 +95,7 @@ static inline void transpose_8x8(const float *from, uint64_t row, float *to) {
         _mm256_storeu_ps(to + i * TILE_N, _mm256_permute2f128_ps(r[i], r[4 + i], 0x20));
         _mm256_storeu_ps(to + (4 + i) * TILE_N, _mm256_permute2f128_ps(r[i], r[4 + i], 0x31));
     }
+#endif
 }
 
 /* Packs depth x columns, element (k, j) at b + k * row + j * column, one of row and column being 1, into panels of

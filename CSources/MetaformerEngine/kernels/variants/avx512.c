@@ -12,7 +12,9 @@
 #endif
 
 #define MF_VARIANT mf_kernels_avx512
+#define MF_PEAK mf_peak_avx512
 #define MF_WIDTH 16
+#define MF_REGISTERS 32
 #include "kernels/variants/vector_kernels.h"
 
 #if defined(__clang__)

@@ -3,6 +3,7 @@
 #include "kernels/convolution/convolution.h"
 #include "kernels/kernel.h"
 #include "kernels/loops.h"
+#include "kernels/machine/machine.h"
 #include "kernels/matmul/matmul.h"
 #include "kernels/reduce/reduce.h"
 #include "kernels/window_filter/window_filter.h"
@@ -21,6 +22,7 @@
 #include "kernels/standardize/vector.h"
 #include "kernels/attention/vector.h"
 #include "kernels/window_filter/vector.h"
+#include "kernels/machine/vector.h"
 /* clang-format on */
 
 const mf_kernel MF_VARIANT[MF_OP_COUNT] = {

@@ -1,0 +1,80 @@
+"""How a benchmark starts its sides, and notes what it found. Each side is a fresh process, whose peak memory is taken."""
+
+import argparse
+import datetime
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "reference"))
+
+
+def run(command, threads=None):
+    """What a command printed, and the most memory that it took, MB. Ends this program where the command fails."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("OPENBLAS")}
+    if threads:
+        environment["OMP_NUM_THREADS"] = str(threads)
+    with tempfile.TemporaryFile("w+") as errors:
+        child = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True)
+        output = child.stdout.read()
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        if child.returncode:
+            errors.seek(0)
+            lines = errors.read().strip().splitlines()
+            sys.exit(f"{command[0]} {command[1]} failed: {lines[-1] if lines else child.returncode}")
+    return output, usage.ru_maxrss / 1024
+
+
+def ours(program, arguments):
+    """The result of `metaformer bench`, with its peak_mb."""
+    output, peak = run([program, "bench", *map(str, arguments), "--json"])
+    return json.loads(output) | {"peak_mb": peak}
+
+
+def peer(script, job):
+    """What `script --worker JOB` gave in a process of its own, with its peak_mb; job has "threads"."""
+    output, peak = run([sys.executable, script, "--worker", json.dumps(job)], job["threads"])
+    return json.loads(output.strip().splitlines()[-1]) | {"peak_mb": peak}
+
+
+def parser(documentation, worker):
+    """Options that all benchmarks have. A process that is a worker answers here, and goes no further."""
+    if sys.argv[1:2] == ["--worker"]:
+        print(json.dumps(worker(json.loads(sys.argv[2]))))
+        sys.exit()
+    options = argparse.ArgumentParser(description=documentation, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--rows", help="a file to add the table's rows to, for scripts/bench/run", metavar="FILE")
+    return options
+
+
+def note(path, what, threads, unit, own, name, theirs, digits=1, **machine):
+    """Adds a row to the table: ours beside the best of the others; machine has versions and the instruction set."""
+    if path:
+        row = {"what": what, "threads": threads, "ratio": own / theirs, "machine": machine}
+        row["ours"], row["other"] = f"{own:.{digits}f} {unit}", f"{name} {theirs:.{digits}f} {unit}"
+        with open(path, "a") as file:
+            print(json.dumps(row), file=file)
+
+
+def table(path):
+    """The rows as Markdown, below what they were measured on."""
+    rows = [json.loads(line) for line in pathlib.Path(path).read_text().splitlines()]
+    lscpu = subprocess.run(["lscpu"], capture_output=True, text=True, env=os.environ | {"LC_ALL": "C"}).stdout
+    names = [line.split(":", 1)[1].strip() for line in lscpu.splitlines() if line.startswith("Model name:")]
+    machine = {key: value for row in rows for key, value in row["machine"].items()}
+    instructions = machine.pop("set", "")
+    versions = ", ".join(f"{key} {value}" for key, value in sorted(machine.items()))
+    yield f"{names[0] if names else 'unknown processor'}, {os.cpu_count()} cores, {instructions}; {versions}; "
+    yield f"{datetime.date.today()}. A ratio below 1 is in our favour.\n"
+    yield "| what | threads | ours | best of the others | ratio |"
+    yield "| --- | ---: | ---: | ---: | ---: |"
+    for row in rows:
+        yield f"| {row['what']} | {row['threads']} | {row['ours']} | {row['other']} | {row['ratio']:.2f} |"
+
+
+if __name__ == "__main__":
+    print("\n".join(table(sys.argv[1])))
