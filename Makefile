@@ -1,4 +1,4 @@
-# make demo      sets up, builds, and runs the main job on the sample product
+# make demo      sets up, builds, and teaches the sample product from the universal model
 # make test      sets up, and runs every test
 # make install   installs library, headers, packages for CMake and pkg-config, command line and manual, below PREFIX
 # make deb       makes a Debian package of the same; make check-deb installs and runs it in a clean Debian, as root
@@ -22,8 +22,8 @@ setup:
 demo: all
 	@mkdir -p $(demo)
 	$(metaformer) sample $(demo)/sample
-	$(metaformer) adapt --model scratch:A --good $(demo)/sample --output $(demo)/flange.safetensors \
-	    --epochs 40 --batch 8 --learning-rate 0.0005
+	$(metaformer) adapt --good $(demo)/sample --output $(demo)/flange.safetensors \
+	    --epochs 4 --batch 8 --learning-rate 0.0003
 	$(metaformer) inspect --model $(demo)/flange.safetensors $(demo)/sample --output $(demo)/results
 	@echo
 	@echo "The pictures:  $(demo)/sample"

@@ -73,7 +73,9 @@ let package = Package(
         ),
         // Swift
         .target(name: "MetaformerGraph", dependencies: ["MetaformerEngine"]),
-        .target(name: "MetaformerModels", dependencies: ["MetaformerGraph"]),
+        .target(
+            name: "MetaformerModels", dependencies: ["MetaformerGraph"], exclude: ["Resources/README.md"],
+            resources: [.copy("Resources/universal.safetensors")]),
         .target(
             name: "MetaformerData",
             dependencies: ["CImageCodecs"],
@@ -124,7 +126,8 @@ let package = Package(
         .testTarget(
             name: "CommandLineTests",
             dependencies: [
-                "metaformer", "MetaformerData", "MetaformerEvaluation", "MetaformerTraining", "TestSupport",
+                "metaformer", "MetaformerData", "MetaformerModels", "MetaformerEvaluation", "MetaformerTraining",
+                "TestSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),

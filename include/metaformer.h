@@ -14,6 +14,10 @@
  *     if (mf_inspect(context, &frame, NULL, NULL, &result)) fail(mf_context_error(context));
  *     if (result.is_anomalous) reject();
  *
+ * mf_adapt teaches a product from good frames. A model to teach from comes with the library, trained on photographs
+ * of many things: share/metaformer/universal.safetensors below the prefix that it is installed to. pkg-config's
+ * variable universal_model has its path, and Metaformer_UNIVERSAL_MODEL after CMake's find_package.
+ *
  * Rules that hold everywhere:
  * - Every function that can fail returns an mf_status. On failure its out-parameters are untouched, there is nothing to
  *   free, and a text says what was wrong: in the mf_error given, or, once there is a context, from mf_context_error.

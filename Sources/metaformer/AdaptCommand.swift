@@ -14,11 +14,7 @@ struct AdaptCommand: ParsableCommand {
             """
     )
 
-    @Option(
-        help: ArgumentHelp(
-            "A model file, or scratch:A, scratch:A+P or scratch:A+P+T to start from random parameters.",
-            valueName: "file"))
-    var model: ModelSource
+    @OptionGroup var source: ModelOptions
 
     @Option(help: ArgumentHelp("The folder of good pictures.", valueName: "dir"), completion: .directory)
     var good: String
@@ -65,8 +61,8 @@ struct AdaptCommand: ParsableCommand {
         var selection = try ImageSelection.good(in: good, trainingList: trainList)
         if let shots { selection = try selection.shots(shots, seed: common.seed) }
         let frames = try read(selection)
-        let isGrey = frames.allSatisfy { $0.format == .mono8 || $0.format == .mono16 }
-        let model = try model.open(channels: isGrey ? 1 : 3, seed: common.seed)
+        let isGrey = frames.allSatisfy(\.isGrey)
+        let model = try source.origin(optimizer: teaching.optimizer).model(channels: isGrey ? 1 : 3, seed: common.seed)
         let adapted = try adapt(model, to: frames)
         try adapted.save(path: output)
         let elapsed = (clock.now - start) / .seconds(1)

@@ -17,13 +17,21 @@ struct EvaluateCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "A model file, or scratch:A, scratch:A+P or scratch:A+P+T; may be given several times.", valueName: "file"))
+            "A model file, or scratch:A, scratch:A+P or scratch:A+P+T; may be given several times; the universal model where "
+                + "neither this nor --baselines is given.", valueName: "file"))
     var model: [ModelSource] = []
 
     @Option(
         help: ArgumentHelp(
-            "Only the model files of these configurations, such as A,A+P,A+P+T.", valueName: "list"))
+            "Evaluate each model file in these configurations, such as A,A+P,A+P+T; in its own where left out.",
+            valueName: "list"))
     var configuration: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Give scratch:A+P and scratch:A+P+T the learned prior of this file: of prior train, or a model with one.",
+            valueName: "file"), completion: .file())
+    var prior: String?
 
     @Option(
         help: ArgumentHelp(
@@ -63,7 +71,13 @@ struct EvaluateCommand: ParsableCommand {
         try requireProLimit(proLimit)
         _ = try shotList()
         _ = try baselineList()
-        guard !model.isEmpty || baselines != nil else { throw ValidationError("give --model or --baselines.") }
+        _ = try modeList()
+        if configuration != nil, !sources.contains(where: \.isFile) {
+            throw ValidationError("--configuration takes parts of model files; give --model a file.")
+        }
+        if prior != nil, !model.contains(where: \.takesPrior) {
+            throw ValidationError("--prior goes with --model scratch:A+P and scratch:A+P+T only.")
+        }
         guard (1...1000).contains(seeds) else { throw ValidationError("--seeds is \(seeds); give 1 to 1000.") }
     }
 
@@ -93,21 +107,31 @@ struct EvaluateCommand: ParsableCommand {
 
     // MARK: What to evaluate
 
+    private var sources: [ModelSource] { model.isEmpty && baselines == nil ? [.universal] : model }
+
     private func candidates() throws -> [Candidate] {
-        var candidates = try model.map { source in
+        let (modes, learned) = (try modeList(), try prior.map { try FrozenPrior(path: $0) })
+        let files = try sources.compactMap { source in
             switch source {
-            case .file(let path): try Candidate(file: path)
-            case .scratch(let mode, let size): Candidate.scratch(mode, prior: size.configuration)
+            case .universal: try UniversalModel.path()
+            case .file(let path): path
+            case .scratch: nil
             }
         }
-        if let configuration {
-            let wanted = configuration.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
-            if let missing = wanted.first(where: { name in !candidates.contains { $0.name == name } }) {
-                let there = candidates.map(\.name).joined(separator: ", ")
-                throw CommandError("--configuration: no model given is of configuration \(missing); there are \(there)")
+        var candidates = try files.flatMap { path in
+            try modes.map { mode in
+                var candidate = try Candidate(file: path, mode: mode)
+                candidate.name = folder(of: path, among: files) + candidate.name
+                return candidate
             }
-            candidates = candidates.filter { wanted.contains($0.name) }
         }
+        for case .scratch(let mode, let size) in sources {
+            candidates.append(
+                .scratch(
+                    mode, prior: size.configuration, trained: mode == .autoencoder ? nil : learned,
+                    priorOrigin: try prior.map { "\($0), \(try Fingerprint.file($0))" } ?? ""))
+        }
+        if let optimizer = teaching.optimizer { candidates = candidates.map { $0.updated(by: optimizer.optimizer) } }
         candidates += try baselineList()
         return candidates.map { candidate in
             var candidate = candidate
@@ -116,6 +140,26 @@ struct EvaluateCommand: ParsableCommand {
             candidate.learningRate = teaching.learningRate ?? candidate.learningRate
             candidate.framing = teaching.framing
             return candidate
+        }
+    }
+
+    /// The folder of a file that has the name of another, to tell them apart.
+    private func folder(of path: String, among paths: [String]) -> String {
+        let url = URL(fileURLWithPath: path)
+        let isAlone = paths.count { URL(fileURLWithPath: $0).lastPathComponent == url.lastPathComponent } == 1
+        return isAlone ? "" : url.deletingLastPathComponent().lastPathComponent + "/"
+    }
+
+    /// nil stands for a file's own configuration.
+    private func modeList() throws -> [Metaformer.Mode?] {
+        guard let configuration else { return [nil] }
+        let names = configuration.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
+        guard !names.isEmpty else { throw ValidationError("--configuration is empty; give A, A+P or A+P+T.") }
+        return try names.map { name in
+            guard let mode = Metaformer.Mode(rawValue: name) else {
+                throw ValidationError("--configuration: \(name) is none; there are A, A+P and A+P+T.")
+            }
+            return mode
         }
     }
 

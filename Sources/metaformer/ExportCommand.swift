@@ -16,7 +16,7 @@ struct ExportCommand: ParsableCommand {
             help: ArgumentHelp(
                 "A model file, or scratch:A, scratch:A+P or scratch:A+P+T for one of random parameters.",
                 valueName: "file"))
-        var model: ModelSource
+        var model = ModelSource.universal
 
         @Option(help: ArgumentHelp("The file to write.", valueName: "file"), completion: .file())
         var output: String
@@ -70,19 +70,37 @@ struct ExportCommand: ParsableCommand {
     struct ModelFile: ParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "model",
-            abstract: "Writes the model file itself: a copy, or one from scratch, for tools that read .safetensors."
+            abstract: "Writes a model file: a copy, one of fewer parts or half the size, or one from scratch.",
+            discussion: """
+                Hosts that teach by mf_adapt use the parts and the optimiser that a file has: here others are chosen. A model of \
+                fewer parts forgets what teaching measured.
+                """
         )
 
-        @OptionGroup var source: Source
+        @OptionGroup var source: ModelOptions
+
+        @Option(help: ArgumentHelp("The file to write.", valueName: "file"), completion: .file())
+        var output: String
+
+        @Option(help: "The optimiser that the file teaches with: adam or sgd; the model's own where left out.")
+        var optimizer: OptimizerChoice?
+
+        @Flag(help: "Store the parameters in half precision: near half the size, rounded to 11 bits.")
+        var half = false
 
         @OptionGroup var common: CommonOptions
 
+        func validate() throws { try CommonOptions.requirePath(output, named: "--output") }
+
         func run() throws {
-            try requireFolder(of: source.output)
-            let bytes = try source.model.bytes(channels: 3, seed: common.seed)
-            try source.write(Data(bytes))
-            if common.json { try common.printJSON(Result(output: source.output, bytes: bytes.count)) }
-            common.remark("\(source.output): \(bytes.count.formatted()) bytes")
+            try requireFolder(of: output)
+            let origin = try source.origin(optimizer: optimizer)
+            _ = try origin.model(channels: 3, seed: common.seed)
+            let file = try origin.file(channels: 3, seed: common.seed)
+            try (half ? file.inHalfPrecision : file).write(path: output)
+            let bytes = try Data(contentsOf: URL(fileURLWithPath: output)).count
+            if common.json { try common.printJSON(Result(output: output, bytes: bytes)) }
+            common.remark("\(output): \(bytes.formatted()) bytes")
         }
     }
 

@@ -9,8 +9,10 @@ struct InfoCommand: ParsableCommand {
         abstract: "Says what a model file holds."
     )
 
-    @Argument(help: ArgumentHelp("The model file.", valueName: "file"), completion: .file())
-    var file: String
+    @Argument(
+        help: ArgumentHelp("The model file; the universal model where left out.", valueName: "file"),
+        completion: .file())
+    var file: String?
 
     @OptionGroup var common: CommonOptions
 
@@ -18,6 +20,7 @@ struct InfoCommand: ParsableCommand {
         struct Tensor: Encodable {
             let name: String
             let shape: [Int]
+            let type: String
         }
         struct Program: Encodable {
             let name: String
@@ -27,22 +30,25 @@ struct InfoCommand: ParsableCommand {
         }
         let path: String
         let settings: [String: String]
+        let bytes: Int
         let parameters: Int
         let tensors: [Tensor]
         let programs: [Program]
     }
 
-    func validate() throws { try CommonOptions.requirePath(file, named: "<file>") }
+    func validate() throws { if let file { try CommonOptions.requirePath(file, named: "<file>") } }
 
     func run() throws {
         // The engine's own check first: what it refuses to run is not described as if it could be.
-        _ = try Model(path: file)
-        let contents = try TensorFile(path: file)
+        let path = try file ?? UniversalModel.path()
+        _ = try Model(path: path)
+        let contents = try TensorFile(path: path)
         var tensors: [Result.Tensor] = []
         var programs: [Result.Program] = []
         for entry in contents.entries {
             switch entry.contents {
-            case .floats: tensors.append(.init(name: entry.name, shape: entry.shape.dims))
+            case .floats:
+                tensors.append(.init(name: entry.name, shape: entry.shape.dims, type: entry.isHalf ? "F16" : "F32"))
             case .bytes(let bytes):
                 let runner = try ProgramSummary(bytes)
                 programs.append(
@@ -52,14 +58,19 @@ struct InfoCommand: ParsableCommand {
             }
         }
         let result = Result(
-            path: file, settings: contents.metadata.filter { $0.key != "description" },
+            path: path, settings: contents.metadata.filter { $0.key != "description" },
+            bytes: try Data(contentsOf: URL(fileURLWithPath: path)).count,
             parameters: tensors.reduce(0) { $0 + $1.shape.reduce(1, *) }, tensors: tensors,
             programs: programs.sorted { $0.name < $1.name })
         if common.json { try common.printJSON(result) } else { print(describe(result)) }
     }
 
     private func describe(_ result: Result) -> String {
-        var lines = ["\(file): \(result.parameters.formatted()) parameters in \(result.tensors.count) tensors"]
+        let halves = result.tensors.count { $0.type == "F16" }
+        var lines = [
+            "\(result.path): \(result.parameters.formatted()) parameters in \(result.tensors.count) tensors"
+                + (halves > 0 ? ", \(halves) of them in half precision" : "") + "; \(result.bytes.formatted()) bytes"
+        ]
         lines.append("\nsettings")
         for (key, value) in result.settings.sorted(by: { $0.key < $1.key }) {
             lines.append("  \(padded(key, 28)) \(value)")

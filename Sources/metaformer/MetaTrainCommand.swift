@@ -50,6 +50,8 @@ struct MetaTrainCommand: ParsableCommand {
     @Option(help: ArgumentHelp("1 for grey, 3 for colour.", valueName: "n"))
     var channels = 3
 
+    @OptionGroup var transformer: TransformerOptions
+
     @Option(help: ArgumentHelp("Passes over all tasks.", valueName: "n"))
     var epochs: Int?
 
@@ -112,6 +114,7 @@ struct MetaTrainCommand: ParsableCommand {
         if configuration != .autoencoder, prior == nil {
             throw ValidationError("\(configuration.rawValue) needs --prior; only A is trained without.")
         }
+        try transformer.check(size: size)
         do { try settings().check() } catch { throw ValidationError("\(error)") }
     }
 
@@ -150,7 +153,8 @@ struct MetaTrainCommand: ParsableCommand {
     }
 
     private func settings() -> MetaTrainingConfiguration {
-        let architecture = Metaformer.Configuration(mode: configuration, imageSize: size, channels: channels)
+        var architecture = Metaformer.Configuration(mode: configuration, imageSize: size, channels: channels)
+        transformer.apply(to: &architecture.transformer)
         var settings: MetaTrainingConfiguration =
             preset == .paper
             ? .paper(architecture: architecture) : MetaTrainingConfiguration(architecture: architecture)
@@ -171,8 +175,54 @@ struct MetaTrainCommand: ParsableCommand {
     }
 }
 
-extension Metaformer.Mode: ExpressibleByArgument {}
 extension LearningMode: ExpressibleByArgument {}
+
+/// The shape of the transformer T, where it is not the standard one.
+struct TransformerOptions: ParsableArguments {
+    enum Direction: String, ExpressibleByArgument, CaseIterable {
+        case literal, reverse
+    }
+
+    @Option(
+        help: """
+            What T attends to: literal, from the reconstruction's patches to the response map's, as the paper words it; or \
+            reverse.
+            """)
+    var direction: Direction = .literal
+
+    @Flag(help: "Smooth the edges between T's patches by a 3 x 3 convolution.")
+    var smoothPatches = false
+
+    @Option(help: ArgumentHelp("Rows and columns of T's patches; they must divide --size.", valueName: "n"))
+    var patch = Transformer.Configuration().patchSize
+
+    @Option(help: ArgumentHelp("Width of T's tokens, a multiple of 8.", valueName: "n"))
+    var width = Transformer.Configuration().width
+
+    @Option(help: ArgumentHelp("Layers of T's encoder, and of its decoder.", valueName: "n"))
+    var layers = Transformer.Configuration().encoderLayers
+
+    func check(size: Int) throws {
+        guard patch >= 2, size % patch == 0 else {
+            throw ValidationError("--patch is \(patch); give a number from 2 that divides --size, \(size).")
+        }
+        let heads = Transformer.Configuration().heads
+        guard width >= heads, width % heads == 0, width <= 4096 else {
+            throw ValidationError("--width is \(width); give a multiple of \(heads) up to 4096.")
+        }
+        guard (1...32).contains(layers) else { throw ValidationError("--layers is \(layers); give 1 to 32.") }
+    }
+
+    func apply(to configuration: inout Transformer.Configuration) {
+        configuration.direction = direction == .literal ? .responseToReconstruction : .reconstructionToResponse
+        configuration.smoothsPatches = smoothPatches
+        configuration.patchSize = patch
+        configuration.width = width
+        configuration.hiddenWidth = 4 * width
+        configuration.encoderLayers = layers
+        configuration.decoderLayers = layers
+    }
+}
 
 /// What tells a file from another, for the settings of a run.
 enum Fingerprint {

@@ -87,7 +87,10 @@ import Testing
     @Test(
         "A wrong command line of evaluate or metrics ends with 2",
         arguments: [
-            "evaluate --dataset x --output y", "evaluate --model m --dataset x --output y --shots 0",
+            "evaluate --dataset x --output y --configuration B",
+            "evaluate --baselines l2-ae --dataset x --output y --configuration A+P",
+            "evaluate --model scratch:A --dataset x --output y --prior p",
+            "evaluate --model m --dataset x --output y --shots 0",
             "evaluate --model m --dataset x --output y --shots few",
             "evaluate --model m --dataset x --output y --seeds 0",
             "evaluate --baselines best --dataset x --output y", "evaluate --model m --dataset x --output y --epochs 0",
@@ -112,7 +115,6 @@ import Testing
         #expect(try errors("\(base) out --shots 9").contains("nut: 9 shots, but only 2 good pictures"))
         #expect(try errors("\(base) out --category cap").contains("cap is none of the data set's categories (nut)"))
         #expect(try errors("\(base) nut").contains("nut: holds other files; name a new or an empty folder"))
-        #expect(try errors("\(base) out --configuration A+P").contains("no model given is of configuration A+P"))
         #expect(try errors("\(base) out --groups lost.csv").contains("lost.csv: line 1: cannot be read"))
         #expect(try folder.names == ["nut"])
     }

@@ -44,6 +44,40 @@ import Testing
         }
     }
 
+    @Test("a host in C teaches from the installed universal model, whose path both packages give") func universal()
+        throws
+    {
+        let installation = try Installation.shared
+        let model = try Command.run(
+            ["pkg-config", "--variable=universal_model", "metaformer"],
+            environment: ["PKG_CONFIG_PATH": "\(installation.prefix)/lib/pkgconfig"]
+        ).trimmingCharacters(in: .whitespacesAndNewlines)
+        #expect(model == "\(installation.prefix)/share/metaformer/universal.safetensors")
+        try Command.run([
+            "cmake", "-S", Command.root.appending(path: "Tests/hosts/package").path, "-B", path("hosts"),
+            "-DCMAKE_C_COMPILER=gcc", "-DCMAKE_CXX_COMPILER=g++", "-DCMAKE_PREFIX_PATH=\(installation.prefix)",
+        ])
+        let found = try String(contentsOf: folder.url.appending(path: "hosts/universal-model"), encoding: .utf8)
+        #expect(found == model)
+
+        let frames = try (0..<5).map(SmallModel.frame)
+        for (index, frame) in frames.enumerated() {
+            try Data(frame.bytes).write(to: folder.url.appending(path: "\(index)"))
+        }
+        var options = Model.AdaptationOptions()
+        (options.epochs, options.seed) = (2, 7)
+        try Model(path: UniversalModel.path()).adapted(to: frames, options: options).save(path: path("expected"))
+        let host = try installation.compile("Tests/hosts/c99/main.c", to: path("host"))
+        try Command.run(
+            [host, model, path("taught"), "80", "60"] + (0..<5).map { path("\($0)") },
+            environment: installation.environment)
+        let (taught, expected) = (
+            try Data(contentsOf: folder.url.appending(path: "taught")),
+            try Data(contentsOf: folder.url.appending(path: "expected"))
+        )
+        #expect(taught == expected)
+    }
+
     @Test("a model in read-only memory gives the bits of its file") func embedded() throws {
         let installation = try Installation.shared
         try SmallModel.file().write(path: path("model"))

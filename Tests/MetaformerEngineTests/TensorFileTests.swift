@@ -15,6 +15,7 @@ struct TensorFileTests {
                 name: "weight \"quoted\" \\ and ünïcode", shape: [2, 3],
                 contents: .floats([1, -2, .infinity, 0.1, -0.0, 0x1p-130])),
             .init(name: "scalar", shape: [], contents: .floats([7])),
+            .init(name: "half", shape: [3], contents: .floats([0.5, -65504, 0x1p-24]), isHalf: true),
             .init(name: "none", shape: [0, 4], contents: .floats([])),
         ],
         metadata: ["key": "a line\nand a \"quote\"", "empty": ""])
@@ -100,6 +101,8 @@ struct TensorFileTests {
             (#"{"a":{"dtype":"F64","shape":[1],"data_offsets":[0,8]}}"#, "type F64"),
             (#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}}"#, "bytes of its shape"),
             (#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#, "does not lie"),
+            (#"{"a":{"dtype":"F16","shape":[1],"data_offsets":[0,4]}}"#, "bytes of its shape"),
+            (#"{"a":{"dtype":"F16","shape":[2],"data_offsets":[0,4]}} "#, "odd address"),
             (
                 #"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#,
                 "twice"

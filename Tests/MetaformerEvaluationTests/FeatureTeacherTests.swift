@@ -137,6 +137,21 @@ import Testing
     @Test("thresholds of scores: an order statistic, or a bound beyond the highest") func thresholds() throws {
         let many = try Threshold(goodScores: (1...99).map(Float.init), falseAlarmRate: 0.1)
         #expect(many.value == 90 && many.rule == "conformal" && many.settings["threshold.scores"] == "99")
+        // Few scores: the rate nearly holds where their logarithms are as spread as is expected, or half as much again.
+        var generator = SplitMix64(seed: 3)
+        for (count, spread) in [(2, 0.3), (5, 0.3), (5, 0.45), (16, 0.45)] {
+            var rejected = 0.0
+            for _ in 0..<1000 {
+                let scores = (0..<count).map { _ in Float(exp(spread * generator.nextNormal())) }
+                let value = Double(try Threshold(goodScores: scores, falseAlarmRate: 0.01).value)
+                // The share of a normal distribution above it.
+                rejected += 0.5 * erfc(log(value) / spread / 2.0.squareRoot()) / 1000
+            }
+            #expect((0.002...0.03).contains(rejected), "\(count) scores of spread \(spread): \(rejected)")
+        }
+        // One that is zero, as a map may give, does not lift the threshold beyond all bounds.
+        let withZero = try Threshold(goodScores: [0, 1, 1.1, 1.2], falseAlarmRate: 0.01)
+        #expect(withZero.value > 1.2 && withZero.value < 20)
         let few = try Threshold(goodScores: [1, 2, 3], falseAlarmRate: 0.01)
         #expect(few.value > 3 && few.rule == "extrapolated")
         for scores in [[], [Float.nan], [1, .infinity]] as [[Float]] {

@@ -182,4 +182,31 @@ extension TemporaryFolder {
         let color = Image(width: 2, height: 1, channels: 3, bytes: [0, 0, 128, 127, 127, 127])
         #expect(DefectMask(color).pixels == [1, 0])
     }
+
+    @Test("The gallery shows a tiled picture whole, and no plane of a single tile") func tiledGallery() throws {
+        try FileManager.default.createDirectory(at: output, withIntermediateDirectories: true)
+        // A light column at the left end: the last tile does not see it.
+        let wide = { (x: Int, _: Int) in UInt8(x < 30 ? 250 : 100) }
+        try folder.write("bar/train/good/0.png", width: 400, height: 260, wide)
+        try folder.write("bar/test/good/0.png", width: 400, height: 260, wide)
+        try folder.write("bar/test/dent/0.png", width: 400, height: 260) { x, y in x > 350 && y > 200 ? 10 : wide(x, y)
+        }
+        var candidate = Candidate.squaredErrorAutoencoder
+        (candidate.epochs, candidate.framing) = (1, .tile)
+        let plan = EvaluationPlan(
+            dataset: try Dataset(directory: folder.url.appendingPathComponent("bar")), candidates: [candidate])
+        let result = try #require(try EvaluationRun(plan, folder: output).run().first)
+        let shown = Gallery(folder: output).read(result.unit)
+        #expect(shown.count == 2)
+        for (entry, panels) in shown {
+            #expect(entry.panels.map(\.title) == ["picture, tiled", "anomaly map"])
+            let file = folder.url.appendingPathComponent("panel.png")
+            try #require(panels.first).write(to: file)
+            let picture = try Image(contentsOf: file)
+            #expect(picture[2, 64, 0] > 200 && picture[64, 64, 0] < 150)
+        }
+        let map = FloatMap(width: 4, height: 2, values: [0, 9, 1, 2, 3, 4, 8, 5])
+        #expect(Panels.highest(map, width: 2, height: 1) == [9, 8])
+        #expect(Panels.highest(map, width: 4, height: 4).count == 16)
+    }
 }

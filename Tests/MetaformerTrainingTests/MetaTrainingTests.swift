@@ -255,7 +255,7 @@ import Testing
         try written.file().write(path: path)
         #expect(try FrozenPrior(path: path).parameters == written.parameters)
         try TensorFile(entries: [], metadata: ["a": "b"]).write(path: path)
-        let none = try #require(throws: TrainingError.self) { try FrozenPrior(path: path) }
+        let none = try #require(throws: ModelError.self) { try FrozenPrior(path: path) }
         #expect(none.description.contains("holds no prior"))
     }
 }

@@ -188,7 +188,8 @@ MF_API MF_MUST_USE mf_status mf_map_score(const float *values, size_t count, dou
 
 /**
  * The score that a good image exceeds with the given probability, from the scores of good images that were not taught: an
- * order statistic where they suffice for it (conformal prediction), otherwise a prediction bound of their logarithms.
+ * order statistic where they suffice for it (conformal prediction), otherwise a prediction bound of their logarithms,
+ * which takes their spread for 0.3 until some ten of them say otherwise.
  * @param scores    count finite scores, count at least 1
  * @param rate      in (0, 0.5]
  * @param out_rule  NULL, or receives "conformal" or "extrapolated", which live for ever
@@ -199,13 +200,17 @@ MF_API MF_MUST_USE mf_status mf_threshold_fit(const float *scores, size_t count,
 
 /* ---- Tensor files ------------------------------------------------------------------------------------------------ */
 
-/* A model file is one .safetensors file: parameters as F32 tensors, programs as U8 tensors named "program/…", the
- * configuration as metadata. Besides it the metadata holds "format" (see MF_FILE_FORMAT) and "checksum" (XXH3-128 of
- * the whole file with the checksum's own digits as '0'). */
+/* A model file is one .safetensors file: parameters as F32 or F16 tensors, programs as U8 tensors named "program/…",
+ * the configuration as metadata. Besides it the metadata holds "format" (see MF_FILE_FORMAT) and "checksum" (XXH3-128
+ * of the whole file with the checksum's own digits as '0'). */
 
 #define MF_FILE_FORMAT "metaformer 1"
 
-typedef enum mf_dtype { MF_F32 = 1, MF_U8 = 2 } mf_dtype;
+typedef enum mf_dtype {
+    MF_F32 = 1,
+    MF_U8 = 2,
+    MF_F16 = 3 /**< in files only: an open file's tensors are MF_F32, widened; those to write are rounded from floats */
+} mf_dtype;
 
 typedef struct mf_tensor {
     const char *name;
@@ -229,13 +234,16 @@ MF_API MF_MUST_USE mf_status mf_file_open_memory(const void *data, size_t size, 
 MF_API void mf_file_release(mf_file *file);
 MF_API size_t mf_file_tensor_count(const mf_file *file);
 MF_API const mf_tensor *mf_file_tensor(const mf_file *file, size_t index);
+/** The type that a tensor has in the file itself. */
+MF_API mf_dtype mf_file_dtype(const mf_file *file, size_t index);
 /** The tensor of a name, or NULL. */
 MF_API const mf_tensor *mf_file_find(const mf_file *file, const char *name);
 MF_API size_t mf_file_entry_count(const mf_file *file);
 MF_API const mf_entry *mf_file_entry(const mf_file *file, size_t index);
 
 /** Writes tensors and metadata ("format" and "checksum" are added) to a temporary file beside path, syncs and renames
- *  it. */
+ *  it. The data of a tensor of type MF_F16 are floats, bytes those of floats: they are rounded to nearest, ties to even;
+ *  MF_E_LIMIT where a finite one is beyond 65504. */
 MF_API MF_MUST_USE mf_status mf_file_write(const char *path, const mf_tensor *tensors, size_t tensor_count,
                                            const mf_entry *entries, size_t entry_count, mf_error *error);
 

@@ -75,7 +75,7 @@ static mf_status place_view(mf_lesson *l, size_t sight, size_t place) {
     return MF_OK;
 }
 
-/* One step on views queue[from … from + n - 1]: their mean loss where they are inspected, by accumulated
+/* One step on views queue[from … from + n - 1]: their mean or summed loss where they are inspected, by accumulated
    micro-batches. */
 static mf_status take_step(mf_lesson *l, size_t from, size_t n, float *out_loss) {
     *out_loss = 0;
@@ -85,7 +85,7 @@ static mf_status take_step(mf_lesson *l, size_t from, size_t n, float *out_loss)
             if (at + place >= n) continue;
             size_t sight = l->queue[from + at + place];
             MF_TRY(place_view(l, sight, place));
-            l->weights[place] = 1.0f / (float)n / l->sights[sight].coverage;
+            l->weights[place] = (l->sums_loss ? 1.0f : 1.0f / (float)n) / l->sights[sight].coverage;
         }
         MF_TRY(mf_runner_run(l->gradient, l->error));
         *out_loss += *l->loss;

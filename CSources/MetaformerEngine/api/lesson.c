@@ -31,6 +31,13 @@ static mf_status check_options(const mf_lesson *l, const mf_adapt_options *o) {
     return MF_OK;
 }
 
+static mf_status read_loss(mf_lesson *l) {
+    const char *text = mf_model_setting(l->model, "adapt.loss");
+    l->sums_loss = text && strcmp(text, "sum") == 0;
+    if (!text || l->sums_loss || strcmp(text, "mean") == 0) return MF_OK;
+    return mf_fail(l->error, MF_E_FORMAT, "setting 'adapt.loss' is '%.40s'; mean and sum are possible", text);
+}
+
 static mf_status take_options(mf_lesson *l, const mf_adapt_options *given) {
     mf_adapt_options o = {.struct_size = sizeof o};
     if (given) {
@@ -50,7 +57,7 @@ static mf_status take_options(mf_lesson *l, const mf_adapt_options *given) {
     if (o.framing == MF_FRAMING_OWN) o.framing = l->model->framing;
     if (!o.cache_bytes) o.cache_bytes = DEFAULT_CACHE_BYTES;
     l->options = o;
-    return MF_OK;
+    return read_loss(l);
 }
 
 const mf_mask *mf_lesson_mask(const mf_lesson *l, size_t frame) {

@@ -44,6 +44,7 @@ typedef struct mf_lesson {
     int masked;                 /* whether a view is not inspected whole */
     int cached;                 /* whether all views are kept; else they are seen anew whenever they are needed */
     mf_seen seen;               /* of all views, or of the last one */
+    int sums_loss;              /* over the views of a step; else it is their mean */
     size_t micro;               /* images that the gradient program takes at once */
     float *batch, *batch_response, *batch_inside, *weights, *loss, *rate;
     mf_state *mean, *gain;             /* of the good images' maps; NULL where the model does not ask for them */

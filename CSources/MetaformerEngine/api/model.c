@@ -94,13 +94,10 @@ static mf_status read_framing(mf_model *model, mf_error *error) {
 /* ---- Parts ------------------------------------------------------------------------------------------------------- */
 
 const float *mf_model_values(const mf_model *model, const char *name, uint64_t count) {
-    for (size_t i = 0; i < mf_file_tensor_count(model->file); i++) {
-        const mf_tensor *tensor = mf_file_tensor(model->file, i);
-        if (strcmp(tensor->name, name)) continue;
-        if (tensor->dtype != MF_F32 || tensor->bytes != count * sizeof(float)) return NULL;
-        return model->parameters[i] ? model->parameters[i] : tensor->data;
-    }
-    return NULL;
+    const mf_tensor *tensor = mf_file_find(model->file, name);
+    if (!tensor || tensor->dtype != MF_F32 || tensor->bytes != count * sizeof(float)) return NULL;
+    const float *own = model->parameters[tensor - mf_file_tensor(model->file, 0)];
+    return own ? own : tensor->data;
 }
 
 mf_status mf_model_bind(const mf_model *model, mf_part part, mf_runner *runner, mf_error *error) {

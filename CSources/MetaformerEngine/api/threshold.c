@@ -8,6 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What is known of scores before any is seen: the spread of their logarithms, and how many scores that is worth. Few
+   scores say little of it, and a bound by them alone lies far beyond what good images reach. */
+#define PRIOR_SPREAD 0.3
+#define PRIOR_SCORES 10.0
+
 const char *mf_threshold_rule_name(mf_threshold_rule rule) {
     return rule == MF_THRESHOLD_CONFORMAL ? "conformal" : "extrapolated";
 }
@@ -38,16 +43,18 @@ float mf_threshold_of(float *scores, size_t count, double rate, mf_threshold_rul
         return scores[k - 1];
     }
     *out_rule = MF_THRESHOLD_EXTRAPOLATED;
-    /* Scores are errors: positive, with a spread in proportion to their size, hence the logarithm. */
+    /* Scores are errors: positive, with a spread in proportion to their size, hence the logarithm. What is far below
+       the highest, zero even, says nothing of how high they get, and counts as a tenth of it. */
+    double highest = (double)scores[count - 1], least = fmax(highest / 10, 1e-12);
     double sum = 0, squares = 0, n = (double)count;
-    for (size_t i = 0; i < count; i++) sum += log(fmax((double)scores[i], 1e-12));
+    for (size_t i = 0; i < count; i++) sum += log(fmax((double)scores[i], least));
     double mean = sum / n;
-    for (size_t i = 0; i < count; i++) squares += pow(log(fmax((double)scores[i], 1e-12)) - mean, 2);
-    /* Two or three scores say little of their spread: no less than a tenth, and a t quantile of three degrees at the
-       widest. */
-    double deviation = fmax(count > 1 ? sqrt(squares / (n - 1)) : 0, 0.1), freedom = fmax(n - 1, 3);
+    for (size_t i = 0; i < count; i++) squares += pow(log(fmax((double)scores[i], least)) - mean, 2);
+    /* The posterior prediction under a scaled inverse chi-squared prior of their variance. */
+    double freedom = PRIOR_SCORES + n - 1;
+    double deviation = sqrt((PRIOR_SCORES * PRIOR_SPREAD * PRIOR_SPREAD + squares) / freedom);
     double bound = exp(mean + student_quantile(1 - rate, freedom) * deviation * sqrt(1 + 1 / n));
-    return (float)fmax(bound, (double)scores[count - 1]);
+    return (float)fmax(bound, highest);
 }
 
 mf_status mf_threshold_fit(const float *scores, size_t count, double rate, float *out_threshold, const char **out_rule,

@@ -7,7 +7,7 @@
 typedef enum mf_threshold_rule {
     /* An order statistic of held-out scores: the stated rate holds whatever their distribution. */
     MF_THRESHOLD_CONFORMAL,
-    /* Too few scores for that: a prediction bound of their logarithms, taken as normal. */
+    /* Too few scores for that: a prediction bound of their logarithms, taken as normal with a prior of their spread. */
     MF_THRESHOLD_EXTRAPOLATED
 } mf_threshold_rule;
 

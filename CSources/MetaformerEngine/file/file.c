@@ -1,9 +1,11 @@
 /* Tensor files: read whole into memory and checked; written beside their place and renamed into it. */
 #include "file/file.h"
 
+#include "file/half.h"
 #include "file/header.h"
 #include "support/error.h"
 #include "support/memory.h"
+#include "support/names.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -18,14 +20,17 @@
 #include <unistd.h>
 
 #define CHECKSUM_DIGITS 32
+#define WIDENED_MULTIPLE (MF_CACHE_LINE / sizeof(float)) /* a widened tensor starts at a cache line */
 
 struct mf_file {
     mf_allocator allocator;
     unsigned char *bytes; /* the file; its header is unescaped in place */
     size_t size;
+    float *widened; /* the values of all half-precision tensors */
     mf_tensor *tensors;
     mf_declaration *declarations;
     mf_header header;
+    mf_names names; /* of the tensors */
 };
 
 /* ---- Checking ---------------------------------------------------------------------------------------------------- */
@@ -49,14 +54,24 @@ static int order_by_offset(const void *a, const void *b) {
     return x->end < y->end ? -1 : x->end > y->end;
 }
 
-/* Every tensor fills just its bytes, and together they fill the data, with no gap and no overlap. */
-static mf_status check_layout(mf_file *file, const unsigned char *data, size_t data_size, mf_error *error) {
+/* Puts the tensors into the order of their data, and takes down their names. */
+static mf_status order_tensors(mf_file *file, mf_error *error) {
     mf_header *h = &file->header;
     qsort(h->tensors, h->tensor_count, sizeof *h->tensors, order_by_offset);
+    MF_TRY(mf_names_make(&file->names, h->tensor_count, &file->allocator, error));
+    for (size_t i = 0; i < h->tensor_count; i++)
+        if (mf_names_add(&file->names, h->tensors[i].name, i) != i)
+            return mf_fail(error, MF_E_FORMAT, "'%.60s' is there twice", h->tensors[i].name);
+    return MF_OK;
+}
+
+/* Every tensor fills just its bytes, and together they fill the data, with no gap and no overlap. */
+static mf_status check_layout(const mf_file *file, const unsigned char *data, size_t data_size, mf_error *error) {
+    const mf_header *h = &file->header;
     uint64_t at = 0;
     for (size_t i = 0; i < h->tensor_count; i++) {
         const mf_declaration *d = &h->tensors[i];
-        uint64_t count = 1, width = d->dtype == MF_F32 ? 4 : 1;
+        uint64_t count = 1, width = mf_dtype_bytes(d->dtype);
         for (uint32_t k = 0; k < d->rank; k++) {
             if (d->dims[k] && count > MF_MAX_FILE_BYTES / d->dims[k])
                 return mf_fail(error, MF_E_LIMIT, "'%.60s' is too large", d->name);
@@ -67,7 +82,7 @@ static mf_status check_layout(mf_file *file, const unsigned char *data, size_t d
                            d->name, data_size);
         if (d->end - d->begin != count * width)
             return mf_fail(error, MF_E_FORMAT, "'%.60s' has not the bytes of its shape", d->name);
-        if (d->dtype == MF_F32 && (uintptr_t)(data + at) % sizeof(float))
+        if ((uintptr_t)(data + at) % width)
             return mf_fail(error, MF_E_FORMAT, "'%.60s' lies at an odd address", d->name);
         at = d->end;
     }
@@ -126,6 +141,30 @@ static mf_status check_size(uint64_t size, const unsigned char *start, uint64_t 
     return MF_OK;
 }
 
+/* Sets up the tensors; those of half precision are widened, in memory of their own. */
+static mf_status make_tensors(mf_file *file, const unsigned char *data, mf_error *error) {
+    size_t halves = 0;
+    for (size_t i = 0; i < file->header.tensor_count; i++) {
+        const mf_declaration *d = &file->header.tensors[i];
+        if (d->dtype == MF_F16) halves += mf_round_up((d->end - d->begin) / sizeof(uint16_t), WIDENED_MULTIPLE);
+    }
+    if (halves && !(file->widened = mf_allocate_unset(&file->allocator, halves * sizeof(float))))
+        return mf_fail(error, MF_E_NOMEM, "no memory for %zu numbers of half precision", halves);
+    float *to = file->widened;
+    for (size_t i = 0; i < file->header.tensor_count; i++) {
+        const mf_declaration *d = &file->header.tensors[i];
+        mf_tensor *tensor = &file->tensors[i];
+        *tensor = (mf_tensor){d->name, d->dtype, d->rank, {0}, data + d->begin, d->end - d->begin};
+        memcpy(tensor->dims, d->dims, sizeof tensor->dims);
+        if (d->dtype != MF_F16) continue;
+        size_t count = tensor->bytes / sizeof(uint16_t);
+        mf_half_widen(tensor->data, count, to);
+        tensor->dtype = MF_F32, tensor->data = to, tensor->bytes = count * sizeof(float);
+        to += mf_round_up(count, WIDENED_MULTIPLE);
+    }
+    return MF_OK;
+}
+
 /* Reads the header of file->bytes, and sets up the tensors. */
 static mf_status index_file(mf_file *file, int required, mf_error *error) {
     uint64_t header_size;
@@ -143,15 +182,10 @@ static mf_status index_file(mf_file *file, int required, mf_error *error) {
         return mf_fail(error, MF_E_NOMEM, "no memory for a header");
     MF_TRY(mf_header_read(text, header_size, &file->header, error));
     const unsigned char *data = file->bytes + 8 + header_size;
+    MF_TRY(order_tensors(file, error));
     MF_TRY(check_layout(file, data, file->size - 8 - header_size, error));
     MF_TRY(check_format(file, computed, required, error));
-    for (size_t i = 0; i < file->header.tensor_count; i++) {
-        const mf_declaration *d = &file->header.tensors[i];
-        mf_tensor *tensor = &file->tensors[i];
-        *tensor = (mf_tensor){d->name, d->dtype, d->rank, {0}, data + d->begin, d->end - d->begin};
-        memcpy(tensor->dims, d->dims, sizeof tensor->dims);
-    }
-    return MF_OK;
+    return make_tensors(file, data, error);
 }
 
 static mf_status make_file(const mf_allocator *allocator, size_t size, mf_file **out_file, mf_error *error) {
@@ -257,7 +291,8 @@ mf_status mf_file_open_memory(const void *data, size_t size, mf_file **out_file,
 void mf_file_release(mf_file *file) {
     if (!file) return;
     mf_allocator allocator = file->allocator;
-    void *parts[] = {file->bytes, file->tensors, file->declarations, file->header.entries, file};
+    void *parts[] = {file->bytes,          file->widened,      file->tensors, file->declarations,
+                     file->header.entries, file->names.places, file};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) mf_free(&allocator, parts[i]);
 }
 
@@ -270,6 +305,9 @@ size_t mf_file_size(const mf_file *file) {
 const mf_tensor *mf_file_tensor(const mf_file *file, size_t index) {
     return index < file->header.tensor_count ? &file->tensors[index] : NULL;
 }
+mf_dtype mf_file_dtype(const mf_file *file, size_t index) {
+    return index < file->header.tensor_count ? file->header.tensors[index].dtype : 0;
+}
 size_t mf_file_entry_count(const mf_file *file) {
     return file->header.entry_count;
 }
@@ -278,9 +316,7 @@ const mf_entry *mf_file_entry(const mf_file *file, size_t index) {
 }
 
 const mf_tensor *mf_file_find(const mf_file *file, const char *name) {
-    for (size_t i = 0; i < file->header.tensor_count; i++)
-        if (strcmp(file->tensors[i].name, name) == 0) return &file->tensors[i];
-    return NULL;
+    return mf_file_tensor(file, mf_names_find(&file->names, name));
 }
 
 /* ---- Writing ----------------------------------------------------------------------------------------------------- */
@@ -353,33 +389,62 @@ static mf_status assemble(const mf_tensor *tensors, size_t tensor_count, const m
     return MF_OK;
 }
 
+/* The wide elements first: narrow ones of any number may then follow without moving them to odd addresses. */
+static mf_status sort_tensors(const mf_tensor *tensors, size_t count, mf_tensor *ordered, mf_error *error) {
+    static const mf_dtype order[] = {MF_F32, MF_F16, MF_U8};
+    size_t placed = 0;
+    for (size_t k = 0; k < sizeof order / sizeof *order; k++)
+        for (size_t i = 0; i < count; i++)
+            if (tensors[i].dtype == order[k]) ordered[placed++] = tensors[i];
+    return placed == count ? MF_OK : mf_fail(error, MF_E_INVALID, "mf_file_write: a tensor is of no known type");
+}
+
+/* Rounds what is to be of half precision, into memory that the caller frees. */
+static mf_status narrow_tensors(mf_tensor *tensors, size_t count, uint16_t **out_halves, mf_error *error) {
+    size_t total = 0;
+    for (size_t i = 0; i < count; i++)
+        if (tensors[i].dtype == MF_F16) total += tensors[i].bytes / sizeof(float);
+    uint16_t *to = *out_halves = malloc((total + 1) * sizeof *to);
+    if (!to) return mf_fail(error, MF_E_NOMEM, "no memory for %zu numbers of half precision", total);
+    for (size_t i = 0; i < count; i++) {
+        if (tensors[i].dtype != MF_F16) continue;
+        const float *values = tensors[i].data;
+        size_t n = tensors[i].bytes / sizeof(float), taken = mf_half_narrow(values, n, to);
+        if (taken < n)
+            return mf_fail(error, MF_E_LIMIT, "'%.60s' holds %g, which half precision does not: 65504 is its largest",
+                           tensors[i].name, (double)values[taken]);
+        tensors[i].data = to, tensors[i].bytes = n * sizeof *to;
+        to += n;
+    }
+    return MF_OK;
+}
+
 mf_status mf_file_write(const char *path, const mf_tensor *tensors, size_t tensor_count, const mf_entry *entries,
                         size_t entry_count, mf_error *error) {
     if (!path || (!tensors && tensor_count) || (!entries && entry_count))
         return mf_fail(error, MF_E_INVALID, "mf_file_write: NULL argument");
     if (tensor_count > MF_MAX_TENSORS || entry_count + 2 > MF_MAX_ENTRIES)
         return mf_fail(error, MF_E_LIMIT, "over %d tensors or entries", MF_MAX_TENSORS);
-    /* The floats first: bytes of any number may then follow without moving them to odd addresses. */
     mf_tensor *ordered = malloc((tensor_count + 1) * sizeof *ordered);
     mf_entry *all = malloc((entry_count + 2) * sizeof *all);
+    uint16_t *halves = NULL;
     unsigned char *bytes = NULL;
-    size_t size = 0, tensors_in = 0, entries_in = 0;
-    mf_status status = MF_OK;
-    if (!ordered || !all) status = mf_fail(error, MF_E_NOMEM, "no memory to write a file");
-    for (mf_dtype dtype = MF_F32; status == MF_OK && dtype <= MF_U8; dtype++)
-        for (size_t i = 0; i < tensor_count; i++)
-            if (tensors[i].dtype == dtype) ordered[tensors_in++] = tensors[i];
+    size_t size = 0, entries_in = 0;
+    mf_status status = ordered && all ? sort_tensors(tensors, tensor_count, ordered, error)
+                                      : mf_fail(error, MF_E_NOMEM, "no memory to write a file");
+    if (status == MF_OK) status = narrow_tensors(ordered, tensor_count, &halves, error);
     if (status == MF_OK) {
         all[entries_in++] = (mf_entry){"format", MF_FILE_FORMAT};
         for (size_t i = 0; i < entry_count; i++)
             if (strcmp(entries[i].key, "format") != 0 && strcmp(entries[i].key, "checksum") != 0)
                 all[entries_in++] = entries[i];
         all[entries_in++] = (mf_entry){"checksum", "00000000000000000000000000000000"};
-        status = assemble(ordered, tensors_in, all, entries_in, &bytes, &size, error);
+        status = assemble(ordered, tensor_count, all, entries_in, &bytes, &size, error);
     }
     if (status == MF_OK) status = write_renamed(path, bytes, size, error);
     free(ordered);
     free(all);
+    free(halves);
     free(bytes);
     return status;
 }

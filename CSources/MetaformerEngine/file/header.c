@@ -7,6 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const struct {
+    const char *name;
+    size_t bytes;
+} dtypes[] = {[MF_F32] = {"F32", 4}, [MF_F16] = {"F16", 2}, [MF_U8] = {"U8", 1}};
+
+size_t mf_dtype_bytes(mf_dtype dtype) {
+    return dtypes[dtype].bytes;
+}
+
 /* ---- Reading ----------------------------------------------------------------------------------------------------- */
 
 typedef struct reader {
@@ -131,10 +140,12 @@ static mf_status read_tensor(reader *r, mf_declaration *d) {
         uint64_t offsets[2];
         if (field == 1) {
             MF_TRY(read_string(r, &text));
-            d->dtype = strcmp(text, "F32") == 0 ? MF_F32 : strcmp(text, "U8") == 0 ? MF_U8 : 0;
+            d->dtype = 0;
+            for (mf_dtype t = MF_F32; t <= MF_F16; t++)
+                if (strcmp(text, dtypes[t].name) == 0) d->dtype = t;
             if (!d->dtype)
-                return mf_fail(r->error, MF_E_UNSUPPORTED, "'%.60s' is of type %.20s; F32 and U8 are read", d->name,
-                               text);
+                return mf_fail(r->error, MF_E_UNSUPPORTED, "'%.60s' is of type %.20s; F32, F16 and U8 are read",
+                               d->name, text);
         } else if (field == 2) {
             MF_TRY(read_integers(r, d->dims, MF_TENSOR_MAX_RANK, &count));
             d->rank = (uint32_t)count;
@@ -189,8 +200,6 @@ mf_status mf_header_read(char *text, size_t size, mf_header *header, mf_error *e
             mf_declaration *d = &header->tensors[header->tensor_count];
             memset(d, 0, sizeof *d);
             d->name = name;
-            for (size_t i = 0; i < header->tensor_count; i++)
-                if (strcmp(header->tensors[i].name, name) == 0) return READ_FAIL("'%.60s' is there twice", name);
             MF_TRY(read_tensor(r, d));
             header->tensor_count++;
         } while (take(r, ','));
@@ -263,7 +272,9 @@ mf_status mf_header_write(const mf_tensor *tensors, size_t tensor_count, const m
     for (size_t i = 0; i < tensor_count; i++) {
         put_text(&w, ",");
         put_string(&w, tensors[i].name);
-        put_text(&w, tensors[i].dtype == MF_F32 ? ":{\"dtype\":\"F32\",\"shape\":[" : ":{\"dtype\":\"U8\",\"shape\":[");
+        put_text(&w, ":{\"dtype\":");
+        put_string(&w, dtypes[tensors[i].dtype].name);
+        put_text(&w, ",\"shape\":[");
         for (uint32_t k = 0; k < tensors[i].rank; k++) {
             if (k) put_text(&w, ",");
             put_number(&w, tensors[i].dims[k]);

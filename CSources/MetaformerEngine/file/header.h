@@ -8,6 +8,9 @@
 #define MF_MAX_TENSORS 4096
 #define MF_MAX_ENTRIES 4096
 
+/* Bytes of an element in a file. */
+size_t mf_dtype_bytes(mf_dtype dtype);
+
 /* A tensor as the header declares it; names and texts lie in the header's own memory, unescaped where they stood. */
 typedef struct mf_declaration {
     const char *name;

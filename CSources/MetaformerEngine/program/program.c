@@ -47,14 +47,15 @@ static mf_status find_sections(const unsigned char *data, size_t size, sections 
 static mf_status find_slot(mf_program *p, const mf_buffer_record *record, const mf_shape *shape, uint32_t *out_slot,
                            mf_error *error) {
     const char *name = p->names + record->name;
-    for (uint32_t i = 0; i < p->slot_count; i++) {
-        if (strcmp(p->slots[i].name, name)) continue;
-        if ((uint32_t)p->slots[i].kind != record->kind || p->slots[i].count != shape->count)
+    uint32_t index = (uint32_t)mf_names_add(&p->slot_names, name, p->slot_count);
+    mf_slot *slot = &p->slots[index];
+    *out_slot = index;
+    if (index < p->slot_count) {
+        if ((uint32_t)slot->kind != record->kind || slot->count != shape->count)
             return mf_fail(error, MF_E_FORMAT, "'%.60s' is declared twice and differently", name);
-        *out_slot = i;
         return MF_OK;
     }
-    mf_slot *slot = &p->slots[ *out_slot = p->slot_count++];
+    p->slot_count++;
     *slot = (mf_slot){.kind = (mf_slot_kind)record->kind, .name = name, .rank = shape->rank, .count = shape->count};
     memcpy(slot->dims, shape->dims, sizeof slot->dims);
     return MF_OK;
@@ -172,6 +173,17 @@ static void count_parts(const uint32_t *words, uint32_t word_count, uint32_t *ex
     }
 }
 
+/* How many buffers have a name: no fewer than there are names. */
+static size_t count_named(const sections *s) {
+    size_t count = 0;
+    for (uint32_t i = 0; i < s->header.buffer_count; i++) {
+        mf_buffer_record record;
+        memcpy(&record, s->buffers + (size_t)i * sizeof record, sizeof record);
+        count += record.name != MF_NO_NAME;
+    }
+    return count;
+}
+
 static mf_status unpack(mf_program *p, const sections *s, mf_error *error) {
     const mf_program_header *h = &s->header;
     p->arena_bytes = h->arena_bytes;
@@ -188,6 +200,7 @@ static mf_status unpack(mf_program *p, const sections *s, mf_error *error) {
     memcpy(p->words, s->words, (size_t)h->word_count * 4);
     memcpy(p->names, s->names, h->name_bytes);
     memcpy(p->constants, s->constants, h->constant_bytes);
+    MF_TRY(mf_names_make(&p->slot_names, count_named(s), &p->allocator, error));
     for (uint32_t i = 0; i < h->buffer_count; i++) MF_TRY(read_buffer(p, s, i, error));
 
     uint32_t expressions, operands;
@@ -241,8 +254,8 @@ mf_program *mf_program_retain(mf_program *p) {
 void mf_program_release(mf_program *p) {
     if (!p || __atomic_sub_fetch(&p->references, 1, __ATOMIC_ACQ_REL)) return;
     mf_allocator allocator = p->allocator;
-    void *parts[] = {p->words,        p->names,       p->constants, p->buffers, p->slots,
-                     p->instructions, p->expressions, p->strides,   p};
+    void *parts[] = {p->words,        p->names,       p->constants, p->buffers,           p->slots,
+                     p->instructions, p->expressions, p->strides,   p->slot_names.places, p};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) mf_free(&allocator, parts[i]);
 }
 
@@ -282,7 +295,5 @@ const mf_slot *mf_program_slot(const mf_program *p, size_t index) {
 }
 
 const mf_slot *mf_program_find(const mf_program *p, const char *name) {
-    for (uint32_t i = 0; i < p->slot_count; i++)
-        if (strcmp(p->slots[i].name, name) == 0) return &p->slots[i];
-    return NULL;
+    return mf_program_slot(p, mf_names_find(&p->slot_names, name));
 }

@@ -4,6 +4,7 @@
 
 #include "program/expression.h"
 #include "program/format.h"
+#include "support/names.h"
 #include "support/stop.h"
 
 #include <metaformer/engine.h>
@@ -69,6 +70,7 @@ struct mf_program {
     mf_buffer *buffers;
     mf_instruction *instructions;
     mf_slot *slots;
+    mf_names slot_names;
     mf_expression *expressions;
     mf_strides *strides;
     uint32_t *words;

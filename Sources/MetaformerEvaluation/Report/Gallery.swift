@@ -19,6 +19,8 @@ struct Gallery {
     /// Pictures a unit: enough to see how a method fails, few enough for a page.
     static let maximumCount = 24
     private static let indexName = "index.json"
+    /// A tiled picture is shown whole; R and the reconstruction, which are those of one tile, are not.
+    static let tiledTitle = "picture, tiled"
 
     private let root: URL
 
@@ -68,16 +70,27 @@ struct Gallery {
     }
 
     private func panels(_ item: DatasetItem, _ inspector: Inspector, threshold: Float) throws -> [(String, Image)] {
-        _ = try inspector.inspect(Frame(Image(contentsOf: item.url), of: item.url.relativePath))
+        let frame = try Frame(Image(contentsOf: item.url), of: item.url.relativePath)
         let (width, height) = (inspector.inputWidth, inspector.inputHeight)
-        var panels = [("picture", Panels.picture(try inspector.plane("image"), width, height))]
-        if let response = try? inspector.plane("response") {
-            panels.append(("response map R", Panels.picture(response, width, height)))
+        var panels: [(String, Image)] = []
+        if inspector.framing == .tile {
+            let map = try inspector.inspect(frame, wantsMap: true).map
+            let whole = Panels.highest(
+                FloatMap(width: frame.width, height: frame.height, values: map), width: width, height: height)
+            let picture = try frame.planes(channels: frame.isGrey ? 1 : 3, height: height, width: width)
+            panels.append((Gallery.tiledTitle, Panels.picture(picture, width, height)))
+            panels.append(("anomaly map", Panels.heat(whole, width, height, threshold)))
+        } else {
+            _ = try inspector.inspect(frame)
+            panels.append(("picture", Panels.picture(try inspector.plane("image"), width, height)))
+            if let response = try? inspector.plane("response") {
+                panels.append(("response map R", Panels.picture(response, width, height)))
+            }
+            if let reconstruction = try? inspector.plane("reconstruction") {
+                panels.append(("reconstruction", Panels.picture(reconstruction, width, height)))
+            }
+            panels.append(("anomaly map", Panels.heat(try inspector.plane("map"), width, height, threshold)))
         }
-        if let reconstruction = try? inspector.plane("reconstruction") {
-            panels.append(("reconstruction", Panels.picture(reconstruction, width, height)))
-        }
-        panels.append(("anomaly map", Panels.heat(try inspector.plane("map"), width, height, threshold)))
         if case .defective(let mask) = try item.truth() {
             panels.append(("ground truth", Panels.mask(mask, width, height)))
         }
@@ -98,6 +111,28 @@ enum Panels {
     static func heat(_ map: [Float], _ width: Int, _ height: Int, _ threshold: Float) -> Image {
         let top = threshold.isFinite && threshold > 0 ? 2 * threshold : max(map.max() ?? 1, .leastNormalMagnitude)
         return halved(width, height, 3) { x, y, channel in color(map[y * width + x] / top)[channel] }
+    }
+
+    /// A map at another size: the highest value of the pixels that become one, so that nothing found is lost.
+    static func highest(_ map: FloatMap, width: Int, height: Int) -> [Float] {
+        func range(_ index: Int, of count: Int, from length: Int) -> Range<Int> {
+            let first = index * length / count
+            return first..<max(first + 1, (index + 1) * length / count)
+        }
+        var values: [Float] = []
+        values.reserveCapacity(width * height)
+        for y in 0..<height {
+            let rows = range(y, of: height, from: map.height)
+            for x in 0..<width {
+                let columns = range(x, of: width, from: map.width)
+                var highest = -Float.infinity
+                for row in rows {
+                    for column in columns { highest = max(highest, map.values[row * map.width + column]) }
+                }
+                values.append(highest)
+            }
+        }
+        return values
     }
 
     /// A mask at the model's size: the nearest pixels of its own.

@@ -115,13 +115,16 @@ struct ReportPage {
         guard !shown.isEmpty else { return "" }
         let id = "gallery-\(result.unit.folderName)"
         let wrong = result.scores.count(where: result.isWrong)
+        let isTiled = shown.contains { $0.entry.panels.first?.title == Gallery.tiledTitle }
+        let tiles =
+            isTiled ? " Tiled pictures are shown whole, without R and reconstruction, which each tile has its own." : ""
         return """
             <h3>\(escaped(result.unit.method)): \(wrong) of \(result.scores.count) verdicts are wrong</h3>
             <p class="order"><label>Order <select data-gallery="\(escaped(id))">
             <option value="rank">failures first</option><option value="descending">highest score first</option>
             <option value="ascending">lowest score first</option></select></label>
             \(shown.count) of \(result.scores.count) pictures are shown; the maps are orange from the threshold
-            \(significant(result.threshold)) on.</p>
+            \(significant(result.threshold)) on.\(tiles)</p>
             <ol class="gallery" id="\(escaped(id))">
             \(shown.enumerated().map { item($1.entry, $1.panels, rank: $0, threshold: result.threshold) }
                 .joined(separator: "\n"))

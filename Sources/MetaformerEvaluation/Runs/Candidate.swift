@@ -5,45 +5,64 @@ import MetaformerModels
 /// A method that is evaluated: where its model comes from, and how it is taught.
 public struct Candidate: Sendable {
     enum Source: Sendable {
-        case file(String)
-        case description(@Sendable (_ channels: Int) -> ModelDescription)
+        case model(ModelOrigin)
         case features(FeatureDetector.Kind, FeatureNetwork.Architecture, weights: String)
     }
 
     /// Its name in tables.
-    public let name: String
-    let source: Source
+    public var name: String
+    var source: Source
     /// What the model is, for digests and provenance.
-    public let origin: String
+    public private(set) var origin: String
     /// Overrides of the model's own settings.
     public var epochs: Int?
     public var batch: Int?
     public var learningRate: Float?
     public var framing: Framing?
 
-    /// A model file, named as its configuration is unless told otherwise.
-    public init(file path: String, name: String? = nil) throws {
-        let model = try Model(path: path)
-        self.name = name ?? model[setting: "configuration"] ?? URL(fileURLWithPath: path).lastPathComponent
-        source = .file(path)
-        origin = "\(path), checksum \(try TensorFile(path: path).metadata["checksum"] ?? "none")"
+    /// A model file, or the model of fewer parts that it holds, named after file and configuration. Throws where the file
+    /// lacks a part.
+    public init(file path: String, mode: Metaformer.Mode? = nil) throws {
+        _ = try Model(path: path)
+        let settings = try TensorFile(path: path).metadata
+        let own = settings["configuration"] ?? ""
+        let label = mode?.rawValue ?? own
+        name = URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent + (label.isEmpty ? "" : " \(label)")
+        source = .model(ModelOrigin(.file(path), mode: mode))
+        origin = "\(path), checksum \(settings["checksum"] ?? "none")"
+        if let mode, mode.rawValue != own {
+            origin += ", its parts \(mode.rawValue)"
+            _ = try ModelOrigin(.file(path), mode: mode).file(channels: 3, seed: 0)
+        }
     }
 
     /// A model that has learned nothing before.
     private init(_ name: String, origin: String, _ description: @escaping @Sendable (Int) -> ModelDescription) {
         self.name = name
         self.origin = origin
-        source = .description(description)
+        source = .model(ModelOrigin(.scratch(description)))
     }
 
-    /// A configuration of the paper's Table 3 without its meta-training.
+    /// A configuration of the paper's Table 3 without its meta-training: random parameters, but for a learned prior where one
+    /// is given. `priorOrigin` says where that is from.
     public static func scratch(
-        _ mode: Metaformer.Mode, prior: InstancePrior.Configuration = .compact
+        _ mode: Metaformer.Mode, prior: InstancePrior.Configuration = .compact, trained: FrozenPrior? = nil,
+        priorOrigin: String = ""
     ) -> Candidate {
         let name = mode.rawValue + (prior == .paper ? "/paper" : "")
-        return Candidate("scratch:\(name)", origin: "\(name) from random parameters") {
-            ModelDescription(mode: mode, channels: $0, prior: prior, origin: "scratch")
-        }
+        return Candidate(
+            name: "scratch:\(name)", source: .model(.scratch(mode, prior: prior, trained: trained)),
+            origin: "\(name) from random parameters" + (trained == nil ? "" : ", its prior from \(priorOrigin)"))
+    }
+
+    /// The same, taught by another optimiser. Only models have one.
+    public func updated(by optimizer: Optimizer) -> Candidate {
+        guard case .model(var model) = source else { return self }
+        model.optimizer = optimizer
+        var candidate = self
+        candidate.source = .model(model)
+        candidate.origin += optimizer == .gradientDescent ? ", gradient descent" : ", Adam"
+        return candidate
     }
 
     /// The autoencoder with squared error as its loss and its map (Bergmann et al., CVPR 2019), from scratch.
@@ -91,21 +110,14 @@ public struct Candidate: Sendable {
     func taught(
         _ frames: [Frame], channels: Int, options: Model.AdaptationOptions, progress: (String, Int, Int) -> Bool
     ) throws -> Model {
-        guard case .features(let kind, let network, let weights) = source else {
-            let model = try open(channels: channels, seed: options.seed)
-            return try model.adapted(to: frames, options: options) { progress($0.stage, $0.done, $0.total) }
-        }
-        let detector = FeatureDetector(kind, network: network, channels: channels)
-        let teacher = try FeatureTeacher(detector, weights: weights, seed: options.seed, threads: options.threads)
-        return try teacher.model(of: frames, falseAlarmRate: options.falseAlarmRate, progress: progress)
-    }
-
-    /// Opens the model for pictures of 1 or 3 channels; of one from scratch, with parameters drawn from a seed.
-    private func open(channels: Int, seed: UInt64) throws -> Model {
         switch source {
-        case .features: throw EvaluationError("\(name): is made from good pictures, not opened")
-        case .file(let path): return try Model(path: path)
-        case .description(let make): return try Model(make(channels).file(seed: seed))
+        case .model(let origin):
+            let model = try origin.model(channels: channels, seed: options.seed)
+            return try model.adapted(to: frames, options: options) { progress($0.stage, $0.done, $0.total) }
+        case .features(let kind, let network, let weights):
+            let detector = FeatureDetector(kind, network: network, channels: channels)
+            let teacher = try FeatureTeacher(detector, weights: weights, seed: options.seed, threads: options.threads)
+            return try teacher.model(of: frames, falseAlarmRate: options.falseAlarmRate, progress: progress)
         }
     }
 

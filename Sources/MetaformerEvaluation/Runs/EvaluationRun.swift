@@ -130,7 +130,7 @@ public struct EvaluationRun {
             try proceed(progress("reading", frames.count, training.count))
             frames.append(try Frame(Image(contentsOf: item.url), of: item.url.relativePath))
         }
-        let isGrey = frames.allSatisfy { $0.format == .mono8 || $0.format == .mono16 }
+        let isGrey = frames.allSatisfy(\.isGrey)
         var options = Model.AdaptationOptions()
         options.threads = plan.threads
         options.epochs = candidate.epochs

@@ -1,4 +1,5 @@
 import MetaformerData
+import MetaformerModels
 
 /// Tables in the shape of the paper's, its own figures beside ours.
 struct PaperTables {
@@ -16,7 +17,7 @@ struct PaperTables {
     /// All tables that the results have figures for.
     var all: [Titled] {
         var tables = layout == .magneticTile ? [table2] : [table1(image: true), table1(image: false)]
-        if !ablationModes.isEmpty { tables.append(table3) }
+        if !ablationMethods.isEmpty { tables.append(table3) }
         if summary.shots.count > 1 { tables.append(figure4) }
         return tables
     }
@@ -71,20 +72,26 @@ struct PaperTables {
                 + " [P] trained on 761 good pictures. The standard error of an AUROC of 0.993 is near 0.003 here.")
     }
 
-    private var ablationModes: [String] { ["A", "A+P", "A+P+T"].filter(summary.methods.contains) }
+    /// The methods that are a configuration of a model, such as "universal A+P" or "scratch:A".
+    private var ablationMethods: [String] {
+        let modes = Set(Metaformer.Mode.allCases.map(\.rawValue))
+        return summary.methods.filter { method in
+            method.split(whereSeparator: { $0 == " " || $0 == ":" }).last.map { modes.contains(String($0)) } == true
+        }
+    }
 
     private var table3: Titled {
-        var table = TextTable(names: 1, header: ["category", "A [P]", "A+P [P]", "A+P+T [P]"] + ablationModes)
+        var table = TextTable(names: 1, header: ["category", "A [P]", "A+P [P]", "A+P+T [P]"] + ablationMethods)
         for category in summary.categories {
             let paper = paper(category)?.ablation
             table.rows.append(
-                [category] + (0..<3).map { fixed(paper?[$0], 3) } + ablationModes.map { ours(.pro, $0, category) })
+                [category] + (0..<3).map { fixed(paper?[$0], 3) } + ablationMethods.map { ours(.pro, $0, category) })
         }
         if summary.categories.count > 1 {
             let means = PaperFigures.ablationMeans
             table.rows.append(
                 ["mPRO"] + (0..<3).map { fixed(isWholeMVTec ? means[$0] : nil, 3) }
-                    + ablationModes.map { ours(.pro, $0, nil) })
+                    + ablationMethods.map { ours(.pro, $0, nil) })
         }
         return Titled(
             title: "Effect of each module, PRO up to \(limitText), as the paper's Table 3",

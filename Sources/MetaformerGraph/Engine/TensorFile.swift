@@ -11,11 +11,14 @@ public struct TensorFile: Sendable {
         public let name: String
         public let shape: Shape
         public let contents: Contents
+        /// Whether the file stores the floats in half precision: read from it they are exact, written to it rounded.
+        public var isHalf: Bool
 
-        public init(name: String, shape: Shape, contents: Contents) {
+        public init(name: String, shape: Shape, contents: Contents, isHalf: Bool = false) {
             self.name = name
             self.shape = shape
             self.contents = contents
+            self.isHalf = isHalf
         }
 
         public init(name: String, bytes: [UInt8]) {
@@ -37,7 +40,7 @@ public struct TensorFile: Sendable {
         try EngineError.check { error in mf_file_open(path, &handle, error) }
         defer { mf_file_release(handle) }
         entries = (0..<mf_file_tensor_count(handle)).compactMap { index in
-            mf_file_tensor(handle, index).map { Entry($0.pointee) }
+            mf_file_tensor(handle, index).map { Entry($0.pointee, isHalf: mf_file_dtype(handle, index) == MF_F16) }
         }
         metadata = [:]
         for index in 0..<mf_file_entry_count(handle) {
@@ -52,7 +55,8 @@ public struct TensorFile: Sendable {
         return values
     }
 
-    /// Writes the file beside its place, and renames it into it: there is never half a file.
+    /// Writes the file beside its place, and renames it into it: there is never half a file. Throws also where a number of a
+    /// tensor of half precision is beyond its range, and names the tensor.
     public func write(path: String) throws {
         let names = entries.map { CText($0.name) }
         let keys = metadata.sorted { $0.key < $1.key }.map { (CText($0.key), CText($0.value)) }
@@ -60,7 +64,7 @@ public struct TensorFile: Sendable {
         let tensors = zip(entries, zip(names, data)).map { entry, storage in
             var tensor = mf_tensor()
             tensor.name = UnsafePointer(storage.0.pointer)
-            tensor.dtype = if case .floats = entry.contents { MF_F32 } else { MF_U8 }
+            tensor.dtype = if case .bytes = entry.contents { MF_U8 } else { entry.isHalf ? MF_F16 : MF_F32 }
             tensor.rank = UInt32(entry.shape.rank)
             withUnsafeMutableBytes(of: &tensor.dims) { bytes in
                 let dims = bytes.bindMemory(to: UInt64.self)
@@ -80,7 +84,8 @@ public struct TensorFile: Sendable {
 }
 
 extension TensorFile.Entry {
-    fileprivate init(_ tensor: mf_tensor) {
+    fileprivate init(_ tensor: mf_tensor, isHalf: Bool) {
+        self.isHalf = isHalf
         name = String(cString: tensor.name)
         shape = withUnsafeBytes(of: tensor.dims) { bytes in
             Shape(bytes.bindMemory(to: UInt64.self).prefix(Int(tensor.rank)).map(Int.init))

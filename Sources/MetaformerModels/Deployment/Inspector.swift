@@ -48,6 +48,9 @@ public final class Inspector {
         inputWidth = model[setting: "input.width"].flatMap(Int.init) ?? 0
     }
 
+    /// How frames come to the model.
+    public var framing: Framing { model[setting: "input.framing"].flatMap(Framing.init) ?? .stretch }
+
     deinit { mf_context_release(context) }
 
     private static func makeContext(_ model: Model, threads: Int, maxWidth: Int) throws -> OpaquePointer {

@@ -31,6 +31,8 @@ public struct Frame: Sendable {
     /// Rows from top to bottom, without padding; 16-bit samples in the machine's byte order.
     public let bytes: [UInt8]
 
+    public var isGrey: Bool { format == .mono8 || format == .mono16 }
+
     /// Throws where the bytes are not those of the size and format.
     public init(width: Int, height: Int, format: Format, bytes: [UInt8]) throws {
         guard width > 0, height > 0, bytes.count == width * height * format.bytesPerPixel else {

@@ -44,6 +44,9 @@ public struct ModelDescription: Hashable, Sendable, Codable {
         architecture.prior.channels = channels
     }
 
+    /// What the names of parameters begin with that teaching measures.
+    static let measuredPrefix = "normal."
+
     /// The settings of a file: those that the engine reads, one each, and all of it as JSON for who builds graphs again.
     public func settings() throws -> [String: String] {
         let encoder = JSONEncoder()
@@ -59,6 +62,7 @@ public struct ModelDescription: Hashable, Sendable, Codable {
             "adapt.epochs": "\(epochs)",
             "adapt.batch": "\(batch)",
             "adapt.learning_rate": "\(learningRate)",
+            "adapt.loss": optimizer == .gradientDescent ? "sum" : "mean",
             "description": json,
         ]
     }
@@ -78,7 +82,7 @@ public struct ModelDescription: Hashable, Sendable, Codable {
     public func file(parameters: [String: [Float]]) throws -> TensorFile {
         let programs = try ModelPrograms(architecture, map: map, optimizer: optimizer, microBatch: microBatch)
         var entries = try programs.parameters.map { specification in
-            let isMeasured = specification.name.hasPrefix("normal.")
+            let isMeasured = specification.name.hasPrefix(ModelDescription.measuredPrefix)
             let values = parameters[specification.name] ?? (isMeasured ? specification.initialValues(seed: 0) : nil)
             guard let values, values.count == specification.shape.count else {
                 throw ModelError(
@@ -91,10 +95,12 @@ public struct ModelDescription: Hashable, Sendable, Codable {
         return TensorFile(entries: entries, metadata: try settings())
     }
 
-    /// The file of a model that has learned nothing, with parameters drawn from a seed.
-    public func file(seed: UInt64) throws -> TensorFile {
-        let programs = try ModelPrograms(architecture, map: map, optimizer: optimizer, microBatch: microBatch)
-        let parameters = programs.parameters.map { ($0.name, $0.initialValues(seed: seed)) }
+    /// The file of a model that has learned nothing, with parameters drawn from a seed, but for those of a prior.
+    ///
+    /// Throws where the prior is not of the architecture's own size and channels.
+    public func file(seed: UInt64, prior: FrozenPrior? = nil) throws -> TensorFile {
+        let graph = try Metaformer(architecture).inspectionGraph(map: map)
+        let parameters = graph.parameters.map { ($0.name, prior?.parameters[$0.name] ?? $0.initialValues(seed: seed)) }
         return try file(parameters: Dictionary(uniqueKeysWithValues: parameters))
     }
 }

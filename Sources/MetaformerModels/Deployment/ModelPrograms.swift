@@ -12,7 +12,7 @@ public struct Adam: Hashable, Sendable, Codable {
 /// How accumulated gradients change parameters.
 public enum Optimizer: Hashable, Sendable, Codable {
     case adam(Adam)
-    /// θ − rate · gradient: the single step of Eq. 6.
+    /// θ − rate · gradient of the summed loss: the step of Eq. 6.
     case gradientDescent
 }
 

@@ -3,9 +3,10 @@ import Foundation
 import MetaformerGraph
 import MetaformerModels
 
-/// Where a model comes from: a file, or "scratch:" and a configuration, which has learned nothing yet; with "/paper" after it,
-/// its prior has the published size.
+/// Where a model comes from: a file, the universal model, or "scratch:" and a configuration, which has learned nothing yet;
+/// with "/paper" after it, its prior has the published size.
 enum ModelSource: ExpressibleByArgument, Equatable {
+    case universal
     case file(String)
     case scratch(Metaformer.Mode, prior: PriorSize = .compact)
 
@@ -29,45 +30,90 @@ enum ModelSource: ExpressibleByArgument, Equatable {
         self = .scratch(mode, prior: size)
     }
 
-    /// The contents of the file; of one from scratch, with `channels` and parameters drawn from `seed`.
-    func contents(channels: Int, seed: UInt64) throws -> TensorFile {
-        switch self {
-        case .file(let path): return try TensorFile(path: path)
-        case .scratch(let mode, let size):
-            return try ModelDescription(
-                mode: mode, channels: channels, prior: size.configuration, origin: "scratch, seed \(seed)"
-            ).file(seed: seed)
-        }
-    }
-
-    /// Opens the model; see `contents`.
-    func open(channels: Int, seed: UInt64) throws -> Model {
-        if case .file(let path) = self { return try Model(path: path) }
-        return try Model(contents(channels: channels, seed: seed))
-    }
-
-    /// The bytes of the file, which the engine has found sound; see `contents`.
-    func bytes(channels: Int, seed: UInt64) throws -> [UInt8] {
-        try withFile(channels: channels, seed: seed) { path in
-            _ = try Model(path: path)
-            return Array(try Data(contentsOf: URL(fileURLWithPath: path)))
-        }
-    }
+    var defaultValueDescription: String { self == .universal ? "the universal model" : name }
 
     /// What the file is called, without its folder.
     var name: String {
         switch self {
+        case .universal: "universal"
         case .file(let path): URL(fileURLWithPath: path).lastPathComponent
         case .scratch(let mode, let size):
             ModelSource.scratchPrefix + mode.rawValue + (size == .paper ? "/paper" : "")
         }
     }
 
-    private func withFile<Result>(channels: Int, seed: UInt64, _ body: (String) throws -> Result) throws -> Result {
-        if case .file(let path) = self { return try body(path) }
+    var isFile: Bool { if case .scratch = self { false } else { true } }
+
+    /// Whether it starts from random parameters and has a prior, which can be one that has learned.
+    var takesPrior: Bool {
+        if case .scratch(let mode, _) = self { mode != .autoencoder } else { false }
+    }
+
+    /// The model before it is taught, with a learned prior where it starts from random parameters.
+    func origin(prior: FrozenPrior? = nil) throws -> ModelOrigin {
+        switch self {
+        case .universal: ModelOrigin(.file(try UniversalModel.path()))
+        case .file(let path): ModelOrigin(.file(path))
+        case .scratch(let mode, let size):
+            .scratch(mode, prior: size.configuration, trained: mode == .autoencoder ? nil : prior)
+        }
+    }
+
+    /// The contents of the file; of one from scratch, with `channels` and parameters drawn from `seed`.
+    func contents(channels: Int, seed: UInt64) throws -> TensorFile {
+        try origin().file(channels: channels, seed: seed)
+    }
+
+    /// The bytes of the file, which the engine has found sound; see `contents`.
+    func bytes(channels: Int, seed: UInt64) throws -> [UInt8] {
+        _ = try origin().model(channels: channels, seed: seed)
         let temporary = FileManager.default.temporaryDirectory.appendingPathComponent("metaformer-\(UUID().uuidString)")
         defer { try? FileManager.default.removeItem(at: temporary) }
         try contents(channels: channels, seed: seed).write(path: temporary.path)
-        return try body(temporary.path)
+        return Array(try Data(contentsOf: temporary))
     }
 }
+
+/// The optimisers that a product can be taught with.
+enum OptimizerChoice: String, ExpressibleByArgument, CaseIterable {
+    case adam, sgd
+
+    var optimizer: Optimizer { self == .adam ? .adam(Adam()) : .gradientDescent }
+}
+
+/// The model that a command starts from, and what is made of it first.
+struct ModelOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "A model file, or scratch:A, scratch:A+P or scratch:A+P+T to start from random parameters.",
+            valueName: "file"))
+    var model = ModelSource.universal
+
+    @Option(help: "Take only these parts of the model: A, A+P or A+P+T.")
+    var configuration: Metaformer.Mode?
+
+    @Option(
+        help: ArgumentHelp(
+            "Give scratch:A+P or scratch:A+P+T the learned prior of this file: of prior train, or a model with one.",
+            valueName: "file"), completion: .file())
+    var prior: String?
+
+    func validate() throws {
+        if prior != nil, !model.takesPrior {
+            throw ValidationError("--prior goes with scratch:A+P and scratch:A+P+T only; \(model.name) takes none.")
+        }
+        if configuration != nil, !model.isFile {
+            throw ValidationError(
+                "--configuration takes parts of a model file; write \(ModelSource.scratchPrefix)A instead.")
+        }
+    }
+
+    func origin(optimizer: OptimizerChoice?) throws -> ModelOrigin {
+        var origin = try model.origin(prior: prior.map { try FrozenPrior(path: $0) })
+        origin.mode = configuration
+        origin.optimizer = optimizer?.optimizer
+        return origin
+    }
+}
+
+extension Metaformer.Mode: ExpressibleByArgument {}

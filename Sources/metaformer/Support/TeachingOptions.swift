@@ -12,6 +12,13 @@ struct TeachingOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Rate of learning; the model's own where left out.", valueName: "x"))
     var learningRate: Float?
 
+    @Option(
+        help: """
+            adam or sgd; the model's own where left out. sgd follows the gradient of the summed loss: with --epochs 1 and all \
+            pictures as one batch it is the single step of the paper's Eq. 6.
+            """)
+    var optimizer: OptimizerChoice?
+
     @Flag(help: "A mirrored product is still a good one: show it mirrored as well.")
     var flips = false
 

@@ -37,8 +37,7 @@ static void matmul_block(void *context, size_t index, int worker) {
     const mf_product *p = &job->p;
     const mf_call *call = job->call;
     float *scratch = job->scratch + (size_t)worker * job->thread_scratch;
-    float *a = scratch, *panels = a + cut_a(&job->c), *c = panels + cut_b(&job->c);
-    const float *packed = call->packed;
+    float *a = scratch, *b = a + cut_a(&job->c), *c = b + cut_b(&job->c);
     evaluator v = evaluator_make(call->instruction->expression, c + cut_c(&job->c));
     uint64_t batch = index / job->blocks, stride = job->c.columns;
     block t = cut_block(&job->c, index % job->blocks);
@@ -49,8 +48,7 @@ static void matmul_block(void *context, size_t index, int worker) {
     int plain = v.e->step_count == 0 && t.n % TILE_N == 0;
     for (uint64_t k = 0; k < p->k; k += DEPTH) {
         uint64_t depth = p->k - k < DEPTH ? p->k - k : DEPTH;
-        const float *b = packed ? packed + k * up_to(p->n, TILE_N) + t.n0 * depth : panels;
-        if (!packed) pack_columns(right + k * p->b_row, p->b_row, p->b_column, t.n, depth, panels);
+        pack_columns(right + k * p->b_row, p->b_row, p->b_column, t.n, depth, b);
         if (p->a_column != 1) pack_rows(left + k * p->a_column, p->a_row, p->a_column, t.m, depth, a);
         for (uint64_t i = 0; i < t.m; i += TILE_M) {
             uint64_t rows = t.m - i < TILE_M ? t.m - i : TILE_M;
@@ -72,38 +70,6 @@ static void matmul_block(void *context, size_t index, int worker) {
             }
         }
     }
-}
-
-enum { PACK_COLUMNS = 8 * TILE_N };
-
-/* One matrix for all products of a batch: block of k after block, each in panels of all columns. */
-static size_t matmul_packed(const mf_call *call) {
-    mf_product p = mf_product_of(call);
-    if (matmul_by_dots(&p) || matmul_by_rows(&p) || (p.batch > 1 && p.b_batch)) return 0;
-    return up_to(p.n, TILE_N) * p.k * sizeof(float);
-}
-
-typedef struct matrix_job {
-    const mf_call *call;
-    mf_product p;
-    float *packed;
-} matrix_job;
-
-static void matmul_pack_columns(void *context, size_t index, int worker) {
-    (void)worker;
-    const matrix_job *job = context;
-    const mf_product *p = &job->p;
-    uint64_t across = (p->n + PACK_COLUMNS - 1) / PACK_COLUMNS, k = index / across * DEPTH,
-             n0 = index % across * PACK_COLUMNS;
-    uint64_t depth = p->k - k < DEPTH ? p->k - k : DEPTH, n = p->n - n0 < PACK_COLUMNS ? p->n - n0 : PACK_COLUMNS;
-    pack_columns(job->call->inputs[1] + k * p->b_row + n0 * p->b_column, p->b_row, p->b_column, n, depth,
-                 job->packed + k * up_to(p->n, TILE_N) + n0 * depth);
-}
-
-static void matmul_pack(const mf_call *call, const mf_team *team, void *packed) {
-    matrix_job job = {call, mf_product_of(call), packed};
-    uint64_t across = (job.p.n + PACK_COLUMNS - 1) / PACK_COLUMNS, down = (job.p.k + DEPTH - 1) / DEPTH;
-    mf_team_run(team, (size_t)(across * down), matmul_pack_columns, &job);
 }
 
 enum { DOT_COLUMNS = 64 };

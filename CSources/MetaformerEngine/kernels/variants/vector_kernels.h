@@ -36,7 +36,7 @@ const mf_kernel MF_VARIANT[MF_OP_COUNT] = {
                                           .packed = convolution_packed,
                                           .pack = convolution_pack},
     [MF_OP_convolution_weight_gradient] = {.scratch = weight_gradient_scratch, .run = weight_gradient_run},
-    [MF_OP_matmul] = {.scratch = matmul_scratch, .run = matmul_run, .packed = matmul_packed, .pack = matmul_pack},
+    [MF_OP_matmul] = {.scratch = matmul_scratch, .run = matmul_run},
     [MF_OP_reduce] = {.scratch = reduce_scratch, .run = reduce_run},
     [MF_OP_softmax] = {.run = softmax_run},
     [MF_OP_softmax_gradient] = {.run = softmax_run},

@@ -1,0 +1,106 @@
+import MetaformerGraph
+
+/// Where a model comes from before it is taught, and what is to be made of it.
+public struct ModelOrigin: Sendable {
+    public enum Source: Sendable {
+        case file(String)
+        /// Random parameters, for images of 1 or 3 channels.
+        case scratch(@Sendable (_ channels: Int) -> ModelDescription)
+    }
+
+    public var source: Source
+    /// Fewer parts than the file has; all of them where nil.
+    public var mode: Metaformer.Mode?
+    /// A learned prior for a model from scratch.
+    public var prior: FrozenPrior?
+    /// Another optimiser for teaching; the model's own where nil.
+    public var optimizer: Optimizer?
+
+    public init(
+        _ source: Source, mode: Metaformer.Mode? = nil, prior: FrozenPrior? = nil, optimizer: Optimizer? = nil
+    ) {
+        self.source = source
+        self.mode = mode
+        self.prior = prior
+        self.optimizer = optimizer
+    }
+
+    /// A configuration of the paper's Table 3 that has learned nothing, but for its prior where one is given.
+    public static func scratch(
+        _ mode: Metaformer.Mode, prior: InstancePrior.Configuration = .compact, trained: FrozenPrior? = nil
+    ) -> ModelOrigin {
+        let source = Source.scratch {
+            ModelDescription(
+                mode: mode, channels: trained?.configuration.channels ?? $0, prior: trained?.configuration ?? prior,
+                origin: "scratch" + (trained == nil ? "" : " with a learned prior"))
+        }
+        return ModelOrigin(source, prior: trained)
+    }
+
+    /// The file of the model; of one from scratch, for so many channels and with parameters drawn from a seed.
+    ///
+    /// Throws where the file cannot be read or lacks a part.
+    public func file(channels: Int, seed: UInt64) throws -> TensorFile {
+        var file: TensorFile
+        switch source {
+        case .file(let path):
+            file = try TensorFile(path: path)
+            do {
+                if let mode { file = try file.reduced(to: mode) }
+            } catch let error as ModelError { throw ModelError("\(path): \(error.description)") }
+        case .scratch(let describe):
+            var description = describe(channels)
+            if let mode { description.architecture.mode = mode }
+            file = try description.file(seed: seed, prior: prior)
+        }
+        return try optimizer.map { try file.updated(by: $0) } ?? file
+    }
+
+    /// Opens the model; see `file`.
+    public func model(channels: Int, seed: UInt64) throws -> Model {
+        if case .file(let path) = source, mode == nil, optimizer == nil { return try Model(path: path) }
+        return try Model(file(channels: channels, seed: seed))
+    }
+}
+
+extension TensorFile {
+    /// The model file of fewer parts: without T, or without P and T, and with what teaching measured forgotten.
+    ///
+    /// Throws where the file is no model, or has not all of the parts.
+    public func reduced(to mode: Metaformer.Mode) throws -> TensorFile {
+        var description = try ModelDescription(settings: metadata)
+        let own = description.architecture.mode
+        guard own != mode else { return self }
+        let parts = Metaformer.Mode.allCases
+        guard let wanted = parts.firstIndex(of: mode), let there = parts.firstIndex(of: own), wanted < there else {
+            throw ModelError("the model is of configuration \(own.rawValue) and has not all parts of \(mode.rawValue)")
+        }
+        description.architecture.mode = mode
+        description.origin += ", its parts \(mode.rawValue)"
+        var parameters: [String: [Float]] = [:]
+        for entry in entries where !entry.name.hasPrefix(ModelDescription.measuredPrefix) {
+            if case .floats(let values) = entry.contents { parameters[entry.name] = values }
+        }
+        return try description.file(parameters: parameters)
+    }
+
+    /// The model file with another optimiser in its update program. Throws where the file is no model.
+    public func updated(by optimizer: Optimizer) throws -> TensorFile {
+        var description = try ModelDescription(settings: metadata)
+        description.optimizer = optimizer
+        let update = try optimizer.program(updating: Metaformer(description.architecture).trainableParameters())
+        let name = "program/update"
+        return TensorFile(
+            entries: entries.map { $0.name == name ? Entry(name: name, bytes: update.data) : $0 },
+            metadata: metadata.merging(try description.settings()) { _, new in new })
+    }
+
+    /// The model file with its parameters stored in half precision; what teaching measured stays as it is.
+    public var inHalfPrecision: TensorFile {
+        var file = self
+        for index in file.entries.indices {
+            file.entries[index].isHalf = !file.entries[index].name.hasPrefix(ModelDescription.measuredPrefix)
+        }
+        return file
+    }
+}

@@ -1,0 +1,125 @@
+import Foundation
+import MetaformerData
+import MetaformerGraph
+import MetaformerModels
+import TestSupport
+import Testing
+
+/// Which model a command starts from: the universal one, its parts, a prior, another optimiser.
+@Suite("The choice of a model") struct ModelChoiceTests {
+    let folder: TemporaryFolder
+    init() throws {
+        folder = try TemporaryFolder()
+        for (path, seed) in ["train/good/0", "train/good/1", "test/good/0", "test/good/1"].enumerated().map({ ($1, $0) }
+        ) {
+            try write("nut/\(path)", seed)
+        }
+        try write("nut/test/dent/0", 4, isDented: true)
+    }
+
+    private func write(_ name: String, _ seed: Int, isDented: Bool = false) throws {
+        let file = folder.url.appendingPathComponent(name + ".png")
+        try FileManager.default.createDirectory(
+            at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+        let bytes = (0..<48 * 40).map { index -> UInt8 in
+            isDented && (10..<20).contains(index % 48) ? 255 : UInt8(90 + (index + seed) % 7)
+        }
+        try Image(width: 48, height: 40, channels: 1, bytes: bytes).write(png: file)
+    }
+
+    private func run(_ line: String) throws -> Program.Outcome {
+        try Program.run(line.split(separator: " ").map(String.init), in: folder.url)
+    }
+
+    private func settings(_ name: String) throws -> [String: String] {
+        let text = try run("info \(name) --json").output
+        let object = try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any]
+        return try #require(object?["settings"] as? [String: String])
+    }
+
+    /// A model of 64 x 64 pixels.
+    private func writeModel(_ name: String, _ mode: Metaformer.Mode) throws {
+        let file = folder.url.appendingPathComponent(name)
+        try FileManager.default.createDirectory(
+            at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+        var description = ModelDescription(mode: mode, channels: 1, origin: "test")
+        description.architecture = Metaformer.Configuration(mode: mode, imageSize: 64, channels: 1, latentSize: 8)
+        try description.file(seed: 3).write(path: file.path)
+    }
+
+    @Test("where none is named it is the universal model, which info describes") func universal() throws {
+        let info = try run("info")
+        #expect(info.exitCode == 0 && info.output.contains("universal.safetensors: "))
+        #expect(info.output.contains("in half precision"))
+        let size = try FileManager.default.attributesOfItem(atPath: UniversalModel.path())[.size] as? Int
+        #expect(try #require(size) <= 24_000_000)
+        let taught = try run("adapt --good nut/train --shots 1 --epochs 1 --output m --quiet")
+        #expect(taught.exitCode == 0, "\(taught.errors)")
+        #expect(try settings("m")["configuration"] == "A+P+T")
+        let refused = try run("inspect nut/test --output out")
+        #expect(refused.exitCode == 2 && refused.errors.contains("--model"))
+    }
+
+    @Test("adapt takes parts, an optimiser and a learned prior") func adapt() throws {
+        try writeModel("whole.safetensors", .full)
+        let line = "adapt --good nut/train --output m --epochs 1 --quiet"
+        let parts = try run("\(line) --model whole.safetensors --configuration A --optimizer sgd --batch 2")
+        #expect(parts.exitCode == 0, "\(parts.errors)")
+        let taught = try settings("m")
+        #expect(taught["configuration"] == "A" && taught["adapt.loss"] == "sum" && taught["threshold"] != nil)
+
+        let missing = try run("\(line) --model m --configuration A+P")
+        #expect(missing.exitCode == 1)
+        #expect(missing.errors.contains("m: the model is of configuration A and has not all parts of A+P"))
+        for wrong in [
+            "--model m --prior whole.safetensors", "--model scratch:A --prior whole.safetensors", "--optimizer best",
+            "--model scratch:A+P --configuration A", "--configuration B",
+        ] {
+            let outcome = try run("\(line) \(wrong)")
+            #expect(outcome.exitCode == 2 && outcome.errors.hasPrefix("metaformer: error: "), "\(wrong)")
+        }
+        let lost = try run("\(line) --model scratch:A+P --prior lost")
+        #expect(lost.exitCode == 1 && lost.errors.contains("lost"))
+    }
+
+    @Test("export model writes half the size, fewer parts, and a learned prior") func export() throws {
+        let whole = try run("export model --output whole")
+        let half = try run("export model --output half --half")
+        let scratch = try run("export model --model scratch:A+P --prior whole --output scratch --quiet")
+        #expect(whole.exitCode == 0 && half.exitCode == 0 && scratch.exitCode == 0, "\(scratch.errors)")
+        let names = ["whole", "half", "scratch"]
+        let files = try names.map { try TensorFile(path: folder.path($0)) }
+        let halves = files[1].entries.filter(\.isHalf)
+        #expect(halves.count > 200)
+        let prior = files[0].entries.filter { $0.name.hasPrefix("prior.") }
+        #expect(!prior.isEmpty)
+        for entry in prior { #expect(files[2].floats(entry.name) == files[0].floats(entry.name), "\(entry.name)") }
+        #expect(
+            files[2].floats("autoencoder.encoder.0.weight") != files[0].floats("autoencoder.encoder.0.weight"))
+        #expect(files[2].metadata["configuration"] == "A+P")
+    }
+
+    @Test("evaluate measures each file in each configuration, and tells them apart") func evaluate() throws {
+        try writeModel("one/model.safetensors", .full)
+        try writeModel("two/model.safetensors", .prior)
+        let line = "evaluate --dataset nut --epochs 1 --shots 2 --no-maps --quiet --model one/model.safetensors"
+        let both = try run("\(line) --model two/model.safetensors --model scratch:A --configuration A,A+P --output out")
+        #expect(both.exitCode == 0, "\(both.errors)")
+        let csv = try String(contentsOf: folder.url.appendingPathComponent("out/results.csv"), encoding: .utf8)
+        let methods = csv.split(separator: "\n").dropFirst().compactMap {
+            $0.split(separator: ",").first.map(String.init)
+        }
+        #expect(methods == ["one/model A", "one/model A+P", "two/model A", "two/model A+P", "scratch:A"])
+        let tables = try String(contentsOf: folder.url.appendingPathComponent("out/tables.md"), encoding: .utf8)
+        #expect(tables.contains("Effect of each module"))
+
+        let single = try run("\(line) --optimizer sgd --output sgd")
+        #expect(single.exitCode == 0 && single.output.contains("model A+P+T"), "\(single.errors)")
+        let lacking = try run("\(line) --model two/model.safetensors --configuration A+P+T --output none")
+        #expect(
+            lacking.exitCode == 1 && lacking.errors.contains("two/model.safetensors: the model is of configuration A+P")
+        )
+        let names = try folder.names
+        #expect(!names.contains("none"))
+    }
+}
