@@ -62,12 +62,7 @@ static void matmul_block(void *context, size_t index, int worker) {
                 multiply_rows(from, p->a_row, b, rows, t.n, depth, to, to_stride, k > 0, a);
             if (straight || k + depth < p->k) continue;
             /* Finished while they are in the nearest cache. */
-            for (uint64_t r = i; r < i + rows; r++) {
-                mf_operand operands[MF_MAX_INPUTS + 1];
-                operands[0] = (mf_operand){c + r * stride, 1};
-                mf_extras_at(call, batch, t.m0 + r, t.n0, operands);
-                evaluate(&v, operands, out + r * p->n, t.n);
-            }
+            evaluate_tile(&v, call, batch, t.m0 + i, t.n0, c + i * stride, stride, out + i * p->n, p->n, rows, t.n);
         }
     }
 }
