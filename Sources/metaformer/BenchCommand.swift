@@ -125,7 +125,7 @@ struct BenchCommand: ParsableCommand {
 
     private func measureScaling(of contents: TensorFile) throws {
         let bench = ScalingBench(
-            description: try ModelDescription(settings: contents.metadata), runs: runs, threads: common.threads,
+            description: try ModelDescription(settings: contents.metadata), runs: runs, threads: threads,
             seed: common.seed)
         let rows = try bench.measure()
         if common.json {

@@ -94,9 +94,7 @@ struct ExportCommand: ParsableCommand {
 
         func run() throws {
             try requireFolder(of: output)
-            let origin = try source.origin(optimizer: optimizer)
-            _ = try origin.model(channels: 3, seed: common.seed)
-            let file = try origin.file(channels: 3, seed: common.seed)
+            let file = try source.origin(optimizer: optimizer).checkedFile(channels: 3, seed: common.seed)
             try (half ? file.inHalfPrecision : file).write(path: output)
             let bytes = try Data(contentsOf: URL(fileURLWithPath: output)).count
             if common.json { try common.printJSON(Result(output: output, bytes: bytes)) }

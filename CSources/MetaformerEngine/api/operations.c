@@ -1,8 +1,8 @@
 /* Single operations on the caller's buffers: a program of one instruction, checked and run as any other. */
 #include "kernels/kernel.h"
 #include "support/error.h"
-#include "support/isa.h"
 #include "support/memory.h"
+#include "support/resources.h"
 
 #include <string.h>
 
@@ -32,17 +32,8 @@ static mf_status set_shape(operation *o, uint32_t operand, uint32_t rank, const 
 }
 
 static mf_status run(operation *o, const mf_runner_options *given, mf_error *error) {
-    mf_runner_options options = {.struct_size = sizeof options};
-    if (given) {
-        if (given->struct_size < sizeof options)
-            return mf_fail(error, MF_E_INVALID, "mf_runner_options: struct_size is not set");
-        options = *given;
-    }
-    mf_allocator allocator;
-    mf_isa isa;
-    MF_TRY(mf_team_check(options.threads, options.pool, error));
-    MF_TRY(mf_allocator_resolve(options.allocator, &allocator, error));
-    MF_TRY(mf_isa_resolve(options.isa, &isa, error));
+    mf_resources resources;
+    MF_TRY(mf_resources_resolve(given, NULL, &resources, error));
     for (uint32_t i = 0; i <= o->inputs; i++)
         if (!o->data[i] || (uintptr_t)o->data[i] % sizeof(float))
             return mf_fail(error, MF_E_INVALID, "a buffer that is NULL or at an odd address");
@@ -64,13 +55,12 @@ static mf_status run(operation *o, const mf_runner_options *given, mf_error *err
 
     mf_call call = {.instruction = &instruction, .shape = &o->buffers[o->inputs].shape, .output = o->data[o->inputs]};
     for (uint32_t i = 0; i < o->inputs; i++) call.shapes[i] = &o->buffers[i].shape, call.inputs[i] = o->data[i];
-    mf_team team = mf_team_make(options.threads, options.pool);
-    const mf_kernel *kernel = mf_kernel_find(isa, o->op);
-    size_t bytes = kernel->scratch ? kernel->scratch(&call, team.threads) : 0;
-    void *scratch = mf_allocate(&allocator, bytes);
+    const mf_kernel *kernel = mf_kernel_find(resources.isa, o->op);
+    size_t bytes = kernel->scratch ? kernel->scratch(&call, resources.team.threads) : 0;
+    void *scratch = mf_allocate(&resources.allocator, bytes);
     if (!scratch) return mf_fail(error, MF_E_NOMEM, "no memory for %zu bytes of scratch", bytes);
-    kernel->run(&call, &team, scratch);
-    mf_free(&allocator, scratch);
+    kernel->run(&call, &resources.team, scratch);
+    mf_free(&resources.allocator, scratch);
     return MF_OK;
 }
 

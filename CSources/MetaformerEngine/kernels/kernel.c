@@ -6,12 +6,16 @@ static const mf_kernel *const reference[MF_OP_COUNT] = {
 #undef MF_OP
 };
 
-const mf_kernel *mf_kernel_find(mf_isa isa, enum mf_op op) {
-    const mf_kernel *variant = NULL;
-    if (isa == MF_ISA_GENERIC) variant = &mf_kernels_generic[op];
+const mf_variant *mf_variant_find(mf_isa isa) {
+    if (isa == MF_ISA_GENERIC) return &mf_generic;
 #if defined(__x86_64__)
-    if (isa == MF_ISA_AVX2) variant = &mf_kernels_avx2[op];
-    if (isa == MF_ISA_AVX512) variant = &mf_kernels_avx512[op];
+    if (isa == MF_ISA_AVX2) return &mf_avx2;
+    if (isa == MF_ISA_AVX512) return &mf_avx512;
 #endif
-    return variant && variant->run ? variant : reference[op];
+    return NULL;
+}
+
+const mf_kernel *mf_kernel_find(mf_isa isa, enum mf_op op) {
+    const mf_variant *variant = mf_variant_find(isa);
+    return variant && variant->kernels[op].run ? &variant->kernels[op] : reference[op];
 }

@@ -30,10 +30,17 @@ typedef struct mf_kernel {
 #include "program/ops.def"
 #undef MF_OP
 
-/* A variant's kernels, by op; run is NULL where the reference serves. */
-extern const mf_kernel mf_kernels_generic[MF_OP_COUNT];
-extern const mf_kernel mf_kernels_avx2[MF_OP_COUNT];
-extern const mf_kernel mf_kernels_avx512[MF_OP_COUNT];
+/* The vector forms, as compiled for one set of instructions. */
+typedef struct mf_variant {
+    mf_kernel kernels[MF_OP_COUNT]; /* run is NULL where the reference serves */
+    /* Multiplies and adds for so many rounds; *out_flops is what that was, and the result has no meaning. */
+    float (*peak)(uint64_t rounds, uint64_t *out_flops);
+} mf_variant;
+
+extern const mf_variant mf_generic, mf_avx2, mf_avx512;
+
+/* NULL for the reference. */
+const mf_variant *mf_variant_find(mf_isa isa);
 
 /* The kernel of an op in a variant. */
 const mf_kernel *mf_kernel_find(mf_isa isa, enum mf_op op);

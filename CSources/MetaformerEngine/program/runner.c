@@ -1,8 +1,8 @@
 /* Runs a program: binds its buffers to memory once, then walks its instructions. */
 #include "kernels/kernel.h"
 #include "support/error.h"
-#include "support/isa.h"
 #include "support/memory.h"
+#include "support/resources.h"
 
 #include <string.h>
 
@@ -81,23 +81,14 @@ static mf_status prepare(mf_runner *runner, mf_error *error) {
 mf_status mf_runner_create(mf_program *program, const mf_runner_options *options, mf_runner **out_runner,
                            mf_error *error) {
     if (!program || !out_runner) return mf_fail(error, MF_E_INVALID, "mf_runner_create: NULL argument");
-    mf_runner_options o = {.struct_size = sizeof o};
-    if (options) {
-        if (options->struct_size < sizeof o)
-            return mf_fail(error, MF_E_INVALID, "mf_runner_options: struct_size is not set");
-        o = *options;
-    }
-    MF_TRY(mf_team_check(o.threads, o.pool, error));
-    mf_allocator allocator;
-    MF_TRY(mf_allocator_resolve(o.allocator ? o.allocator : &program->allocator, &allocator, error));
-    mf_isa isa;
-    MF_TRY(mf_isa_resolve(o.isa, &isa, error));
-    mf_runner *runner = mf_allocate(&allocator, sizeof *runner);
+    mf_resources resources;
+    MF_TRY(mf_resources_resolve(options, &program->allocator, &resources, error));
+    mf_runner *runner = mf_allocate(&resources.allocator, sizeof *runner);
     if (!runner) return mf_fail(error, MF_E_NOMEM, "no memory for a runner");
-    runner->allocator = allocator;
+    runner->allocator = resources.allocator;
     runner->program = mf_program_retain(program);
-    runner->team = mf_team_make(o.threads, o.pool);
-    runner->isa = isa;
+    runner->team = resources.team;
+    runner->isa = resources.isa;
     runner->stale = 1;
     mf_status status = prepare(runner, error);
     if (status != MF_OK) {

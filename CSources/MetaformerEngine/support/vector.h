@@ -1,7 +1,7 @@
 /*
- * Vectors of MF_WIDTH floats for the variant being compiled. A variant's file defines MF_VARIANT and MF_PEAK (the names
- * of its kernels and of its measure), MF_WIDTH and MF_REGISTERS (how many vectors the processor holds in registers), and
- * sets the target, before it includes this and the kernels. A width of 4 stands for any processor: plain vectors, and NEON's where they are.
+ * Vectors of MF_WIDTH floats for the variant being compiled. A variant's file defines MF_VARIANT (its name), MF_WIDTH and
+ * MF_REGISTERS (how many vectors the processor holds in registers), and sets the target, before it includes this and the
+ * kernels. A width of 4 stands for any processor: plain vectors, and NEON's where they are.
  */
 #ifndef MF_SUPPORT_VECTOR_H
 #define MF_SUPPORT_VECTOR_H

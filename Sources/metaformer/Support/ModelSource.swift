@@ -66,10 +66,10 @@ enum ModelSource: ExpressibleByArgument, Equatable {
 
     /// The bytes of the file, which the engine has found sound; see `contents`.
     func bytes(channels: Int, seed: UInt64) throws -> [UInt8] {
-        _ = try origin().model(channels: channels, seed: seed)
+        let file = try origin().checkedFile(channels: channels, seed: seed)
         let temporary = FileManager.default.temporaryDirectory.appendingPathComponent("metaformer-\(UUID().uuidString)")
         defer { try? FileManager.default.removeItem(at: temporary) }
-        try contents(channels: channels, seed: seed).write(path: temporary.path)
+        try file.write(path: temporary.path)
         return Array(try Data(contentsOf: temporary))
     }
 }

@@ -28,8 +28,7 @@ struct ScalingBench {
             return try row("size", "\(size) x \(size)", changed)
         }
         rows += try [1, 4, 16].map { try row("batch", "\($0)", description, batch: $0) }
-        let most = threads > 0 ? threads : ProcessInfo.processInfo.activeProcessorCount
-        let counts = sequence(first: 1) { $0 * 2 < most ? $0 * 2 : $0 < most ? most : nil }
+        let counts = sequence(first: 1) { $0 * 2 < threads ? $0 * 2 : $0 < threads ? threads : nil }
         rows += try counts.map { try row("threads", "\($0)", description, threads: $0) }
         if description.architecture.mode != .autoencoder {
             rows += try [8, 16, 32, 64].map { width in

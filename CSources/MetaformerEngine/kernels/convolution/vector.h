@@ -156,12 +156,12 @@ static void convolution_enter(convolution_job *job, int64_t index) {
     job->p = phase_of(job, index);
     job->w = winograd_of(job);
     job->shares = 0;
-    job->b = is_depthwise(job) ? depthwise_band_of(job) : band_of(job);
     uint64_t expression = mf_expression_scratch(job->call->instruction->expression);
     if (job->w.rows) {
         job->thread_scratch = winograd_thread(job) + expression;
         return;
     }
+    job->b = is_depthwise(job) ? depthwise_band_of(job) : band_of(job);
     if (job->b.rows) {
         job->depth = (uint64_t)(job->b.channels * job->p.tap_h * job->p.tap_w);
         job->blocks = job->b.per_image * job->b.down * (uint64_t)job->g.batch;
@@ -366,11 +366,13 @@ static void convolution_block(void *context, size_t index, int worker) {
     const float *weights = job->weights + group * packed_weights(job);
     uint64_t m = up_to((uint64_t)job->output_channels, TILE_M);
     if (p->k == 0) memset(c, 0, cut_c(&job->c) * sizeof(float));
-    const float *shared = job->panels + group * gathered_panels(job);
     for (uint64_t k = 0; k < p->k; k += DEPTH) {
         uint64_t depth = p->k - k < DEPTH ? p->k - k : DEPTH;
-        if (!job->shares) convolution_pack_image(job, group, &t, k, depth, row, b);
-        const float *panels = job->shares ? shared + k * up_to(job->c.n, TILE_N) + t.n0 * depth : b;
+        const float *panels = b;
+        if (job->shares)
+            panels = job->panels + group * gathered_panels(job) + k * up_to(job->c.n, TILE_N) + t.n0 * depth;
+        else
+            convolution_pack_image(job, group, &t, k, depth, row, b);
         multiply_panels(weights + m * k + t.m0 * depth, panels, t.m, t.n, depth, c, job->c.columns, k > 0);
     }
     convolution_store_block(job, group, &t, c, &v);

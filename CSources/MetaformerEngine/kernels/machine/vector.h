@@ -2,7 +2,7 @@
    them, so that none is left out. */
 enum { PEAK_SUMS = MF_REGISTERS - 4 };
 
-float MF_PEAK(uint64_t rounds, uint64_t *out_flops) {
+static float peak(uint64_t rounds, uint64_t *out_flops) {
     vf sum[PEAK_SUMS], factor = v_splat(0.5f), term = v_splat(1.0f);
     for (int i = 0; i < PEAK_SUMS; i++) sum[i] = v_splat((float)i);
     for (uint64_t r = 0; r < rounds; r++)

@@ -92,12 +92,10 @@ static void matmul_dots(void *context, size_t index, int worker) {
     uint64_t n = p->n - n0 < DOT_COLUMNS ? p->n - n0 : DOT_COLUMNS;
     const float *left = call->inputs[0] + batch * p->a_batch, *right = call->inputs[1] + batch * p->b_batch;
     float row[DOT_COLUMNS];
-    mf_operand operands[MF_MAX_INPUTS + 1];
+    float *out = call->output + batch * p->m * p->n + n0;
     for (uint64_t i = 0; i < p->m; i++) {
         for (uint64_t j = 0; j < n; j++) row[j] = dot(left + i * p->a_row, right + (n0 + j) * p->b_column, p->k);
-        operands[0] = (mf_operand){row, 1};
-        mf_extras_at(call, batch, i, n0, operands);
-        evaluate(&v, operands, call->output + (batch * p->m + i) * p->n + n0, n);
+        evaluate_tile(&v, call, batch, i, n0, row, n, out + i * p->n, p->n, 1, n);
     }
 }
 
@@ -131,12 +129,7 @@ static void matmul_rows(void *context, size_t index, int worker) {
                     rows[i][j] += value[r][0] * from[r * p->b_row + j];
         }
     }
-    mf_operand operands[MF_MAX_INPUTS + 1];
-    for (uint64_t i = 0; i < p->m; i++) {
-        operands[0] = (mf_operand){rows[i], 1};
-        mf_extras_at(call, batch, i, n0, operands);
-        evaluate(&v, operands, call->output + (batch * p->m + i) * p->n + n0, n);
-    }
+    evaluate_tile(&v, call, batch, 0, n0, rows[0], ROW_COLUMNS, call->output + batch * p->m * p->n + n0, p->n, p->m, n);
 }
 
 static void matmul_run(const mf_call *call, const mf_team *team, void *scratch) {

@@ -10,8 +10,7 @@
 #pragma GCC target("avx2,fma")
 #endif
 
-#define MF_VARIANT mf_kernels_avx2
-#define MF_PEAK mf_peak_avx2
+#define MF_VARIANT mf_avx2
 #define MF_WIDTH 8
 #define MF_REGISTERS 16
 #include "kernels/variants/vector_kernels.h"

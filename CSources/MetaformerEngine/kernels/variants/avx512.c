@@ -11,8 +11,7 @@
 #pragma GCC target("avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")
 #endif
 
-#define MF_VARIANT mf_kernels_avx512
-#define MF_PEAK mf_peak_avx512
+#define MF_VARIANT mf_avx512
 #define MF_WIDTH 16
 #define MF_REGISTERS 32
 #include "kernels/variants/vector_kernels.h"

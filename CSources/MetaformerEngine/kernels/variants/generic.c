@@ -1,6 +1,5 @@
 /* For any processor: vectors of four floats, as aarch64's NEON and every x86-64 have them. */
-#define MF_VARIANT mf_kernels_generic
-#define MF_PEAK mf_peak_generic
+#define MF_VARIANT mf_generic
 #define MF_WIDTH 4
 #if defined(__aarch64__)
 #define MF_REGISTERS 32
