@@ -1,6 +1,6 @@
 /* Attention, a block of queries a task: their scores against all keys stay in the cache, and no matrix of them is
    stored. */
-enum { QUERIES = 96 };
+enum { QUERIES = 132 };
 
 typedef struct attention_job {
     const mf_call *call;
@@ -41,11 +41,11 @@ static void attention_block(void *context, size_t index, int worker) {
     uint64_t keys = up_to(job->n, TILE_N), values = up_to(job->e, TILE_N);
     float scale = mf_float_of(call->instruction->attributes[0]), sums[QUERIES];
     pack_columns(call->inputs[1] + batch * job->n * job->d, 1, job->d, job->n, job->d, panel);
+    for (uint64_t i = 0; i < keys * job->d; i += MF_WIDTH) v_store(panel + i, v_load(panel + i) * scale);
     multiply_rows(call->inputs[0] + (batch * job->m + m0) * job->d, job->d, panel, m, job->n, job->d, scores, keys, 0,
                   spare);
     for (uint64_t i = 0; i < m; i++) {
         float *row = scores + i * keys;
-        for (uint64_t j = 0; j < job->n; j++) row[j] *= scale;
         sums[i] = exponentials(row, job->n, reduce_block(row, job->n, 1), row);
     }
     pack_columns(call->inputs[2] + batch * job->n * job->e, job->e, 1, job->e, job->n, panel);

@@ -1,7 +1,8 @@
 /*
  * Convolution over a band of the image: the rows that a few output rows read, of as many channels as a block of k has,
  * with zeros around them, and with the columns of a strided convolution sorted by their phase. Every tap of a tile of
- * pixels is then one run of the band, and is multiplied where it lies: each pixel is copied once for all taps.
+ * pixels is then one run of the band, and is multiplied where it lies: each pixel is copied once for all taps, and for all
+ * phases of a strided input gradient.
  */
 
 enum { BAND_VECTORS = 8 };
@@ -34,15 +35,19 @@ static inline __attribute__((always_inline)) void band_multiply(const float *a, 
         for (int j = 0; j < vectors; j++) v_store(c + (uint64_t)i * c_stride + j * MF_WIDTH, sum[i][j]);
 }
 
-/* All tiles of a row of pixels, width of them, a multiple of TILE_N, of m channels. Channels that are too few for a tile take
+/* All tiles of a row of pixels, width of them, a multiple of MF_WIDTH, of m channels. Channels that are too few for a tile take
    more pixels at once, to have as many sums under way. */
 static inline void band_row(const float *a, const float *b, const int32_t *offsets, uint64_t depth, float *c,
                             uint64_t c_stride, int add, uint64_t m, uint64_t width) {
     uint64_t whole = m / TILE_M * TILE_M, rest = m - whole, x = 0;
     if (rest > 4) whole += TILE_M, rest = 0;
-    for (uint64_t x = 0; x < width; x += TILE_N)
+    for (; x + TILE_N <= width; x += TILE_N)
         for (uint64_t i = 0; i < whole; i += TILE_M)
             band_multiply(a + i * depth, b + x, offsets, depth, c + i * c_stride + x, c_stride, add, TILE_M, VECTORS);
+    for (; x < width; x += MF_WIDTH)
+        for (uint64_t i = 0; i < whole; i += TILE_M)
+            band_multiply(a + i * depth, b + x, offsets, depth, c + i * c_stride + x, c_stride, add, TILE_M, 1);
+    x = 0;
     a += whole * depth, c += whole * c_stride;
 #define MF_TILES(rows, vectors)                                                                                        \
     for (; x + (vectors)*MF_WIDTH <= width; x += (vectors)*MF_WIDTH)                                                   \
@@ -51,18 +56,19 @@ static inline void band_row(const float *a, const float *b, const int32_t *offse
     if (rest == 2) MF_TILES(2, 4);
     if (rest == 3) MF_TILES(3, 4);
     if (rest > 0) MF_TILES(4, VECTORS);
+    if (rest > 0) MF_TILES(4, 1);
 #undef MF_TILES
 }
 
-/* Where each k of a block of channels reads, from a tile's first pixel in the band. */
-static void band_offsets(const convolution_job *job, int32_t *offsets) {
-    const phase *p = &job->p;
+/* Where each k of a block of channels reads in a phase, from a tile's first pixel in the band. */
+static void band_offsets(const convolution_job *job, const phase *p, int32_t *offsets) {
     const band *b = &job->b;
+    int64_t down = phase_row(job, p) - b->top, right = phase_column(job, p) - b->left;
     for (int64_t c = 0; c < b->channels; c++)
         for (int64_t i = 0; i < p->tap_h; i++)
             for (int64_t j = 0; j < p->tap_w; j++) {
-                int64_t line = job->tap_move > 0 ? i : p->tap_h - 1 - i,
-                        shift = job->tap_move > 0 ? j : p->tap_w - 1 - j;
+                int64_t line = down + (job->tap_move > 0 ? i : p->tap_h - 1 - i),
+                        shift = right + (job->tap_move > 0 ? j : p->tap_w - 1 - j);
                 *offsets++ =
                     (int32_t)(((c * b->lines + line) * b->splits + shift % b->splits) * b->pitch + shift / b->splits);
             }
@@ -71,11 +77,8 @@ static void band_offsets(const convolution_job *job, int32_t *offsets) {
 /* Copies the image rows that output rows from y on read, of so many channels from the first. */
 static void band_fill(const convolution_job *job, uint64_t image, int64_t first, int64_t channels, int64_t y,
                       float *to) {
-    const phase *p = &job->p;
     const band *b = &job->b;
-    int64_t back = job->tap_move > 0 ? 0 : 1;
-    int64_t top = p->origin_h - back * (p->tap_h - 1) + y * job->image_step_h,
-            left = p->origin_w - back * (p->tap_w - 1);
+    int64_t top = b->top + y * job->image_step_h;
     const float *plane = job->call->inputs[0] +
                          ((int64_t)image * job->g.groups * job->image_channels + first) * job->image_h * job->image_w;
     for (int64_t c = 0; c < channels; c++, plane += job->image_h * job->image_w)
@@ -85,39 +88,65 @@ static void band_fill(const convolution_job *job, uint64_t image, int64_t first,
                 if (row < 0 || row >= job->image_h)
                     memset(to, 0, (size_t)b->pitch * sizeof(float));
                 else
-                    gather_columns(plane + row * job->image_w, job->image_w, left + split, b->splits, b->pitch, to);
+                    gather_columns(plane + row * job->image_w, job->image_w, b->left + split, b->splits, b->pitch, to);
             }
         }
 }
 
-/* Some output rows of an image, of a block of output channels. */
+/* Stores a channel of a task: rows of each phase from row y on, whose tiles lie apart. Phases side by side are put together to
+   whole rows of the output. */
+static void band_store(const convolution_job *job, uint64_t image, uint64_t channel, int64_t y, int64_t rows,
+                       const float *c, uint64_t apart, float *whole, evaluator *v) {
+    const band *b = &job->b;
+    if (job->together == 1) {
+        convolution_store_rows(job, image, channel, y, c, b->width, rows, v);
+        return;
+    }
+    int64_t down = job->output_step_h, across = job->output_step_w, width = job->output_w;
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t i = 0; i < job->together; i++) {
+            const float *from = c + (uint64_t)i * apart + (uint64_t)(r * b->width);
+            float *to = whole + (r * down + i / across) * width + i % across;
+            for (int64_t x = 0; x < job->p.out_w; x++) to[x * across] = from[x];
+        }
+    convolution_finish(job, image, channel, (uint64_t)(y * down * width), whole, (uint64_t)(rows * down * width), v);
+}
+
+/* Some rows of an image in all phases at work, of a block of output channels. */
 static void convolution_band(void *context, size_t index, int worker) {
     const convolution_job *job = context;
-    const phase *p = &job->p;
     const band *b = &job->b;
     uint64_t group = index / job->blocks, rest = index % job->blocks;
     uint64_t m0 = rest % b->down * b->m_rows, part = rest / b->down;
     uint64_t all = (uint64_t)job->output_channels, m = all - m0 < b->m_rows ? all - m0 : b->m_rows;
-    uint64_t image = part / b->per_image;
-    int64_t y = (int64_t)(part % b->per_image) * b->rows, rows = p->out_h - y < b->rows ? p->out_h - y : b->rows;
-    float *pixels_in = job->scratch + (size_t)worker * job->thread_scratch, *c = pixels_in + band_floats(b);
-    int32_t *offsets = (int32_t *)(void *)(c + band_tile(b));
-    evaluator v = evaluator_make(job->call->instruction->expression, c + band_tile(b) + up_to(job->depth, 16));
-    band_offsets(job, offsets);
-    const float *weights = job->weights + group * packed_weights(job);
+    uint64_t image = part / b->per_image, tile = band_tile(b);
+    int64_t y = (int64_t)(part % b->per_image) * b->rows, left = job->p.out_h - y,
+            rows = left < b->rows ? left : b->rows;
+    float *pixels_in = job->scratch + (size_t)worker * job->thread_scratch, *c = pixels_in + band_floats(b),
+          *whole = c + (uint64_t)job->together * tile;
+    int32_t *offsets = (int32_t *)(void *)(whole + band_rows(job)), *to = offsets;
+    evaluator v = evaluator_make(job->call->instruction->expression, whole + band_rows(job) + up_to(job->depth, 16));
+    for (int64_t i = 0; i < job->together; i++) {
+        band_offsets(job, &job->phases[i], to);
+        to += phase_depth(job, &job->phases[i]);
+    }
     uint64_t stride = (uint64_t)(b->rows * b->width), line = (uint64_t)(job->image_step_h * b->splits * b->pitch);
-    int64_t taps = p->tap_h * p->tap_w;
     for (int64_t channel = 0; channel < job->image_channels; channel += b->channels) {
         int64_t channels = job->image_channels - channel < b->channels ? job->image_channels - channel : b->channels;
-        uint64_t depth = (uint64_t)(channels * taps);
-        const float *a = weights + up_to(all, TILE_M) * (uint64_t)(channel * taps) + m0 * depth;
         band_fill(job, image, (int64_t)group * job->image_channels + channel, channels, y, pixels_in);
-        for (uint64_t r = 0; r < (uint64_t)rows; r++)
-            band_row(a, pixels_in + r * line, offsets, depth, c + r * (uint64_t)b->width, stride, channel > 0, m,
-                     (uint64_t)b->width);
+        const int32_t *at = offsets;
+        const float *weights = job->weights;
+        for (int64_t i = 0; i < job->together; i++) {
+            const phase *p = &job->phases[i];
+            uint64_t taps = (uint64_t)(p->tap_h * p->tap_w), depth = (uint64_t)channels * taps;
+            const float *a =
+                weights + group * packed_weights(job, p) + up_to(all, TILE_M) * (uint64_t)channel * taps + m0 * depth;
+            for (uint64_t r = 0; r < (uint64_t)rows; r++)
+                band_row(a, pixels_in + r * line, at, depth, c + (uint64_t)i * tile + r * (uint64_t)b->width, stride,
+                         channel > 0, m, (uint64_t)b->width);
+            at += phase_depth(job, p), weights += (uint64_t)job->g.groups * packed_weights(job, p);
+        }
     }
     for (uint64_t i = 0; i < m; i++)
-        for (int64_t r = 0; r < rows; r++)
-            convolution_store(job, image, group * all + m0 + i, y + r, 0, c + i * stride + (uint64_t)(r * b->width),
-                              (uint64_t)p->out_w, &v);
+        band_store(job, image, group * all + m0 + i, y, rows, c + i * stride, tile, whole, &v);
 }

@@ -16,6 +16,7 @@ static band depthwise_band_of(const convolution_job *job) {
     int64_t wanted = DEPTHWISE_PIXELS / b.width;
     b.rows = wanted < 1 ? 1 : wanted > p->out_h ? p->out_h : wanted;
     b.per_image = (uint64_t)((p->out_h + b.rows - 1) / b.rows);
+    b.top = phase_row(job, p), b.left = phase_column(job, p);
     b.lines = (b.rows - 1) * job->image_step_h + p->tap_h;
     b.splits = job->image_step_w;
     b.pitch = b.width + (p->tap_w - 1) / b.splits;
@@ -59,7 +60,7 @@ static void convolution_depthwise(void *context, size_t index, int worker) {
         for (int64_t j = 0; j < p->tap_w; j++)
             weights[i * p->tap_w + j] =
                 kernel[(p->first_h + i * p->tap_step_h) * g->kernel_w + p->first_w + j * p->tap_step_w];
-    band_offsets(job, offsets);
+    band_offsets(job, p, offsets);
     band_fill(job, image, (int64_t)group, 1, y, pixels_in);
     uint64_t line = (uint64_t)(job->image_step_h * b->splits * b->pitch), stride = (uint64_t)b->width;
     for (uint64_t x = 0; x < stride; x += TILE_N) {
@@ -71,6 +72,5 @@ static void convolution_depthwise(void *context, size_t index, int worker) {
             depthwise_tile(weights, offsets, job->depth, pixels_in + (uint64_t)r * line + x, line,
                            c + (uint64_t)r * stride + x, stride, 1);
     }
-    for (int64_t r = 0; r < rows; r++)
-        convolution_store(job, image, group, y + r, 0, c + (uint64_t)r * stride, (uint64_t)p->out_w, &v);
+    convolution_store_rows(job, image, group, y, c, b->width, rows, &v);
 }

@@ -2,9 +2,9 @@
  * Convolution and its input gradient as matrix products of the weights and the image's patches, of which no matrix is
  * ever made. Where rows of the output are wide, the product's columns are read straight from a band of the image
  * (band_vector.h); where they are narrow, patches are gathered into panels; 3 x 3 taps of many channels take fewer
- * products (winograd_vector.h); of one channel to one there is no product to make (depthwise_vector.h). The input gradient of a strided
- * convolution falls into stride_h x stride_w phases, each a convolution of dy, at stride 1, with the taps that reach
- * that phase's pixels.
+ * products (winograd_vector.h); of one channel to one there is no product to make (depthwise_vector.h). The input gradient
+ * of a strided convolution falls into stride_h x stride_w phases, each a convolution of dy, at stride 1, with the taps
+ * that reach that phase's pixels; phases that go by bands share them and are stored together.
  */
 
 /* What one phase reads and writes. For convolution there is one, with all taps. */
@@ -18,10 +18,11 @@ typedef struct phase {
     uint64_t k;                 /* channels x taps */
 } phase;
 
-/* How a phase goes by bands: see band_vector.h. */
+/* How phases go by bands: see band_vector.h. */
 typedef struct band {
-    int64_t rows;                     /* output rows of a task */
-    int64_t width;                    /* the output's, rounded up to tiles */
+    int64_t top, left;                /* the image's row and column that a band of output row 0 begins with */
+    int64_t rows;                     /* a phase's rows of a task */
+    int64_t width;                    /* a phase's, rounded up to vectors */
     int64_t lines, splits, pitch;     /* image rows, their column phases, and floats of one of these */
     int64_t channels;                 /* image channels in a block of k */
     uint64_t per_image, down, m_rows; /* tasks down an image, blocks of output channels, and channels of one */
@@ -37,6 +38,8 @@ typedef struct winograd {
     uint64_t first, count; /* the rows of tiles of the chunk at work */
 } winograd;
 
+enum { MOST_PHASES = 4 };
+
 typedef struct convolution_job {
     const mf_call *call;
     mf_geometry g;
@@ -46,10 +49,12 @@ typedef struct convolution_job {
     int64_t tap_move;                         /* 1, or -1 for the gradient */
     int64_t output_channels, output_h, output_w;
     int64_t output_step_h, output_step_w;
-    phase p;
+    phase p;                   /* the one at work, or the first of them */
+    phase phases[MOST_PHASES]; /* all at work */
+    int64_t together;          /* how many those are */
     cut c;
     uint64_t blocks;
-    uint64_t depth; /* of the blocks that k goes in */
+    uint64_t depth; /* of the blocks that k goes in: the sum of those of all phases at work */
     int shares;     /* patches are gathered once for all blocks, into panels */
     band b;         /* rows is 0 where patches are gathered */
     winograd w;
@@ -87,6 +92,14 @@ static phase phase_of(const convolution_job *job, int64_t index) {
     return p;
 }
 
+/* The image's row and column that a phase's pixel 0 reads first. */
+static int64_t phase_row(const convolution_job *job, const phase *p) {
+    return job->tap_move > 0 ? p->origin_h : p->origin_h - (p->tap_h - 1);
+}
+static int64_t phase_column(const convolution_job *job, const phase *p) {
+    return job->tap_move > 0 ? p->origin_w : p->origin_w - (p->tap_w - 1);
+}
+
 static int is_depthwise(const convolution_job *job);
 static band depthwise_band_of(const convolution_job *job);
 static winograd winograd_of(const convolution_job *job);
@@ -96,6 +109,28 @@ static uint64_t winograd_thread(const convolution_job *job);
 
 static int64_t phase_count(const convolution_job *job) {
     return job->gradient ? job->g.stride_h * job->g.stride_w : 1;
+}
+
+/* How often phases are run. */
+static int64_t step_count(const convolution_job *job) {
+    return phase_count(job) / job->together;
+}
+
+/* A band's, for rows of so many pixels; 0 where these are too narrow. */
+static int64_t band_width(int64_t pixels) {
+    int64_t width = (int64_t)up_to((uint64_t)pixels, MF_WIDTH);
+    return pixels >= MF_WIDTH && width * 4 <= pixels * 5 ? width : 0;
+}
+
+/* How many phases are run at once: all that there are where they are alike and go by bands, else one. */
+static int64_t phases_together(const convolution_job *job) {
+    const mf_geometry *g = &job->g;
+    int64_t count = phase_count(job);
+    int are_alike = job->output_h % job->output_step_h == 0 && job->output_w % job->output_step_w == 0 &&
+                    g->kernel_h >= g->stride_h && g->kernel_w >= g->stride_w;
+    return are_alike && count <= MOST_PHASES && !is_depthwise(job) && band_width(job->output_w / job->output_step_w)
+               ? count
+               : 1;
 }
 
 static convolution_job convolution_plan(const mf_call *call) {
@@ -113,25 +148,35 @@ static convolution_job convolution_plan(const mf_call *call) {
         job.output_channels = g->group_filters, job.output_h = g->out_height, job.output_w = g->out_width;
         job.output_step_h = job.output_step_w = 1, job.tap_move = 1;
     }
+    job.together = phases_together(&job);
     return job;
 }
 
-/* Cuts a phase for bands, if its rows are wide enough. */
+/* Cuts the phases at work for bands, if their rows are wide enough. */
 static band band_of(const convolution_job *job) {
     const phase *p = &job->p;
-    band b = {.width = (int64_t)up_to((uint64_t)p->out_w, TILE_N)};
-    if (p->k == 0 || p->out_w < TILE_N || b.width * 4 > p->out_w * 5) return b;
+    band b = {.width = band_width(p->out_w)};
+    if (p->k == 0 || b.width == 0) return b;
     uint64_t m = (uint64_t)job->output_channels;
     b.down = (m + 263) / 264;
     b.m_rows = up_to((m + b.down - 1) / b.down, TILE_M);
-    int64_t wanted = (b.m_rows <= 48 ? 256 : 128) / b.width;
+    int64_t wanted = (b.m_rows <= 48 && job->together == 1 ? 256 : 128) / b.width;
     b.rows = wanted < 1 ? 1 : wanted > p->out_h ? p->out_h : wanted;
     while (b.rows > 1 && (p->out_h + b.rows - 1) / b.rows * job->g.batch * job->g.groups < 8) b.rows--;
     b.per_image = (uint64_t)((p->out_h + b.rows - 1) / b.rows);
-    b.lines = (b.rows - 1) * job->image_step_h + p->tap_h;
+    b.top = phase_row(job, p), b.left = phase_column(job, p);
+    int64_t bottom = b.top, right = b.left, most = 1; /* where taps reach, and how many one phase has */
+    for (const phase *q = p = job->phases; q < p + job->together; q++) {
+        int64_t top = phase_row(job, q), left = phase_column(job, q);
+        b.top = top < b.top ? top : b.top, b.left = left < b.left ? left : b.left;
+        bottom = top + q->tap_h > bottom ? top + q->tap_h : bottom,
+        right = left + q->tap_w > right ? left + q->tap_w : right;
+        most = q->tap_h * q->tap_w > most ? q->tap_h * q->tap_w : most;
+    }
+    b.lines = (b.rows - 1) * job->image_step_h + bottom - b.top;
     b.splits = job->image_step_w;
-    b.pitch = b.width + (p->tap_w - 1) / b.splits;
-    b.channels = DEPTH / (p->tap_h * p->tap_w);
+    b.pitch = b.width + (right - b.left - 1) / b.splits;
+    b.channels = DEPTH / most;
     b.channels = b.channels < 1 ? 1 : b.channels > job->image_channels ? job->image_channels : b.channels;
     return b;
 }
@@ -139,8 +184,13 @@ static band band_of(const convolution_job *job) {
 static uint64_t band_floats(const band *b) {
     return up_to((uint64_t)(b->channels * b->lines * b->splits * b->pitch), 16);
 }
+/* Floats of a phase's tile. */
 static uint64_t band_tile(const band *b) {
     return b->m_rows * (uint64_t)(b->rows * b->width);
+}
+/* Floats of a channel's rows of all phases, as they are stored. */
+static uint64_t band_rows(const convolution_job *job) {
+    return job->together > 1 ? up_to((uint64_t)(job->b.rows * job->output_step_h * job->output_w), 16) : 0;
 }
 
 /* A small image's patches are gathered once; those of a large one by each block, whose panels stay in its caches. */
@@ -151,10 +201,17 @@ static uint64_t gathered_panels(const convolution_job *job) {
     return up_to((uint64_t)(job->g.batch * job->p.out_h * job->p.out_w), TILE_N) * job->p.k;
 }
 
-/* Cuts a phase's product, and works out the thread's scratch. */
-static void convolution_enter(convolution_job *job, int64_t index) {
-    job->p = phase_of(job, index);
+/* The depth of a phase's blocks of k. */
+static uint64_t phase_depth(const convolution_job *job, const phase *p) {
+    return job->b.rows ? (uint64_t)(job->b.channels * p->tap_h * p->tap_w) : DEPTH;
+}
+
+/* Goes to the next phases to be run at once: cuts their product, and works out the thread's scratch. */
+static void convolution_enter(convolution_job *job, int64_t step) {
+    for (int64_t i = 0; i < job->together; i++) job->phases[i] = phase_of(job, step * job->together + i);
+    job->p = job->phases[0];
     job->w = winograd_of(job);
+    job->b.rows = 0;
     job->shares = 0;
     uint64_t expression = mf_expression_scratch(job->call->instruction->expression);
     if (job->w.rows) {
@@ -163,10 +220,12 @@ static void convolution_enter(convolution_job *job, int64_t index) {
     }
     job->b = is_depthwise(job) ? depthwise_band_of(job) : band_of(job);
     if (job->b.rows) {
-        job->depth = (uint64_t)(job->b.channels * job->p.tap_h * job->p.tap_w);
+        job->depth = 0;
+        for (int64_t i = 0; i < job->together; i++) job->depth += phase_depth(job, &job->phases[i]);
         job->blocks = job->b.per_image * job->b.down * (uint64_t)job->g.batch;
         /* Room for the offsets of k, and for the weights of a depthwise one. */
-        job->thread_scratch = band_floats(&job->b) + 2 * up_to(job->depth, 16) + band_tile(&job->b) + expression;
+        job->thread_scratch = band_floats(&job->b) + 2 * up_to(job->depth, 16) +
+                              (uint64_t)job->together * band_tile(&job->b) + band_rows(job) + expression;
         return;
     }
     job->depth = DEPTH;
@@ -178,14 +237,19 @@ static void convolution_enter(convolution_job *job, int64_t index) {
     job->thread_scratch = cut_b(&job->c) + cut_c(&job->c) + up_to(row, 16) + expression;
 }
 
-static uint64_t packed_weights(const convolution_job *job) {
-    return up_to(up_to((uint64_t)job->output_channels, TILE_M) * job->p.k, 16);
+/* Floats of a phase's packed weights, of one group. */
+static uint64_t packed_weights(const convolution_job *job, const phase *p) {
+    return up_to(up_to((uint64_t)job->output_channels, TILE_M) * p->k, 16);
 }
 
-/* Floats of a phase's packed weights in all groups. */
-static uint64_t phase_weights(const convolution_job *job) {
+/* Floats of the packed weights of the phases at work in all groups, one phase after the other. */
+static uint64_t step_weights(const convolution_job *job) {
     if (job->w.rows) return winograd_weights(job);
-    return is_depthwise(job) && job->b.rows ? 0 : (uint64_t)job->g.groups * packed_weights(job);
+    if (is_depthwise(job) && job->b.rows) return 0;
+    uint64_t floats = 0;
+    for (int64_t i = 0; i < job->together; i++)
+        floats += (uint64_t)job->g.groups * packed_weights(job, &job->phases[i]);
+    return floats;
 }
 
 /* Floats of the patches that are gathered for all blocks. */
@@ -196,9 +260,9 @@ static uint64_t shared_panels(const convolution_job *job) {
 static size_t convolution_scratch(const mf_call *call, int threads) {
     convolution_job job = convolution_plan(call);
     size_t most = 0;
-    for (int64_t i = 0; i < phase_count(&job); i++) {
+    for (int64_t i = 0; i < step_count(&job); i++) {
         convolution_enter(&job, i);
-        size_t floats = phase_weights(&job) + (uint64_t)threads * job.thread_scratch +
+        size_t floats = step_weights(&job) + (uint64_t)threads * job.thread_scratch +
                         (job.w.rows ? winograd_matrices(&job) : 0) + shared_panels(&job);
         most = floats > most ? floats : most;
     }
@@ -210,6 +274,7 @@ static size_t convolution_scratch(const mf_call *call, int threads) {
 /* Where a phase's packed weights go. */
 typedef struct weights_job {
     const convolution_job *job;
+    const phase *p;
     float *packed;
 } weights_job;
 
@@ -219,18 +284,18 @@ static void convolution_pack_weights(void *context, size_t index, int worker) {
     const weights_job *to_pack = context;
     const convolution_job *job = to_pack->job;
     const mf_geometry *g = &job->g;
-    const phase *p = &job->p;
-    uint64_t m = (uint64_t)job->output_channels, panels = (m + TILE_M - 1) / TILE_M, group = index / panels,
-             m0 = index % panels * TILE_M;
+    const phase *p = to_pack->p;
+    uint64_t m = (uint64_t)job->output_channels, block_depth = phase_depth(job, p), panels = (m + TILE_M - 1) / TILE_M,
+             group = index / panels, m0 = index % panels * TILE_M;
     uint64_t taps = (uint64_t)(p->tap_h * p->tap_w), kernel = (uint64_t)(g->kernel_h * g->kernel_w);
     const float *w = job->call->inputs[1] + group * (uint64_t)(g->group_filters * g->group_channels) * kernel;
     uint64_t channel =
         job->gradient ? (uint64_t)g->group_channels * kernel : kernel; /* from an image channel to the next */
     uint64_t row =
         job->gradient ? kernel : (uint64_t)g->group_channels * kernel; /* from an output channel to the next */
-    float *base = to_pack->packed + group * packed_weights(job);
-    for (uint64_t k0 = 0; k0 < p->k; k0 += job->depth) {
-        uint64_t depth = p->k - k0 < job->depth ? p->k - k0 : job->depth;
+    float *base = to_pack->packed + group * packed_weights(job, p);
+    for (uint64_t k0 = 0; k0 < p->k; k0 += block_depth) {
+        uint64_t depth = p->k - k0 < block_depth ? p->k - k0 : block_depth;
         float *to = base + up_to(m, TILE_M) * k0 + m0 * depth;
         for (uint64_t k = k0; k < k0 + depth; k++, to += TILE_M) {
             int64_t tap = (int64_t)(k % taps);
@@ -302,6 +367,19 @@ static void convolution_pack_image(const convolution_job *job, uint64_t group, c
 
 /* ---- Output ------------------------------------------------------------------------------------------------------ */
 
+/* Finishes n values of an output channel that lie one after the other in the output, and stores them from at on in its
+   plane. */
+static void convolution_finish(const convolution_job *job, uint64_t image, uint64_t channel, uint64_t at,
+                               const float *values, uint64_t n, evaluator *v) {
+    const mf_call *call = job->call;
+    uint64_t channels = (uint64_t)(job->g.groups * job->output_channels);
+    mf_operand operands[MF_MAX_INPUTS + 1];
+    operands[0] = (mf_operand){values, 1};
+    mf_extras_at(call, image, channel, at, operands);
+    evaluate(v, operands, call->output + (image * channels + channel) * (uint64_t)(job->output_h * job->output_w) + at,
+             n);
+}
+
 /* Finishes n values of an output channel and stores them from pixel (y, x) of the phase on: in one row, or, where the
    phase is the whole output, over as many as there are. */
 static void convolution_store(const convolution_job *job, uint64_t image, uint64_t channel, int64_t y, int64_t x,
@@ -311,13 +389,11 @@ static void convolution_store(const convolution_job *job, uint64_t image, uint64
     uint64_t step = (uint64_t)job->output_step_w, channels = (uint64_t)(job->g.groups * job->output_channels);
     uint64_t at = (uint64_t)((p->top + y * job->output_step_h) * job->output_w + p->left + x * job->output_step_w);
     float *out = call->output + (image * channels + channel) * (uint64_t)(job->output_h * job->output_w) + at;
-    mf_operand operands[MF_MAX_INPUTS + 1];
     if (step == 1) {
-        operands[0] = (mf_operand){values, 1};
-        mf_extras_at(call, image, channel, at, operands);
-        evaluate(v, operands, out, n);
+        convolution_finish(job, image, channel, at, values, n, v);
         return;
     }
+    mf_operand operands[MF_MAX_INPUTS + 1];
     float finished[MF_BLOCK];
     for (uint64_t from = 0; from < n; from += MF_BLOCK) {
         uint64_t count = n - from < MF_BLOCK ? n - from : MF_BLOCK;
@@ -327,6 +403,15 @@ static void convolution_store(const convolution_job *job, uint64_t image, uint64
         evaluate(v, operands, finished, count);
         for (uint64_t k = 0; k < count; k++) out[(from + k) * step] = finished[k];
     }
+}
+
+/* As convolution_store, for rows of pixels that lie pitch apart, from row y on. */
+static void convolution_store_rows(const convolution_job *job, uint64_t image, uint64_t channel, int64_t y,
+                                   const float *values, int64_t pitch, int64_t rows, evaluator *v) {
+    int64_t width = job->p.out_w;
+    if (pitch == width && width == job->output_w) width *= rows, rows = 1;
+    for (int64_t r = 0; r < rows; r++)
+        convolution_store(job, image, channel, y + r, 0, values + r * pitch, (uint64_t)width, v);
 }
 
 /* Stores a block of gathered patches' results, run by run. */
@@ -363,7 +448,7 @@ static void convolution_block(void *context, size_t index, int worker) {
     block t = cut_block(&job->c, index % job->blocks);
     float *b = job->scratch + (size_t)worker * job->thread_scratch, *c = b + cut_b(&job->c), *row = c + cut_c(&job->c);
     evaluator v = evaluator_make(job->call->instruction->expression, row + up_to(job->c.columns, 16));
-    const float *weights = job->weights + group * packed_weights(job);
+    const float *weights = job->weights + group * packed_weights(job, p);
     uint64_t m = up_to((uint64_t)job->output_channels, TILE_M);
     if (p->k == 0) memset(c, 0, cut_c(&job->c) * sizeof(float));
     for (uint64_t k = 0; k < p->k; k += DEPTH) {
@@ -382,21 +467,27 @@ static void convolution_block(void *context, size_t index, int worker) {
 #include "kernels/convolution/depthwise_vector.h"
 #include "kernels/convolution/winograd_vector.h"
 
-static void phase_pack(const convolution_job *job, const mf_team *team, float *packed) {
-    weights_job to_pack = {job, packed};
+static void step_pack(const convolution_job *job, const mf_team *team, float *packed) {
+    weights_job to_pack = {job, &job->p, packed};
     size_t panels = (size_t)(up_to((uint64_t)job->output_channels, TILE_M) / TILE_M);
-    if (job->w.rows)
+    if (job->w.rows) {
         mf_team_run(team, panels, winograd_pack_weights, &to_pack);
-    else if (phase_weights(job))
+        return;
+    }
+    if (step_weights(job) == 0) return;
+    for (int64_t i = 0; i < job->together; i++) {
+        to_pack.p = &job->phases[i];
         mf_team_run(team, (size_t)job->g.groups * panels, convolution_pack_weights, &to_pack);
+        to_pack.packed += (uint64_t)job->g.groups * packed_weights(job, to_pack.p);
+    }
 }
 
 static size_t convolution_packed(const mf_call *call) {
     convolution_job job = convolution_plan(call);
     uint64_t floats = 0;
-    for (int64_t i = 0; i < phase_count(&job); i++) {
+    for (int64_t i = 0; i < step_count(&job); i++) {
         convolution_enter(&job, i);
-        floats += phase_weights(&job);
+        floats += step_weights(&job);
     }
     return floats * sizeof(float);
 }
@@ -404,25 +495,25 @@ static size_t convolution_packed(const mf_call *call) {
 static void convolution_pack(const mf_call *call, const mf_team *team, void *packed) {
     convolution_job job = convolution_plan(call);
     float *to = packed;
-    for (int64_t i = 0; i < phase_count(&job); i++) {
+    for (int64_t i = 0; i < step_count(&job); i++) {
         convolution_enter(&job, i);
-        phase_pack(&job, team, to);
-        to += phase_weights(&job);
+        step_pack(&job, team, to);
+        to += step_weights(&job);
     }
 }
 
 static void convolution_run(const mf_call *call, const mf_team *team, void *scratch) {
     convolution_job job = convolution_plan(call);
     const float *packed = call->packed;
-    for (int64_t i = 0; i < phase_count(&job); i++) {
+    for (int64_t i = 0; i < step_count(&job); i++) {
         convolution_enter(&job, i);
-        uint64_t weights = phase_weights(&job);
+        uint64_t weights = step_weights(&job);
         job.scratch = scratch;
         if (packed) {
             job.weights = packed;
             packed += weights;
         } else {
-            phase_pack(&job, team, job.scratch);
+            step_pack(&job, team, job.scratch);
             job.weights = job.scratch;
             job.scratch += weights;
         }
