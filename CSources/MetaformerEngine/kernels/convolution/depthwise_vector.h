@@ -17,8 +17,9 @@ static band depthwise_band_of(const convolution_job *job) {
     b.rows = wanted < 1 ? 1 : wanted > p->out_h ? p->out_h : wanted;
     b.per_image = (uint64_t)((p->out_h + b.rows - 1) / b.rows);
     b.top = phase_row(job, p), b.left = phase_column(job, p);
-    b.lines = (b.rows - 1) * job->image_step_h + p->tap_h;
-    b.splits = job->image_step_w;
+    b.splits = job->image_step_w, b.row_splits = job->image_step_h;
+    b.lines = b.rows + (p->tap_h - 1) / b.row_splits;
+    b.across = b.width, b.stride = (uint64_t)(b.rows * b.width);
     b.pitch = b.width + (p->tap_w - 1) / b.splits;
     return b;
 }
@@ -62,7 +63,7 @@ static void convolution_depthwise(void *context, size_t index, int worker) {
                 kernel[(p->first_h + i * p->tap_step_h) * g->kernel_w + p->first_w + j * p->tap_step_w];
     band_offsets(job, p, offsets);
     band_fill(job, image, (int64_t)group, 1, y, pixels_in);
-    uint64_t line = (uint64_t)(job->image_step_h * b->splits * b->pitch), stride = (uint64_t)b->width;
+    uint64_t line = (uint64_t)b->pitch, stride = (uint64_t)b->width;
     for (uint64_t x = 0; x < stride; x += TILE_N) {
         int64_t r = 0;
         for (; r + DEPTHWISE_ROWS <= rows; r += DEPTHWISE_ROWS)

@@ -20,12 +20,15 @@ typedef struct phase {
 
 /* How phases go by bands: see band_vector.h. */
 typedef struct band {
-    int64_t top, left;                /* the image's row and column that a band of output row 0 begins with */
-    int64_t rows;                     /* a phase's rows of a task */
-    int64_t width;                    /* a phase's, rounded up to vectors */
-    int64_t lines, splits, pitch;     /* image rows, their column phases, and floats of one of these */
-    int64_t channels;                 /* image channels in a block of k */
+    int64_t top, left;          /* the image's row and column that a band of output row 0 begins with */
+    int64_t rows;               /* a phase's rows of a task; 0 where another way is taken */
+    int64_t splits, row_splits; /* a channel's columns and rows, sorted by their phase, */
+    int64_t lines, pitch;       /* and of each of these the lines, and the floats of one */
+    int64_t channels;           /* image channels in a block of k */
+    int flat;                   /* a task's rows are one run of pixels; bands are filled once for all tasks */
+    int64_t width, across;      /* floats of a run, a multiple of MF_WIDTH, and from one row to the next in a tile */
     uint64_t per_image, down, m_rows; /* tasks down an image, blocks of output channels, and channels of one */
+    uint64_t stride;                  /* floats of a channel in a tile */
 } band;
 
 /* How a phase goes by tiles of 4 x 4 outputs: see winograd_vector.h. */
@@ -60,7 +63,7 @@ typedef struct convolution_job {
     winograd w;
     const float *weights;   /* packed */
     float *tiles, *results; /* of a chunk of tiles */
-    float *panels;          /* of patches, where blocks share them */
+    float *shared;          /* panels of patches, or bands, for all tasks */
     float *scratch;
     uint64_t thread_scratch;
 } convolution_job;
@@ -116,21 +119,63 @@ static int64_t step_count(const convolution_job *job) {
     return phase_count(job) / job->together;
 }
 
-/* A band's, for rows of so many pixels; 0 where these are too narrow. */
-static int64_t band_width(int64_t pixels) {
-    int64_t width = (int64_t)up_to((uint64_t)pixels, MF_WIDTH);
-    return pixels >= MF_WIDTH && width * 4 <= pixels * 5 ? width : 0;
+/* Floats of a run of so many rows. */
+static int64_t run_width(const band *b, const phase *p, int64_t rows) {
+    return (int64_t)up_to((uint64_t)((rows - 1) * b->across + p->out_w), MF_WIDTH);
 }
 
-/* How many phases are run at once: all that there are where they are alike and go by bands, else one. */
-static int64_t phases_together(const convolution_job *job) {
-    const mf_geometry *g = &job->g;
-    int64_t count = phase_count(job);
-    int are_alike = job->output_h % job->output_step_h == 0 && job->output_w % job->output_step_w == 0 &&
-                    g->kernel_h >= g->stride_h && g->kernel_w >= g->stride_w;
-    return are_alike && count <= MOST_PHASES && !is_depthwise(job) && band_width(job->output_w / job->output_step_w)
-               ? count
-               : 1;
+/* Cuts the phases at work for bands, if their rows, or all of their pixels in one run, fill enough of the vectors. */
+static band band_of(const convolution_job *job) {
+    const phase *p = &job->p;
+    band b = {.splits = job->image_step_w, .row_splits = job->image_step_h};
+    if (p->k == 0 || p->out_h <= 0 || p->out_w <= 0) return b;
+    b.top = phase_row(job, p), b.left = phase_column(job, p);
+    int64_t bottom = b.top, right = b.left, most = 1; /* where taps reach, and how many a phase has */
+    for (int64_t i = 0; i < job->together; i++) {
+        const phase *q = &job->phases[i];
+        int64_t top = phase_row(job, q), left = phase_column(job, q);
+        if (top < b.top) b.top = top;
+        if (left < b.left) b.left = left;
+        if (top + q->tap_h > bottom) bottom = top + q->tap_h;
+        if (left + q->tap_w > right) right = left + q->tap_w;
+        if (q->tap_h * q->tap_w > most) most = q->tap_h * q->tap_w;
+    }
+    b.channels = DEPTH / most;
+    b.channels = b.channels < 1 ? 1 : b.channels > job->image_channels ? job->image_channels : b.channels;
+    uint64_t m = (uint64_t)job->output_channels, images = (uint64_t)(job->g.batch * job->g.groups);
+    b.down = (m + 263) / 264;
+    b.m_rows = m <= 4 ? 4 : up_to((m + b.down - 1) / b.down, TILE_M);
+    int64_t more_lines = (bottom - b.top - 1) / b.row_splits, more_columns = (right - b.left - 1) / b.splits;
+    b.width = b.across = (int64_t)up_to((uint64_t)p->out_w, MF_WIDTH);
+    if (p->out_w >= TILE_N && b.width * 4 <= p->out_w * 5) {
+        int64_t wanted = (b.m_rows <= 4 ? 512 : b.m_rows <= 48 && job->together == 1 ? 256 : 128) / b.width;
+        b.rows = wanted < 1 ? 1 : wanted > p->out_h ? p->out_h : wanted;
+        while (b.rows > 1 && (uint64_t)((p->out_h + b.rows - 1) / b.rows) * images < 8) b.rows--;
+        b.per_image = (uint64_t)((p->out_h + b.rows - 1) / b.rows);
+        b.lines = b.rows + more_lines, b.pitch = b.width + more_columns;
+        b.stride = (uint64_t)(b.rows * b.width);
+        return b;
+    }
+    b.pitch = b.across = p->out_w + more_columns;
+    if (run_width(&b, p, p->out_h) > 2 * p->out_h * p->out_w) return b;
+    int64_t wanted = 256 / b.pitch;
+    b.flat = 1;
+    b.rows = wanted < 1 ? 1 : wanted > p->out_h ? p->out_h : wanted;
+    b.per_image = (uint64_t)((p->out_h + b.rows - 1) / b.rows);
+    while (b.m_rows > TILE_M && b.down * b.per_image * images < 8) {
+        b.m_rows = up_to(b.m_rows / 2, TILE_M);
+        b.down = (m + b.m_rows - 1) / b.m_rows;
+    }
+    b.lines = p->out_h + more_lines;
+    b.width = run_width(&b, p, b.rows);
+    b.stride = (uint64_t)b.width;
+    return b;
+}
+
+/* Goes to the phases of a step. */
+static void phases_enter(convolution_job *job, int64_t step) {
+    for (int64_t i = 0; i < job->together; i++) job->phases[i] = phase_of(job, step * job->together + i);
+    job->p = job->phases[0];
 }
 
 static convolution_job convolution_plan(const mf_call *call) {
@@ -148,45 +193,29 @@ static convolution_job convolution_plan(const mf_call *call) {
         job.output_channels = g->group_filters, job.output_h = g->out_height, job.output_w = g->out_width;
         job.output_step_h = job.output_step_w = 1, job.tap_move = 1;
     }
-    job.together = phases_together(&job);
+    job.together = 1;
+    /* Phases that are alike are run at once where they go by bands. */
+    int64_t count = phase_count(&job);
+    if (count > 1 && count <= MOST_PHASES && !is_depthwise(&job) && job.output_h % g->stride_h == 0 &&
+        job.output_w % g->stride_w == 0 && g->kernel_h >= g->stride_h && g->kernel_w >= g->stride_w) {
+        job.together = count;
+        phases_enter(&job, 0);
+        if (band_of(&job).rows == 0) job.together = 1;
+    }
     return job;
 }
 
-/* Cuts the phases at work for bands, if their rows are wide enough. */
-static band band_of(const convolution_job *job) {
-    const phase *p = &job->p;
-    band b = {.width = band_width(p->out_w)};
-    if (p->k == 0 || b.width == 0) return b;
-    uint64_t m = (uint64_t)job->output_channels;
-    b.down = (m + 263) / 264;
-    b.m_rows = up_to((m + b.down - 1) / b.down, TILE_M);
-    int64_t wanted = (b.m_rows <= 48 && job->together == 1 ? 256 : 128) / b.width;
-    b.rows = wanted < 1 ? 1 : wanted > p->out_h ? p->out_h : wanted;
-    while (b.rows > 1 && (p->out_h + b.rows - 1) / b.rows * job->g.batch * job->g.groups < 8) b.rows--;
-    b.per_image = (uint64_t)((p->out_h + b.rows - 1) / b.rows);
-    b.top = phase_row(job, p), b.left = phase_column(job, p);
-    int64_t bottom = b.top, right = b.left, most = 1; /* where taps reach, and how many one phase has */
-    for (const phase *q = p = job->phases; q < p + job->together; q++) {
-        int64_t top = phase_row(job, q), left = phase_column(job, q);
-        b.top = top < b.top ? top : b.top, b.left = left < b.left ? left : b.left;
-        bottom = top + q->tap_h > bottom ? top + q->tap_h : bottom,
-        right = left + q->tap_w > right ? left + q->tap_w : right;
-        most = q->tap_h * q->tap_w > most ? q->tap_h * q->tap_w : most;
-    }
-    b.lines = (b.rows - 1) * job->image_step_h + bottom - b.top;
-    b.splits = job->image_step_w;
-    b.pitch = b.width + (right - b.left - 1) / b.splits;
-    b.channels = DEPTH / most;
-    b.channels = b.channels < 1 ? 1 : b.channels > job->image_channels ? job->image_channels : b.channels;
-    return b;
+/* Floats of a channel of a band. */
+static uint64_t band_channel(const band *b) {
+    return (uint64_t)(b->splits * b->row_splits * b->lines * b->pitch);
 }
-
+/* Floats of a task's band of its own. */
 static uint64_t band_floats(const band *b) {
-    return up_to((uint64_t)(b->channels * b->lines * b->splits * b->pitch), 16);
+    return b->flat ? 0 : up_to((uint64_t)b->channels * band_channel(b), 16);
 }
 /* Floats of a phase's tile. */
 static uint64_t band_tile(const band *b) {
-    return b->m_rows * (uint64_t)(b->rows * b->width);
+    return up_to(b->m_rows * b->stride, 16);
 }
 /* Floats of a channel's rows of all phases, as they are stored. */
 static uint64_t band_rows(const convolution_job *job) {
@@ -208,10 +237,9 @@ static uint64_t phase_depth(const convolution_job *job, const phase *p) {
 
 /* Goes to the next phases to be run at once: cuts their product, and works out the thread's scratch. */
 static void convolution_enter(convolution_job *job, int64_t step) {
-    for (int64_t i = 0; i < job->together; i++) job->phases[i] = phase_of(job, step * job->together + i);
-    job->p = job->phases[0];
+    phases_enter(job, step);
     job->w = winograd_of(job);
-    job->b.rows = 0;
+    job->b = (band){0};
     job->shares = 0;
     uint64_t expression = mf_expression_scratch(job->call->instruction->expression);
     if (job->w.rows) {
@@ -252,8 +280,12 @@ static uint64_t step_weights(const convolution_job *job) {
     return floats;
 }
 
-/* Floats of the patches that are gathered for all blocks. */
-static uint64_t shared_panels(const convolution_job *job) {
+/* Floats of the bands that are filled for all tasks (the last run reads on to the end of a vector), or of the patches that are
+   gathered for all blocks. */
+static uint64_t shared_floats(const convolution_job *job) {
+    if (job->b.flat)
+        return up_to((uint64_t)(job->g.batch * job->g.groups * job->image_channels) * band_channel(&job->b) + MF_WIDTH,
+                     16);
     return job->shares ? (uint64_t)job->g.groups * gathered_panels(job) : 0;
 }
 
@@ -263,7 +295,7 @@ static size_t convolution_scratch(const mf_call *call, int threads) {
     for (int64_t i = 0; i < step_count(&job); i++) {
         convolution_enter(&job, i);
         size_t floats = step_weights(&job) + (uint64_t)threads * job.thread_scratch +
-                        (job.w.rows ? winograd_matrices(&job) : 0) + shared_panels(&job);
+                        (job.w.rows ? winograd_matrices(&job) : 0) + shared_floats(&job);
         most = floats > most ? floats : most;
     }
     return most * sizeof(float);
@@ -324,6 +356,16 @@ static inline void gather_columns(const float *row, int64_t width, int64_t x, in
         for (const float *from = row + x; i < end; i++, from += step) to[i] = *from;
     }
     for (; i < n; i++) to[i] = 0;
+}
+
+/* n pairs of values of an image row, from column x on, the first ones to even and the second ones to odd; 0 outside. */
+static inline void gather_pairs(const float *row, int64_t width, int64_t x, int64_t n, float *even, float *odd) {
+    int64_t i = 0, inside = width > x ? (width - x) / 2 : 0;
+    for (; i < n && x + 2 * i < 0; i++)
+        even[i] = 0, odd[i] = x + 2 * i + 1 >= 0 && x + 2 * i + 1 < width ? row[x + 2 * i + 1] : 0;
+    if (inside > n) inside = n;
+    for (const float *from = row + x; i < inside; i++) even[i] = from[2 * i], odd[i] = from[2 * i + 1];
+    for (; i < n; i++) even[i] = x + 2 * i < width ? row[x + 2 * i] : 0, odd[i] = 0;
 }
 
 /* Runs of a block's columns that lie in one row of one image's pixels. */
@@ -438,7 +480,7 @@ static void convolution_gather(void *context, size_t index, int worker) {
     block all = {.m = job->c.m, .n = job->c.n};
     float *row = job->scratch + (size_t)worker * job->thread_scratch + cut_b(&job->c) + cut_c(&job->c);
     convolution_pack_image(job, group, &all, k, depth, row,
-                           job->panels + group * gathered_panels(job) + k * up_to(job->c.n, TILE_N));
+                           job->shared + group * gathered_panels(job) + k * up_to(job->c.n, TILE_N));
 }
 
 static void convolution_block(void *context, size_t index, int worker) {
@@ -455,7 +497,7 @@ static void convolution_block(void *context, size_t index, int worker) {
         uint64_t depth = p->k - k < DEPTH ? p->k - k : DEPTH;
         const float *panels = b;
         if (job->shares)
-            panels = job->panels + group * gathered_panels(job) + k * up_to(job->c.n, TILE_N) + t.n0 * depth;
+            panels = job->shared + group * gathered_panels(job) + k * up_to(job->c.n, TILE_N) + t.n0 * depth;
         else
             convolution_pack_image(job, group, &t, k, depth, row, b);
         multiply_panels(weights + m * k + t.m0 * depth, panels, t.m, t.n, depth, c, job->c.columns, k > 0);
@@ -522,12 +564,13 @@ static void convolution_run(const mf_call *call, const mf_team *team, void *scra
             convolution_winograd(&job, team);
             continue;
         }
-        if (job.shares) {
-            job.panels = job.scratch;
-            job.scratch += shared_panels(&job);
+        job.shared = job.scratch;
+        job.scratch += shared_floats(&job);
+        if (job.b.flat)
+            mf_team_run(team, (size_t)(job.g.batch * job.g.groups * job.image_channels), convolution_fill, &job);
+        if (job.shares)
             mf_team_run(team, (size_t)((uint64_t)job.g.groups * ((job.p.k + DEPTH - 1) / DEPTH)), convolution_gather,
                         &job);
-        }
         mf_team_run(team, (size_t)job.g.groups * job.blocks,
                     !job.b.rows          ? convolution_block
                     : is_depthwise(&job) ? convolution_depthwise
