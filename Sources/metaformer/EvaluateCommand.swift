@@ -18,7 +18,7 @@ struct EvaluateCommand: ParsableCommand {
     @Option(
         help: ArgumentHelp(
             "A model file, or scratch:A, scratch:A+P or scratch:A+P+T; may be given several times; the universal model where "
-                + "neither this nor --baselines is given.", valueName: "file"))
+                + "neither this nor --baselines alone is given.", valueName: "file"))
     var model: [ModelSource] = []
 
     @Option(
@@ -107,7 +107,9 @@ struct EvaluateCommand: ParsableCommand {
 
     // MARK: What to evaluate
 
-    private var sources: [ModelSource] { model.isEmpty && baselines == nil ? [.universal] : model }
+    private var sources: [ModelSource] {
+        model.isEmpty && (baselines == nil || configuration != nil) ? [.universal] : model
+    }
 
     private func candidates() throws -> [Candidate] {
         let (modes, learned) = (try modeList(), try prior.map { try FrozenPrior(path: $0) })

@@ -1,5 +1,6 @@
 import Foundation
 import MetaformerData
+import MetaformerGraph
 import MetaformerModels
 import MetaformerTraining
 import TestSupport
@@ -95,6 +96,35 @@ import Testing
         #expect(other.exitCode == 1 && other.errors.contains("was begun with other settings"))
         let again = try Program.run(arguments("whole"))
         #expect(again.exitCode == 1 && again.errors.contains("go on with --resume"))
+    }
+
+    @Test("meta-train makes T of the shape that is asked for, trains it, and adapt takes it")
+    func transformerShape() throws {
+        try makeTasks()
+        let prior = try Program.run(
+            "export", "model", "--model", "scratch:A+P", "--output", path("prior.safetensors"), "--quiet")
+        #expect(prior.exitCode == 0, "\(prior.errors)")
+        let trained = try Program.run(
+            "meta-train", "--tasks", path("tasks.json"), "--prior", path("prior.safetensors"), "--output", path("run"),
+            "--size", "32", "--patch", "8", "--width", "16", "--layers", "1", "--direction", "reverse",
+            "--smooth-patches", "--epochs", "2", "--first-order-epochs", "1", "--support", "2", "--query", "2",
+            "--tasks-per-step", "1", "--quiet")
+        #expect(trained.exitCode == 0, "\(trained.errors)")
+        let file = try TensorFile(path: path("run/model.safetensors"))
+        let shape = try ModelDescription(settings: file.metadata).architecture.transformer
+        #expect(shape.direction == .reconstructionToResponse && shape.smoothsPatches)
+        #expect(shape.patchSize == 8 && shape.width == 16 && shape.encoderLayers == 1 && shape.decoderLayers == 1)
+        // The head begins at zero: whatever is in it was learnt.
+        let heads = file.entries.filter { $0.name.hasPrefix("transformer.head") }
+        let isTrained = heads.contains { entry in
+            guard case .floats(let values) = entry.contents else { return false }
+            return values.contains { $0 != 0 }
+        }
+        #expect(isTrained)
+        let adapted = try Program.run(
+            "adapt", "--model", path("run/model.safetensors"), "--good", folder.url.path, "--shots", "2", "--epochs",
+            "1", "--output", path("adapted.safetensors"), "--quiet")
+        #expect(adapted.exitCode == 0, "\(adapted.errors)")
     }
 
     @Test("prior train, killed at random points and resumed, gives the same files to the last bit")

@@ -93,15 +93,12 @@ MF_API MF_MUST_USE mf_status mf_runner_run(mf_runner *runner, mf_error *error);
 MF_API size_t mf_runner_scratch_bytes(const mf_runner *runner);
 
 /** One instruction's share of the last mf_runner_run. */
-typedef struct mf_timing {
-    const char *op;
-    uint64_t nanoseconds;
-    uint64_t flops; /**< multiplications and additions */
-} mf_timing;
-
-/** Times every instruction of the runs that follow. Fetch them with mf_runner_timing (MF_E_INVALID past the last). */
+/** Times every instruction of the runs that follow. */
 MF_API void mf_runner_set_timing(mf_runner *runner, int enabled);
-MF_API MF_MUST_USE mf_status mf_runner_timing(const mf_runner *runner, size_t index, mf_timing *out_timing);
+
+/** What an instruction took in the last run that was timed; MF_E_INVALID past the last one. mf_program_instruction says
+ *  what it did. */
+MF_API MF_MUST_USE mf_status mf_runner_timing(const mf_runner *runner, size_t index, uint64_t *out_nanoseconds);
 
 /* ---- Measuring --------------------------------------------------------------------------------------------------- */
 
@@ -111,7 +108,7 @@ typedef struct mf_instruction_info {
     const char *op;                    /**< its name, which lives for ever */
     uint32_t rank;                     /**< of its output */
     uint32_t dims[MF_TENSOR_MAX_RANK]; /**< of its output */
-    uint64_t flops;                    /**< multiplications and additions, as in mf_timing */
+    uint64_t flops;                    /**< multiplications and additions */
     uint64_t bytes;                    /**< of what it reads and writes, each tensor counted once */
 } mf_instruction_info;
 

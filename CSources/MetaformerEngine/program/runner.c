@@ -195,9 +195,8 @@ void mf_runner_set_timing(mf_runner *runner, int enabled) {
     runner->timing = enabled;
 }
 
-mf_status mf_runner_timing(const mf_runner *runner, size_t index, mf_timing *out_timing) {
-    if (!runner || !out_timing || index >= runner->program->instruction_count) return MF_E_INVALID;
-    const mf_instruction *instruction = &runner->program->instructions[index];
-    *out_timing = (mf_timing){mf_ops[instruction->op].name, runner->nanoseconds[index], instruction->flops};
+mf_status mf_runner_timing(const mf_runner *runner, size_t index, uint64_t *out_nanoseconds) {
+    if (!runner || !out_nanoseconds || index >= runner->program->instruction_count) return MF_E_INVALID;
+    *out_nanoseconds = runner->nanoseconds[index];
     return MF_OK;
 }

@@ -112,17 +112,17 @@ public final class Runner {
     /// The last timed run, in the program's order.
     public var timings: [Timing] {
         (0..<instructionCount).compactMap { index in
-            var timing = mf_timing()
+            var nanoseconds: UInt64 = 0
             var info = mf_instruction_info()
             info.struct_size = MemoryLayout<mf_instruction_info>.size
-            guard mf_runner_timing(handle, index, &timing) == MF_OK,
+            guard mf_runner_timing(handle, index, &nanoseconds) == MF_OK,
                 mf_program_instruction(program, index, &info) == MF_OK, let name = info.op
             else { return nil }
             let dimensions = withUnsafeBytes(of: info.dims) { bytes in
                 bytes.bindMemory(to: UInt32.self).prefix(Int(info.rank)).map(Int.init)
             }
             return Timing(
-                operation: String(cString: name), dimensions: dimensions, seconds: Double(timing.nanoseconds) * 1e-9,
+                operation: String(cString: name), dimensions: dimensions, seconds: Double(nanoseconds) * 1e-9,
                 flops: Double(info.flops), bytes: Double(info.bytes))
         }
     }

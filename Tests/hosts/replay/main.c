@@ -36,12 +36,12 @@ static const mf_tensor *find(const mf_file *file, const char *number, const char
     return mf_file_find(file, name);
 }
 
-static int note_ops(const mf_runner *runner) {
-    mf_timing timing;
-    for (size_t i = 0; mf_runner_timing(runner, i, &timing) == MF_OK; i++) {
+static int note_ops(const mf_program *program) {
+    mf_instruction_info info = {.struct_size = sizeof info};
+    for (size_t i = 0; mf_program_instruction(program, i, &info) == MF_OK; i++) {
         size_t op = 0;
-        while (op < OPS && strcmp(ops[op], timing.op) != 0) op++;
-        if (op == OPS) return fail(timing.op, "is no op of ops.def");
+        while (op < OPS && strcmp(ops[op], info.op) != 0) op++;
+        if (op == OPS) return fail(info.op, "is no op of ops.def");
         op_was_run[op] = 1;
     }
     return 0;
@@ -86,7 +86,7 @@ static int run(const mf_file *file, mf_program *program, const char *number, con
     }
     if (!failed) failed = mf_runner_run(runner, &error) != MF_OK;
     if (failed) fail(title, error.text[0] ? error.text : "its tensors are not those of its program");
-    if (!failed) failed = note_ops(runner);
+    if (!failed) failed = note_ops(program);
     for (size_t i = 0; !failed && i < slots; i++) {
         const mf_slot *slot = mf_program_slot(program, i);
         if (slot->kind != MF_SLOT_OUTPUT) continue;

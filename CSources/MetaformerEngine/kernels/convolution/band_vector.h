@@ -36,8 +36,8 @@ static inline __attribute__((always_inline)) void band_multiply(const float *a, 
         for (int j = 0; j < vectors; j++) v_store(c + (uint64_t)i * c_stride + j * MF_WIDTH, sum[i][j]);
 }
 
-/* All tiles of a row of pixels, width of them, a multiple of MF_WIDTH, of m channels. Channels that are too few for a tile take
-   more pixels at once, to have as many sums under way. */
+/* All tiles of a run of pixels, width of them, a multiple of MF_WIDTH, of m channels. Channels that are too few for a tile
+   take more pixels at once, to have as many sums under way. */
 static inline void band_row(const float *a, const float *b, const int32_t *offsets, uint64_t depth, float *c,
                             uint64_t c_stride, int add, uint64_t m, uint64_t width) {
     uint64_t whole = m / TILE_M * TILE_M, rest = m - whole, x = 0;
@@ -73,15 +73,16 @@ static inline void band_row(const float *a, const float *b, const int32_t *offse
 static void band_offsets(const convolution_job *job, const phase *p, int32_t *offsets) {
     const band *b = &job->b;
     int64_t down = phase_row(job, p) - b->top, right = phase_column(job, p) - b->left;
-    for (int64_t c = 0; c < b->channels; c++)
-        for (int64_t i = 0; i < p->tap_h; i++)
-            for (int64_t j = 0; j < p->tap_w; j++) {
-                int64_t line = down + (job->tap_move > 0 ? i : p->tap_h - 1 - i),
-                        shift = right + (job->tap_move > 0 ? j : p->tap_w - 1 - j);
-                *offsets++ = (int32_t)(((c * b->splits + shift % b->splits) * b->row_splits + line % b->row_splits) *
-                                           b->lines * b->pitch +
-                                       line / b->row_splits * b->pitch + shift / b->splits);
-            }
+    int32_t *to = offsets;
+    for (int64_t i = 0; i < p->tap_h; i++)
+        for (int64_t j = 0; j < p->tap_w; j++) {
+            int64_t line = down + (job->tap_move > 0 ? i : p->tap_h - 1 - i),
+                    shift = right + (job->tap_move > 0 ? j : p->tap_w - 1 - j),
+                    split = shift % b->splits * b->row_splits + line % b->row_splits;
+            *to++ = (int32_t)((split * b->lines + line / b->row_splits) * b->pitch + shift / b->splits);
+        }
+    int64_t taps = p->tap_h * p->tap_w;
+    for (int64_t k = taps; k < b->channels * taps; k++) offsets[k] = offsets[k - taps] + (int32_t)band_channel(b);
 }
 
 /* Copies the image rows that output rows from y on read, of so many channels from the first. */
@@ -117,8 +118,8 @@ static void convolution_fill(void *context, size_t index, int worker) {
     band_fill(job, index / channels, (int64_t)(index % channels), 1, 0, job->shared + index * band_channel(&job->b));
 }
 
-/* Stores a channel of a task: rows of each phase from row y on, whose tiles lie apart. Phases side by side are put together to
-   whole rows of the output. */
+/* Stores a channel of a task: rows of each phase from row y on, whose tiles lie apart. Phases side by side are put together
+   to whole rows of the output. */
 static void band_store(const convolution_job *job, uint64_t image, uint64_t channel, int64_t y, int64_t rows,
                        const float *c, uint64_t apart, float *whole, evaluator *v) {
     const band *b = &job->b;

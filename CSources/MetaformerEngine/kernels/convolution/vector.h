@@ -1,7 +1,7 @@
 /*
  * Convolution and its input gradient as matrix products of the weights and the image's patches, of which no matrix is
- * ever made. Where rows of the output are wide, the product's columns are read straight from a band of the image
- * (band_vector.h); where they are narrow, patches are gathered into panels; 3 x 3 taps of many channels take fewer
+ * ever made. Where rows of the output are wide, or many, the product's columns are read straight from a band of the image
+ * (band_vector.h); of the smallest images, patches are gathered into panels; 3 x 3 taps of many channels take fewer
  * products (winograd_vector.h); of one channel to one there is no product to make (depthwise_vector.h). The input gradient
  * of a strided convolution falls into stride_h x stride_w phases, each a convolution of dy, at stride 1, with the taps
  * that reach that phase's pixels; phases that go by bands share them and are stored together.
