@@ -144,7 +144,7 @@ struct BenchCommand: ParsableCommand {
             lines.append(
                 "at best \(fixed(peak.gigaflopsPerSecond, 0)) GFLOP/s and \(fixed(peak.gigabytesPerSecond, 1)) GB/s")
         }
-        var table = TextTable(names: 1, header: ["", "median ms", "fastest ms", "arena MB"], nameWidth: 40)
+        var table = TextTable(names: 1, header: ["", "median ms", "fastest ms", "arena MB"])
         table.rows = result.programs.map {
             [$0.name, fixed($0.milliseconds, 2), fixed($0.fastestMilliseconds, 2), fixed($0.arenaMegabytes, 1)]
         }

@@ -1,14 +1,13 @@
 #!/usr/bin/env python3
 """Times one second-order meta-step of A+T (2 tasks of 8 + 8 images, one inner step), ours and PyTorch's, in one run.
 
-    scripts/bench/meta_step.py .build/release/metaformer MODEL [--shots 8] [--threads 2] [--runs 1]
+    scripts/bench/meta_step.py .build/release/metaformer MODEL [--shots 8] [--threads 2] [--runs 3]
 
 MODEL is a model file of the configuration A+P+T (metaformer adapt --model scratch:A+P+T …): PyTorch takes its parameters
 from there. Each side is a process of its own; the response maps are given, as the prior is frozen. PyTorch goes through
 create_graph with explicit softmax: its fused attention has no second derivative.
 """
 
-import re
 import statistics
 import time
 
@@ -17,13 +16,11 @@ import sides
 
 def worker(job):
     import torch
-    from safetensors.torch import load_file
 
     import model
 
     torch.set_num_threads(job["threads"])
-    trained = re.compile(r"(autoencoder|transformer)\.")
-    p = {k: v.requires_grad_() for k, v in load_file(job["model"]).items() if trained.match(k)}
+    p = sides.trained_parameters(job["model"])
     optimizer = torch.optim.Adam(p.values(), lr=1e-4)
     shots = job["shots"]
 
@@ -47,24 +44,17 @@ def worker(job):
     return {"seconds": seconds[1:], "version": torch.__version__}
 
 
-def run_ours(args):
-    options = ["--model", args.model, "--batch", args.shots, "--threads", args.threads, "--runs", args.runs, "--meta-step"]
-    result = sides.ours(args.program, options)
-    step = next(p for p in result["programs"] if p["name"].startswith("meta-step"))
-    seconds = [t / 1e3 for t in step["all_milliseconds"]]
-    return {"seconds": seconds, "peak_mb": result["peak_mb"], "set": result["instruction_set"]}
-
-
 def main():
     parser = sides.parser(__doc__, worker)
     parser.add_argument("program")
     parser.add_argument("model")
     parser.add_argument("--shots", type=int, default=8)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--runs", type=int, default=1)
+    parser.add_argument("--runs", type=int, default=3)
     args = parser.parse_args()
     job = {"model": args.model, "shots": args.shots, "threads": args.threads, "runs": args.runs}
-    ours, theirs = run_ours(args), sides.peer(__file__, job)
+    ours = sides.our_training(args, args.shots, args.runs, "meta-step", "--meta-step")
+    theirs = sides.peer(__file__, job)
     what = f"second-order meta-step, 2 tasks of {args.shots} + {args.shots}"
     print(f"{what}, {args.threads} threads, {ours['set']}, PyTorch {theirs['version']}")
     for name, side in (("ours", ours), ("PyTorch", theirs)):

@@ -35,6 +35,23 @@ def ours(program, arguments):
     return json.loads(output) | {"peak_mb": peak}
 
 
+def our_training(args, batch, runs, name, *options):
+    """Seconds of the program whose name begins so, with peak_mb and the instruction set; args has program, model, threads."""
+    common = ["--model", args.model, "--batch", batch, "--threads", args.threads, "--runs", runs]
+    result = ours(args.program, [*common, *options])
+    program = next(p for p in result["programs"] if p["name"].startswith(name))
+    seconds = [t / 1e3 for t in program["all_milliseconds"]]
+    return {"seconds": seconds, "peak_mb": result["peak_mb"], "set": result["instruction_set"]}
+
+
+def trained_parameters(path):
+    """What training changes of a model file, as PyTorch's leaves."""
+    from safetensors.torch import load_file
+
+    trained = ("autoencoder.", "transformer.")
+    return {k: v.requires_grad_() for k, v in load_file(path).items() if k.startswith(trained)}
+
+
 def peer(script, job):
     """What `script --worker JOB` gave in a process of its own, with its peak_mb; job has "threads"."""
     output, peak = run([sys.executable, script, "--worker", json.dumps(job)], job["threads"])

@@ -8,7 +8,6 @@ from there. Each round is a fresh process of each side. The response maps are gi
 """
 
 import os
-import re
 import statistics
 import time
 
@@ -19,13 +18,11 @@ RUNS = 5
 
 def worker(job):
     import torch
-    from safetensors.torch import load_file
 
     import model
 
     torch.set_num_threads(job["threads"])
-    trained = re.compile(r"(autoencoder|transformer)\.")
-    parameters = {k: v.requires_grad_() for k, v in load_file(job["model"]).items() if trained.match(k)}
+    parameters = sides.trained_parameters(job["model"])
     x, r = torch.rand(job["batch"], 3, 256, 256), torch.rand(job["batch"], 1, 256, 256)
     optimizer = torch.optim.Adam(parameters.values(), lr=1e-4)
     seconds = []
@@ -38,14 +35,6 @@ def worker(job):
     return {"seconds": seconds[1:], "version": torch.__version__}
 
 
-def run_ours(args):
-    options = ["--model", args.model, "--batch", args.batch, "--threads", args.threads, "--runs", RUNS]
-    result = sides.ours(args.program, options)
-    step = next(p for p in result["programs"] if p["name"].startswith("training"))
-    seconds = [t / 1e3 for t in step["all_milliseconds"]]
-    return {"seconds": seconds, "peak_mb": result["peak_mb"], "set": result["instruction_set"]}
-
-
 def main():
     parser = sides.parser(__doc__, worker)
     parser.add_argument("program")
@@ -56,7 +45,7 @@ def main():
     args = parser.parse_args()
     runs = {"ours": [], "PyTorch": []}
     for _ in range(args.rounds):
-        runs["ours"].append(run_ours(args))
+        runs["ours"].append(sides.our_training(args, args.batch, RUNS, "training"))
         runs["PyTorch"].append(
             sides.peer(__file__, {"model": args.model, "batch": args.batch, "threads": args.threads})
         )

@@ -124,7 +124,7 @@ public struct Calibration {
     /// The comparison as a table for terminals, the best choice marked; empty where the map was kept.
     public var text: String {
         guard !rows.isEmpty else { return "" }
-        var table = TextTable(names: 3, header: ["map", "measured", "score", "images", "pixels", ""], nameWidth: 24)
+        var table = TextTable(names: 3, header: ["map", "measured", "score", "images", "pixels", ""])
         for (index, row) in rows.enumerated() {
             let notes = [index == 0 ? "so far" : nil, row.choice == chosen ? "chosen" : nil].compactMap { $0 }
             table.rows.append([

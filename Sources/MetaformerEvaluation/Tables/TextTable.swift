@@ -4,22 +4,24 @@ public struct TextTable {
     public var names: Int
     public var header: [String]
     public var rows: [[String]] = []
-    /// Names are cut to this in a terminal.
-    public var nameWidth: Int
+    /// Names are cut where lines would be longer in a terminal.
+    public var width: Int
 
-    public init(names: Int, header: [String], nameWidth: Int = 14) {
-        (self.names, self.header, self.nameWidth) = (names, header, nameWidth)
+    public init(names: Int, header: [String], width: Int = 80) {
+        (self.names, self.header, self.width) = (names, header, width)
     }
+
+    private static let leastNameWidth = 8
 
     /// Lines with two spaces between columns; a name that repeats the line above is left out.
     public var text: String {
-        let shown = rows.enumerated().map { index, row -> [String] in
-            row.enumerated().map { column, cell in
-                let repeats = column == 0 && index > 0 && rows[index - 1][0] == cell && names > 1
-                return repeats ? "" : column < names ? String(cell.prefix(nameWidth)) : cell
-            }
+        var nameWidth = rows.flatMap { $0.prefix(names) }.map(\.count).max() ?? 0
+        var shown = rows(namesCutTo: nameWidth)
+        while nameWidth > TextTable.leastNameWidth, columnWidths(shown).reduce(-2, { $0 + $1 + 2 }) > width {
+            nameWidth -= 1
+            shown = rows(namesCutTo: nameWidth)
         }
-        let widths = header.indices.map { column in ([header] + shown).map { $0[column].count }.max() ?? 0 }
+        let widths = columnWidths(shown)
         let lines = ([header] + shown).map { row in
             row.enumerated().map { column, cell in
                 let padding = String(repeating: " ", count: widths[column] - cell.count)
@@ -27,6 +29,19 @@ public struct TextTable {
             }.joined(separator: "  ")
         }
         return lines.map { line in String(line.reversed().drop { $0 == " " }.reversed()) }.joined(separator: "\n")
+    }
+
+    private func rows(namesCutTo nameWidth: Int) -> [[String]] {
+        rows.enumerated().map { index, row in
+            row.enumerated().map { column, cell in
+                if column == 0, index > 0, rows[index - 1][0] == cell, names > 1 { return "" }
+                return column < names && cell.count > nameWidth ? cell.prefix(nameWidth - 1) + "…" : cell
+            }
+        }
+    }
+
+    private func columnWidths(_ shown: [[String]]) -> [Int] {
+        header.indices.map { column in ([header] + shown).map { $0[column].count }.max() ?? 0 }
     }
 
     /// Without the columns that hold only dashes.
@@ -68,8 +83,7 @@ extension Summary {
     /// The table of a terminal, within 80 columns.
     public var text: String {
         var table = TextTable(
-            names: 3, header: ["category", "method", "shots", "AUROC", "±", "AP", "F1", "pixels", "PRO", "ms"],
-            nameWidth: 11)
+            names: 3, header: ["category", "method", "shots", "AUROC", "±", "AP", "F1", "pixels", "PRO", "ms"])
         for (category, method, shots) in rows {
             let figure = { (figure: Figure) in
                 statistic(figure, method: method, shots: shots, category: category)
@@ -89,7 +103,7 @@ extension MapSet {
     /// The table of a terminal, within 80 columns; of several categories with their mean.
     public static func table(_ results: [Result]) -> String {
         var table = TextTable(
-            names: 1, header: ["category", "images", "AUROC", "AP", "F1", "pixels", "PRO", "regions"], nameWidth: 24)
+            names: 1, header: ["category", "images", "AUROC", "AP", "F1", "pixels", "PRO", "regions"])
         func mean(_ value: (Result) -> Double?) -> Double? {
             let values = results.compactMap(value)
             return values.count == results.count ? values.reduce(0, +) / Double(values.count) : nil

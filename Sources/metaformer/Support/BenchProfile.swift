@@ -89,12 +89,12 @@ struct BenchProfile: Encodable {
             ]
         }
         let columns = ["ms", "%", "GFLOP/s", "GB/s", "MB", "roof %"]
-        var table = TextTable(names: 1, header: ["operation", "output", "runs"] + columns, nameWidth: 27)
+        var table = TextTable(names: 1, header: ["operation", "output", "runs"] + columns, width: 100)
         table.rows = instructions.map { row in
             let shape = (row.dimensions ?? []).map(String.init).joined(separator: "x")
             return [row.operation, shape, "\(row.count)"] + figures(row)
         }
-        var sums = TextTable(names: 1, header: ["sum", "runs"] + columns, nameWidth: 27)
+        var sums = TextTable(names: 1, header: ["sum", "runs"] + columns, width: 100)
         sums.rows = operations.map { [$0.operation, "\($0.count)"] + figures($0) }
         return table.text + "\n\n" + sums.text
     }

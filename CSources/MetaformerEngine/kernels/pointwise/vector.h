@@ -133,17 +133,13 @@ static void evaluate(evaluator *v, const mf_operand *operands, float *out, size_
 }
 
 /* Finishes a tile of an op's output, rows x n from (batch, row, column) on: values lie stride apart, the output's rows
-   out_stride. Short rows are gathered and go through the expression together: each step costs a call. What lies together
-   already is read there, and what all rows read is gathered once. */
+   out_stride. Short rows are gathered and go through the expression together: each step costs a call. */
 static void evaluate_tile(evaluator *v, const mf_call *call, uint64_t batch, uint64_t row, uint64_t column,
                           const float *values, uint64_t stride, float *out, uint64_t out_stride, uint64_t rows,
                           uint64_t n) {
     const mf_expression *e = v->e;
     uint64_t together = n % MF_WIDTH == 0 && e->step_count > 0 ? MF_BLOCK / n : 0;
     mf_operand operands[MF_MAX_INPUTS + 1];
-    const float *first[MF_MAX_INPUTS] = {0},
-                *held[MF_MAX_INPUTS] = {0}; /* of a block, where all its rows are this one */
-    uint32_t in_place = stride == n ? 1 : 0;
     for (uint64_t r = 0; r < rows;) {
         uint64_t count = rows - r < together ? rows - r : together;
         if (count < 2) {
@@ -156,25 +152,16 @@ static void evaluate_tile(evaluator *v, const mf_call *call, uint64_t batch, uin
         for (uint64_t i = 0; i < count; i++) {
             operands[0] = (mf_operand){values + (r + i) * stride, 1};
             mf_extras_at(call, batch, row + r + i, column, operands);
-            for (uint32_t k = in_place; k < e->input_count; k++) {
+            for (uint32_t k = 0; k < e->input_count; k++) {
                 float *to = v->gathered + (size_t)k * MF_BLOCK + i * n;
                 const float *from = operands[k].data;
-                first[k] = i == 0 || first[k] == from ? from : NULL;
-                if (from == held[k]) continue;
                 if (operands[k].step == 1)
                     for (uint64_t j = 0; j < n; j += MF_WIDTH) v_store(to + j, v_load(from + j));
                 else
                     for (uint64_t j = 0; j < n; j++) to[j] = from[(int64_t)j * operands[k].step];
             }
         }
-        union {
-            const float *in;
-            float *place;
-        } input = {values + r * stride}; /* steps only read their inputs */
-        for (uint32_t k = 0; k < e->input_count; k++) {
-            v->places[k] = k < in_place ? input.place : v->gathered + (size_t)k * MF_BLOCK;
-            held[k] = count == together ? first[k] : NULL;
-        }
+        for (uint32_t k = 0; k < e->input_count; k++) v->places[k] = v->gathered + (size_t)k * MF_BLOCK;
         evaluate_block(v, v->result, count * n);
         for (uint64_t i = 0; i < count; i++)
             for (uint64_t j = 0; j < n; j += MF_WIDTH)
