@@ -52,6 +52,14 @@ import Testing
         #expect(html.components(separatedBy: "role=\"img\" aria-label=\"").count == 5)
     }
 
+    @Test("Every series has a line of its own, with a colour in light, in dark and on paper")
+    func series() {
+        for index in 0..<ReportAssets.seriesCount {
+            #expect(ReportAssets.style.contains(".s\(index) { --c: var(--s\(index));"))
+            #expect(ReportAssets.style.components(separatedBy: "--s\(index): #").count == 4)
+        }
+    }
+
     @Test("A chart's places lie in it, whatever the values", arguments: [1e-30, 0.05, 1, 12_345])
     func ticks(scale: Double) {
         let ticks = Chart.ticks(0...scale)

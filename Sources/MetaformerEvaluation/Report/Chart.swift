@@ -65,6 +65,9 @@ struct Chart {
 
     private func place(_ value: Double) -> String { fixed(value, 1) }
 
+    /// The class of a series: its colour and its dashes.
+    private func style(_ index: Int) -> String { "s\(index % ReportAssets.seriesCount)" }
+
     /// The figure: the chart and, where there are several series, what their lines stand for.
     var html: String {
         """
@@ -100,15 +103,16 @@ struct Chart {
     private var lines: [String] {
         series.enumerated().flatMap { index, line -> [String] in
             let path = line.points.map { "\(place(x($0.x))),\(place(y($0.y)))" }.joined(separator: " ")
-            var parts = ["<polyline class=\"line s\(index % 6)\" points=\"\(path)\"/>"]
+            var parts = ["<polyline class=\"line \(style(index))\" points=\"\(path)\"/>"]
             for (point, deviation) in zip(line.points, line.deviations) where deviation > 0 {
                 let (at, low, high) = (place(x(point.x)), place(y(point.y - deviation)), place(y(point.y + deviation)))
                 parts.append(
-                    "<line class=\"line solid s\(index % 6)\" x1=\"\(at)\" x2=\"\(at)\" y1=\"\(low)\" y2=\"\(high)\"/>")
+                    "<line class=\"line solid \(style(index))\" x1=\"\(at)\" x2=\"\(at)\" y1=\"\(low)\" y2=\"\(high)\"/>"
+                )
             }
             if line.hasMarkers {
                 parts += line.points.map {
-                    "<circle class=\"dot s\(index % 6)\" r=\"3\" cx=\"\(place(x($0.x)))\" cy=\"\(place(y($0.y)))\"/>"
+                    "<circle class=\"dot \(style(index))\" r=\"3\" cx=\"\(place(x($0.x)))\" cy=\"\(place(y($0.y)))\"/>"
                 }
             }
             return parts
@@ -123,7 +127,7 @@ struct Chart {
                 let (x0, x1) = (x(xRange.lowerBound + Double(i) * step), x(xRange.lowerBound + Double(i + 1) * step))
                 let (y0, y1) = (y(yRange.lowerBound), y(height))
                 return """
-                    <rect class="bar s\(index % 6)" x="\(place(x0))" y="\(place(y1))" width="\(place(x1 - x0))" \
+                    <rect class="bar \(style(index))" x="\(place(x0))" y="\(place(y1))" width="\(place(x1 - x0))" \
                     height="\(place(y0 - y1))"/>
                     """
             }
@@ -150,8 +154,8 @@ struct Chart {
         let items = all.map { index, name, kind in
             let shape =
                 kind == "line"
-                ? "<line class=\"line s\(index % 6)\" x1=\"0\" x2=\"26\" y1=\"6\" y2=\"6\"/>"
-                : "<rect class=\"bar s\(index % 6)\" x=\"7\" y=\"0\" width=\"12\" height=\"12\"/>"
+                ? "<line class=\"line \(style(index))\" x1=\"0\" x2=\"26\" y1=\"6\" y2=\"6\"/>"
+                : "<rect class=\"bar \(style(index))\" x=\"7\" y=\"0\" width=\"12\" height=\"12\"/>"
             return "<li><svg viewBox=\"0 0 26 12\" aria-hidden=\"true\">\(shape)</svg> \(escaped(name))</li>"
         }
         return "<ul class=\"legend\">\(items.joined())</ul>"
