@@ -88,7 +88,7 @@ import Testing
         "A wrong command line of evaluate or metrics ends with 2",
         arguments: [
             "evaluate --dataset x --output y --configuration B",
-            "evaluate --baselines l2-ae --dataset x --output y --configuration A+P",
+            "evaluate --model scratch:A --baselines l2-ae --dataset x --output y --configuration A+P",
             "evaluate --model scratch:A --dataset x --output y --prior p",
             "evaluate --model m --dataset x --output y --shots 0",
             "evaluate --model m --dataset x --output y --shots few",
