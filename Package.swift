@@ -14,6 +14,9 @@ let engineSettings: [CSetting] = [
     .define("_POSIX_C_SOURCE", to: "200809L"),
 ]
 
+/// Loops over pixels and parameters: without the optimiser the tests would wait for minutes.
+let loopSettings: [SwiftSetting] = [.unsafeFlags(["-O"], .when(configuration: .debug))]
+
 let package = Package(
     name: "Metaformer",
     products: [
@@ -72,15 +75,14 @@ let package = Package(
             linkerSettings: [.linkedLibrary("mpi", .when(traits: ["MPI"]))]
         ),
         // Swift
-        .target(name: "MetaformerGraph", dependencies: ["MetaformerEngine"]),
+        .target(name: "MetaformerGraph", dependencies: ["MetaformerEngine"], swiftSettings: loopSettings),
         .target(
             name: "MetaformerModels", dependencies: ["MetaformerGraph"], exclude: ["Resources/README.md"],
             resources: [.copy("Resources/universal.safetensors")]),
         .target(
             name: "MetaformerData",
             dependencies: ["CImageCodecs"],
-            // Pixels are worked on in loops: without the optimiser the tests would wait for minutes.
-            swiftSettings: [.unsafeFlags(["-O"], .when(configuration: .debug))]
+            swiftSettings: loopSettings
         ),
         .target(
             name: "MetaformerEvaluation", dependencies: ["MetaformerEngine", "MetaformerModels", "MetaformerData"]),
@@ -90,8 +92,7 @@ let package = Package(
                 "MetaformerModels", "MetaformerData",
                 .target(name: "CMessagePassing", condition: .when(traits: ["MPI"])),
             ],
-            // Vectors of all parameters are worked on in loops.
-            swiftSettings: [.unsafeFlags(["-O"], .when(configuration: .debug))]
+            swiftSettings: loopSettings
         ),
         .executableTarget(
             name: "metaformer",
@@ -111,7 +112,8 @@ let package = Package(
         .testTarget(name: "MetaformerGraphTests", dependencies: ["MetaformerGraph", "TestSupport"]),
         .testTarget(
             name: "MetaformerEngineTests",
-            dependencies: ["MetaformerEngine", "MetaformerGraph", "COpenBLAS", "TestSupport"]),
+            dependencies: ["MetaformerEngine", "MetaformerGraph", "COpenBLAS", "TestSupport"],
+            swiftSettings: loopSettings),
         .testTarget(
             name: "MetaformerModelsTests",
             dependencies: ["MetaformerModels", "MetaformerEngine", "allocation-probe", "TestSupport"]),
@@ -120,8 +122,7 @@ let package = Package(
         .testTarget(
             name: "MetaformerEvaluationTests",
             dependencies: ["MetaformerEvaluation", "MetaformerEngine", "TestSupport"],
-            // References are loops over pixels.
-            swiftSettings: [.unsafeFlags(["-O"], .when(configuration: .debug))]
+            swiftSettings: loopSettings
         ),
         .testTarget(
             name: "CommandLineTests",

@@ -35,7 +35,7 @@ public final class FloatBuffer: @unchecked Sendable {
 
     /// Replaces the first elements; values beyond `count` are ignored.
     public func assign(_ values: some Collection<Float>) {
-        for (index, value) in values.prefix(count).enumerated() { pointer[index] = value }
+        _ = UnsafeMutableBufferPointer(start: pointer, count: count).update(fromContentsOf: values.prefix(count))
     }
 
     public func fill(_ value: Float) { pointer.update(repeating: value, count: count) }
