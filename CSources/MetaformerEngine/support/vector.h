@@ -107,19 +107,35 @@ static inline vf v_abs(vf a) {
     return (vf)((vi)a & 0x7fffffff);
 }
 
+#if MF_WIDTH == 16
+static inline __m256 v_halved(vf v) {
+    return _mm256_add_ps(_mm512_castps512_ps256((__m512)v), _mm512_extractf32x8_ps((__m512)v, 1));
+}
+#elif MF_WIDTH == 8
+static inline __m256 v_halved(vf v) {
+    return (__m256)v;
+}
+#endif
+
 /* The two halves added, down to one lane. */
 static inline float v_sum(vf v) {
 #if MF_WIDTH == 4
     return (v[0] + v[2]) + (v[1] + v[3]);
 #else
-#if MF_WIDTH == 16
-    __m256 x = _mm256_add_ps(_mm512_castps512_ps256((__m512)v), _mm512_extractf32x8_ps((__m512)v, 1));
-#else
-    __m256 x = (__m256)v;
-#endif
+    __m256 x = v_halved(v);
     __m128 y = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
     y = _mm_add_ps(y, _mm_movehl_ps(y, y));
     return _mm_cvtss_f32(_mm_add_ss(y, _mm_movehdup_ps(y)));
+#endif
+}
+
+/* The sums of four vectors, for less than what four of them cost. */
+static inline void v_sum_four(vf a, vf b, vf c, vf d, float *to) {
+#if MF_WIDTH == 4
+    to[0] = v_sum(a), to[1] = v_sum(b), to[2] = v_sum(c), to[3] = v_sum(d);
+#else
+    __m256 x = _mm256_hadd_ps(_mm256_hadd_ps(v_halved(a), v_halved(b)), _mm256_hadd_ps(v_halved(c), v_halved(d)));
+    _mm_storeu_ps(to, _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1)));
 #endif
 }
 static inline float v_highest(vf v) {
@@ -127,6 +143,19 @@ static inline float v_highest(vf v) {
     v_store(lane, v);
     for (int i = 1; i < MF_WIDTH; i++) lane[0] = lane[i] > lane[0] ? lane[i] : lane[0];
     return lane[0];
+}
+
+/* The even lanes of two vectors, one after the other. */
+static inline vf v_even(vf a, vf b) {
+#if MF_WIDTH == 16
+    const __m512i from = _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
+    return (vf)_mm512_permutex2var_ps((__m512)a, from, (__m512)b);
+#elif MF_WIDTH == 8
+    __m256d pairs = _mm256_castps_pd(_mm256_shuffle_ps((__m256)a, (__m256)b, 0x88));
+    return (vf)_mm256_castpd_ps(_mm256_permute4x64_pd(pairs, 0xd8));
+#else
+    return (vf){a[0], a[2], b[0], b[2]};
+#endif
 }
 
 /* exp, log and tanh follow Cephes' single-precision range reductions and polynomials (S. Moshier,

@@ -133,10 +133,10 @@ static void band_store(const convolution_job *job, uint64_t image, uint64_t chan
             const float *from = c + (uint64_t)i * apart + (uint64_t)(r * b->across), *next = from + apart;
             float *to = whole + r * down * width + i / across * width;
             if (across == 2)
-                for (int64_t x = 0; x < job->p.out_w; x++) to[2 * x] = from[x], to[2 * x + 1] = next[x];
+                for (int64_t x = 0; x < job->phases[0].out_w; x++) to[2 * x] = from[x], to[2 * x + 1] = next[x];
             else
                 for (int64_t j = 0; j < across; j++)
-                    for (int64_t x = 0; x < job->p.out_w; x++)
+                    for (int64_t x = 0; x < job->phases[0].out_w; x++)
                         to[x * across + j] = from[(uint64_t)j * apart + (uint64_t)x];
         }
     convolution_finish(job, image, channel, (uint64_t)(y * down * width), whole, (uint64_t)(rows * down * width), v);
@@ -150,7 +150,7 @@ static void convolution_band(void *context, size_t index, int worker) {
     uint64_t m0 = rest % b->down * b->m_rows, part = rest / b->down;
     uint64_t all = (uint64_t)job->output_channels, m = all - m0 < b->m_rows ? all - m0 : b->m_rows;
     uint64_t image = part / b->per_image, tile = band_tile(b);
-    int64_t y = (int64_t)(part % b->per_image) * b->rows, left = job->p.out_h - y,
+    int64_t y = (int64_t)(part % b->per_image) * b->rows, left = job->phases[0].out_h - y,
             rows = left < b->rows ? left : b->rows;
     float *own = job->scratch + (size_t)worker * job->thread_scratch, *c = own + band_floats(b),
           *whole = c + (uint64_t)job->together * tile;
@@ -160,7 +160,7 @@ static void convolution_band(void *context, size_t index, int worker) {
         band_offsets(job, &job->phases[i], to);
         to += phase_depth(job, &job->phases[i]);
     }
-    int64_t runs = b->flat ? 1 : rows, width = b->flat ? run_width(b, &job->p, rows) : b->width;
+    int64_t runs = b->flat ? 1 : rows, width = b->flat ? run_width(b, &job->phases[0], rows) : b->width;
     for (int64_t channel = 0; channel < job->image_channels; channel += b->channels) {
         int64_t channels = job->image_channels - channel < b->channels ? job->image_channels - channel : b->channels,
                 first = (int64_t)group * job->image_channels + channel;

@@ -10,7 +10,7 @@ static int is_depthwise(const convolution_job *job) {
 }
 
 static band depthwise_band_of(const convolution_job *job) {
-    const phase *p = &job->p;
+    const phase *p = &job->phases[0];
     band b = {.channels = 1, .down = 1, .m_rows = 1, .width = (int64_t)up_to((uint64_t)p->out_w, TILE_N)};
     if (p->k == 0 || p->out_h <= 0 || p->out_w <= 0) return (band){0};
     int64_t wanted = DEPTHWISE_PIXELS / b.width;
@@ -47,7 +47,7 @@ static inline __attribute__((always_inline)) void depthwise_tile(const float *we
 /* Some output rows of a plane. */
 static void convolution_depthwise(void *context, size_t index, int worker) {
     const convolution_job *job = context;
-    const phase *p = &job->p;
+    const phase *p = &job->phases[0];
     const mf_geometry *g = &job->g;
     const band *b = &job->b;
     uint64_t group = index / job->blocks, part = index % job->blocks, image = part / b->per_image;

@@ -52,9 +52,8 @@ typedef struct convolution_job {
     int64_t tap_move;                         /* 1, or -1 for the gradient */
     int64_t output_channels, output_h, output_w;
     int64_t output_step_h, output_step_w;
-    phase p;                   /* the one at work, or the first of them */
-    phase phases[MOST_PHASES]; /* all at work */
-    int64_t together;          /* how many those are */
+    phase phases[MOST_PHASES]; /* those at work */
+    int64_t together;          /* how many they are: where several, all of one size */
     cut c;
     uint64_t blocks;
     uint64_t depth; /* of the blocks that k goes in: the sum of those of all phases at work */
@@ -126,7 +125,7 @@ static int64_t run_width(const band *b, const phase *p, int64_t rows) {
 
 /* Cuts the phases at work for bands, if their rows, or all of their pixels in one run, fill enough of the vectors. */
 static band band_of(const convolution_job *job) {
-    const phase *p = &job->p;
+    const phase *p = &job->phases[0];
     band b = {.splits = job->image_step_w, .row_splits = job->image_step_h};
     if (p->k == 0 || p->out_h <= 0 || p->out_w <= 0) return b;
     b.top = phase_row(job, p), b.left = phase_column(job, p);
@@ -175,7 +174,6 @@ static band band_of(const convolution_job *job) {
 /* Goes to the phases of a step. */
 static void phases_enter(convolution_job *job, int64_t step) {
     for (int64_t i = 0; i < job->together; i++) job->phases[i] = phase_of(job, step * job->together + i);
-    job->p = job->phases[0];
 }
 
 static convolution_job convolution_plan(const mf_call *call) {
@@ -227,7 +225,7 @@ enum { MOST_GATHERED = 1 << 18 };
 
 /* Floats of all patches of a group, in panels. */
 static uint64_t gathered_panels(const convolution_job *job) {
-    return up_to((uint64_t)(job->g.batch * job->p.out_h * job->p.out_w), TILE_N) * job->p.k;
+    return up_to((uint64_t)(job->g.batch * job->phases[0].out_h * job->phases[0].out_w), TILE_N) * job->phases[0].k;
 }
 
 /* The depth of a phase's blocks of k. */
@@ -257,8 +255,9 @@ static void convolution_enter(convolution_job *job, int64_t step) {
         return;
     }
     job->depth = DEPTH;
-    job->c = cut_make((uint64_t)job->output_channels, (uint64_t)(job->g.batch * job->p.out_h * job->p.out_w),
-                      (uint64_t)job->g.groups, 0);
+    job->c =
+        cut_make((uint64_t)job->output_channels, (uint64_t)(job->g.batch * job->phases[0].out_h * job->phases[0].out_w),
+                 (uint64_t)job->g.groups, 0);
     job->blocks = job->c.down * job->c.across;
     job->shares = job->c.down > 1 && gathered_panels(job) <= MOST_GATHERED;
     uint64_t row = job->shares && job->c.n > job->c.columns ? job->c.n : job->c.columns;
@@ -351,7 +350,11 @@ static inline void gather_columns(const float *row, int64_t width, int64_t x, in
         if (count > 0) memcpy(to + i, row + x, (size_t)count * sizeof(float));
         i = end;
     } else if (step == 2) {
-        for (const float *from = row + x; i < end; i++, from += 2) to[i] = *from;
+        const float *from = row + x;
+        /* The last of a vector's 2 MF_WIDTH values may lie past the row. */
+        for (; i + MF_WIDTH < end; i += MF_WIDTH, from += 2 * MF_WIDTH)
+            v_store(to + i, v_even(v_load(from), v_load(from + MF_WIDTH)));
+        for (; i < end; i++, from += 2) to[i] = *from;
     } else {
         for (const float *from = row + x; i < end; i++, from += step) to[i] = *from;
     }
@@ -383,7 +386,7 @@ static inline pixels pixels_at(const phase *p, uint64_t column, uint64_t end) {
 
 static void convolution_pack_image(const convolution_job *job, uint64_t group, const block *t, uint64_t k0,
                                    uint64_t depth, float *row, float *to) {
-    const phase *p = &job->p;
+    const phase *p = &job->phases[0];
     uint64_t taps = (uint64_t)(p->tap_h * p->tap_w), plane = (uint64_t)(job->image_h * job->image_w);
     uint64_t all_channels = (uint64_t)(job->g.groups * job->image_channels);
     for (uint64_t k = 0; k < depth; k++) {
@@ -427,7 +430,7 @@ static void convolution_finish(const convolution_job *job, uint64_t image, uint6
 static void convolution_store(const convolution_job *job, uint64_t image, uint64_t channel, int64_t y, int64_t x,
                               const float *values, uint64_t n, evaluator *v) {
     const mf_call *call = job->call;
-    const phase *p = &job->p;
+    const phase *p = &job->phases[0];
     uint64_t step = (uint64_t)job->output_step_w, channels = (uint64_t)(job->g.groups * job->output_channels);
     uint64_t at = (uint64_t)((p->top + y * job->output_step_h) * job->output_w + p->left + x * job->output_step_w);
     float *out = call->output + (image * channels + channel) * (uint64_t)(job->output_h * job->output_w) + at;
@@ -450,7 +453,7 @@ static void convolution_store(const convolution_job *job, uint64_t image, uint64
 /* As convolution_store, for rows of pixels that lie pitch apart, from row y on. */
 static void convolution_store_rows(const convolution_job *job, uint64_t image, uint64_t channel, int64_t y,
                                    const float *values, int64_t pitch, int64_t rows, evaluator *v) {
-    int64_t width = job->p.out_w;
+    int64_t width = job->phases[0].out_w;
     if (pitch == width && width == job->output_w) width *= rows, rows = 1;
     for (int64_t r = 0; r < rows; r++)
         convolution_store(job, image, channel, y + r, 0, values + r * pitch, (uint64_t)width, v);
@@ -462,8 +465,8 @@ static void convolution_store_block(const convolution_job *job, uint64_t group, 
     int whole = job->output_step_h == 1 && job->output_step_w == 1;
     for (uint64_t i = 0; i < t->m; i++)
         for (uint64_t column = t->n0; column < t->n0 + t->n;) {
-            pixels r = pixels_at(&job->p, column, t->n0 + t->n);
-            uint64_t size = (uint64_t)(job->p.out_h * job->p.out_w), in_image = size - column % size;
+            pixels r = pixels_at(&job->phases[0], column, t->n0 + t->n);
+            uint64_t size = (uint64_t)(job->phases[0].out_h * job->phases[0].out_w), in_image = size - column % size;
             uint64_t rest = t->n0 + t->n - column;
             uint64_t n = !whole ? (uint64_t)r.n : in_image < rest ? in_image : rest;
             convolution_store(job, r.image, group * (uint64_t)job->output_channels + t->m0 + i, r.y, r.x,
@@ -475,8 +478,8 @@ static void convolution_store_block(const convolution_job *job, uint64_t group, 
 /* A block of k of all patches of a group. */
 static void convolution_gather(void *context, size_t index, int worker) {
     const convolution_job *job = context;
-    uint64_t steps = (job->p.k + DEPTH - 1) / DEPTH, group = index / steps, k = index % steps * DEPTH;
-    uint64_t depth = job->p.k - k < DEPTH ? job->p.k - k : DEPTH;
+    uint64_t steps = (job->phases[0].k + DEPTH - 1) / DEPTH, group = index / steps, k = index % steps * DEPTH;
+    uint64_t depth = job->phases[0].k - k < DEPTH ? job->phases[0].k - k : DEPTH;
     block all = {.m = job->c.m, .n = job->c.n};
     float *row = job->scratch + (size_t)worker * job->thread_scratch + cut_b(&job->c) + cut_c(&job->c);
     convolution_pack_image(job, group, &all, k, depth, row,
@@ -485,7 +488,7 @@ static void convolution_gather(void *context, size_t index, int worker) {
 
 static void convolution_block(void *context, size_t index, int worker) {
     const convolution_job *job = context;
-    const phase *p = &job->p;
+    const phase *p = &job->phases[0];
     uint64_t group = index / job->blocks;
     block t = cut_block(&job->c, index % job->blocks);
     float *b = job->scratch + (size_t)worker * job->thread_scratch, *c = b + cut_b(&job->c), *row = c + cut_c(&job->c);
@@ -510,7 +513,7 @@ static void convolution_block(void *context, size_t index, int worker) {
 #include "kernels/convolution/winograd_vector.h"
 
 static void step_pack(const convolution_job *job, const mf_team *team, float *packed) {
-    weights_job to_pack = {job, &job->p, packed};
+    weights_job to_pack = {job, &job->phases[0], packed};
     size_t panels = (size_t)(up_to((uint64_t)job->output_channels, TILE_M) / TILE_M);
     if (job->w.rows) {
         mf_team_run(team, panels, winograd_pack_weights, &to_pack);
@@ -559,7 +562,7 @@ static void convolution_run(const mf_call *call, const mf_team *team, void *scra
             job.weights = job.scratch;
             job.scratch += weights;
         }
-        if (job.p.out_h == 0 || job.p.out_w == 0) continue;
+        if (job.phases[0].out_h == 0 || job.phases[0].out_w == 0) continue;
         if (job.w.rows) {
             convolution_winograd(&job, team);
             continue;
@@ -569,8 +572,8 @@ static void convolution_run(const mf_call *call, const mf_team *team, void *scra
         if (job.b.flat)
             mf_team_run(team, (size_t)(job.g.batch * job.g.groups * job.image_channels), convolution_fill, &job);
         if (job.shares)
-            mf_team_run(team, (size_t)((uint64_t)job.g.groups * ((job.p.k + DEPTH - 1) / DEPTH)), convolution_gather,
-                        &job);
+            mf_team_run(team, (size_t)((uint64_t)job.g.groups * ((job.phases[0].k + DEPTH - 1) / DEPTH)),
+                        convolution_gather, &job);
         mf_team_run(team, (size_t)job.g.groups * job.blocks,
                     !job.b.rows          ? convolution_block
                     : is_depthwise(&job) ? convolution_depthwise

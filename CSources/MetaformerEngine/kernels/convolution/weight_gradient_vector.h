@@ -29,8 +29,12 @@ static inline void dots_multiply(const float *a, uint64_t a_stride, const float 
             for (int j = 0; j < DOT_N; j++) sum[i][j] = v_fma(row, column[j], sum[i][j]);
         }
     }
-    for (int i = 0; i < DOT_M; i++)
-        for (int j = 0; j < DOT_N; j++) c[(uint64_t)i * c_stride + (uint64_t)j] += v_sum(sum[i][j]);
+#pragma GCC unroll 8
+    for (int i = 0; i < DOT_M; i++) {
+        float total[4];
+        v_sum_four(sum[i][0], sum[i][1], sum[i][2], DOT_N > 3 ? sum[i][DOT_N - 1] : v_splat(0), total);
+        for (int j = 0; j < DOT_N; j++) c[(uint64_t)i * c_stride + (uint64_t)j] += total[j];
+    }
 }
 
 typedef struct weight_gradient_job {

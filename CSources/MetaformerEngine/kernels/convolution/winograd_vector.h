@@ -11,7 +11,7 @@ enum { WINOGRAD_OUT = 4, WINOGRAD_IN = 6, WINOGRAD_POINTS = 36, WINOGRAD_TILES =
 /* Depends on one image's shape alone: in a batch, images must come out as they do by themselves. */
 static winograd winograd_of(const convolution_job *job) {
     const mf_geometry *g = &job->g;
-    const phase *p = &job->p;
+    const phase *p = &job->phases[0];
     winograd w = {.across = ((uint64_t)p->out_w + 3) / 4, .down = ((uint64_t)p->out_h + 3) / 4};
     if (g->kernel_h != 3 || g->kernel_w != 3 || g->stride_h != 1 || g->stride_w != 1 || g->groups != 1) return w;
     if (job->image_channels < WINOGRAD_CHANNELS || job->output_channels < WINOGRAD_CHANNELS) return w;
@@ -102,7 +102,7 @@ static inline void winograd_tile_points(const vf *d, vf *to) {
 static void winograd_pack_tiles(void *context, size_t channel, int worker) {
     const convolution_job *job = context;
     const winograd *w = &job->w;
-    const phase *p = &job->p;
+    const phase *p = &job->phases[0];
     float *columns = job->scratch + (size_t)worker * job->thread_scratch; /* [row of a tile][column of a tile][tile] */
     float *lines = columns + WINOGRAD_POINTS * w->tiles, *points = lines + WINOGRAD_IN * w->pitch;
     int64_t back = job->tap_move > 0 ? 0 : 2;
@@ -185,7 +185,7 @@ static inline void winograd_results(const vf *m, vf *to) {
 static void winograd_store(void *context, size_t channel, int worker) {
     const convolution_job *job = context;
     const winograd *w = &job->w;
-    const phase *p = &job->p;
+    const phase *p = &job->phases[0];
     float *columns = job->scratch + (size_t)worker * job->thread_scratch; /* [row of a tile][column of a tile][tile] */
     float *lines = columns + WINOGRAD_POINTS * w->tiles;
     evaluator v = evaluator_make(job->call->instruction->expression, columns + winograd_thread(job));

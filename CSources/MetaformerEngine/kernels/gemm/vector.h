@@ -51,13 +51,15 @@ static inline uint64_t up_to(uint64_t value, uint64_t multiple) {
 
 /* Packs rows x depth of a matrix, element (i, k) at a + i * row + k * column, into panels of TILE_M rows. */
 static void pack_rows(const float *a, uint64_t row, uint64_t column, uint64_t rows, uint64_t depth, float *to) {
-    for (uint64_t i0 = 0; i0 < rows; i0 += TILE_M, to += TILE_M * depth) {
+    enum { TOGETHER = 4 }; /* panels that a column of the matrix goes to while it is in the nearest cache */
+    uint64_t panel = TILE_M * depth, i0 = 0;
+    for (; row == 1 && i0 + TOGETHER * TILE_M <= rows; i0 += TOGETHER * TILE_M, to += TOGETHER * panel)
+        for (uint64_t k = 0; k < depth; k++)
+            for (uint64_t p = 0; p < TOGETHER; p++)
+                memcpy(to + p * panel + k * TILE_M, a + i0 + p * TILE_M + k * column, TILE_M * sizeof(float));
+    for (; i0 < rows; i0 += TILE_M, to += panel) {
         uint64_t n = rows - i0 < TILE_M ? rows - i0 : TILE_M;
         const float *from = a + i0 * row;
-        if (n == TILE_M && row == 1) {
-            for (uint64_t k = 0; k < depth; k++) memcpy(to + k * TILE_M, from + k * column, TILE_M * sizeof(float));
-            continue;
-        }
         for (uint64_t k = 0; k < depth; k++)
             for (uint64_t i = 0; i < TILE_M; i++) to[k * TILE_M + i] = i < n ? from[i * row + k * column] : 0;
     }

@@ -32,6 +32,17 @@ static size_t matmul_scratch(const mf_call *call, int threads) {
     return (size_t)threads * matmul_plan(call).thread_scratch * sizeof(float);
 }
 
+/* Whether all that is done to the result is to add it to what the output holds already. */
+static int matmul_accumulates(const mf_call *call, const mf_product *p) {
+    const mf_instruction *i = call->instruction;
+    const mf_step *step = i->expression->steps;
+    if (i->input_count != 3 || i->expression->step_count != 1 || step->op != MF_STEP_add || step->a + step->b != 1)
+        return 0;
+    const mf_strides *s = i->extras;
+    return call->inputs[2] == call->output && s->column == 1 && s->row == p->n &&
+           (p->batch == 1 || s->batch == p->m * p->n);
+}
+
 static void matmul_block(void *context, size_t index, int worker) {
     const matmul_job *job = context;
     const mf_product *p = &job->p;
@@ -44,8 +55,8 @@ static void matmul_block(void *context, size_t index, int worker) {
     const float *left = call->inputs[0] + batch * p->a_batch + t.m0 * p->a_row;
     const float *right = call->inputs[1] + batch * p->b_batch + t.n0 * p->b_column;
     float *out = call->output + (batch * p->m + t.m0) * p->n + t.n0;
-    /* Where nothing is done to the result, whole tiles of it are summed up in the output itself. */
-    int plain = v.e->step_count == 0 && t.n % TILE_N == 0;
+    /* Where nothing else is done to the result, whole tiles of it are summed up in the output itself. */
+    int accumulates = matmul_accumulates(call, p), plain = (v.e->step_count == 0 || accumulates) && t.n % TILE_N == 0;
     for (uint64_t k = 0; k < p->k; k += DEPTH) {
         uint64_t depth = p->k - k < DEPTH ? p->k - k : DEPTH;
         pack_columns(right + k * p->b_row, p->b_row, p->b_column, t.n, depth, b);
@@ -56,10 +67,11 @@ static void matmul_block(void *context, size_t index, int worker) {
             float *to = straight ? out + i * p->n : c + i * stride;
             uint64_t to_stride = straight ? p->n : stride;
             const float *from = left + i * p->a_row + k;
+            int add = k > 0 || (straight && accumulates);
             if (p->a_column != 1)
-                multiply_panels(a + i * depth, b, rows, t.n, depth, to, to_stride, k > 0);
+                multiply_panels(a + i * depth, b, rows, t.n, depth, to, to_stride, add);
             else
-                multiply_rows(from, p->a_row, b, rows, t.n, depth, to, to_stride, k > 0, a);
+                multiply_rows(from, p->a_row, b, rows, t.n, depth, to, to_stride, add, a);
             if (straight || k + depth < p->k) continue;
             /* Finished while they are in the nearest cache. */
             evaluate_tile(&v, call, batch, t.m0 + i, t.n0, c + i * stride, stride, out + i * p->n, p->n, rows, t.n);
