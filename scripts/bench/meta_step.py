@@ -1,17 +1,18 @@
 #!/usr/bin/env python3
 """Times one second-order meta-step of A+T (2 tasks of 8 + 8 images, one inner step), ours and PyTorch's, in one run.
 
-    scripts/bench/meta_step.py .build/release/metaformer MODEL [--shots 8] [--threads 2] [--runs 3]
+    scripts/bench/meta_step.py .build/release/metaformer MODEL [--shots 8] [--threads 2] [--rounds 4]
 
 MODEL is a model file of the configuration A+P+T (metaformer adapt --model scratch:A+P+T …): PyTorch takes its parameters
-from there. Each side is a process of its own; the response maps are given, as the prior is frozen. PyTorch goes through
+from there. Each round is a fresh process of each side; the response maps are given, as the prior is frozen. PyTorch goes through
 create_graph with explicit softmax: its fused attention has no second derivative.
 """
 
-import statistics
 import time
 
 import sides
+
+RUNS = 5
 
 
 def worker(job):
@@ -32,7 +33,7 @@ def worker(job):
 
     tasks = [(batch(), batch()) for _ in range(2)]
     seconds = []
-    for _ in range(job["runs"] + 1):
+    for _ in range(RUNS + 1):
         start = time.perf_counter()
         optimizer.zero_grad(set_to_none=True)
         for support, query in tasks:
@@ -50,21 +51,25 @@ def main():
     parser.add_argument("model")
     parser.add_argument("--shots", type=int, default=8)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=4)
     args = parser.parse_args()
-    job = {"model": args.model, "shots": args.shots, "threads": args.threads, "runs": args.runs}
-    ours = sides.our_training(args, args.shots, args.runs, "meta-step", "--meta-step")
-    theirs = sides.peer(__file__, job)
+    job = {"model": args.model, "shots": args.shots, "threads": args.threads}
+    runs = {"ours": [], "PyTorch": []}
+    for _ in range(args.rounds):
+        runs["ours"].append(sides.our_training(args, args.shots, RUNS, "meta-step", "--meta-step"))
+        runs["PyTorch"].append(sides.peer(__file__, job))
+    ours, theirs = runs["ours"][0], runs["PyTorch"][0]
     what = f"second-order meta-step, 2 tasks of {args.shots} + {args.shots}"
     print(f"{what}, {args.threads} threads, {ours['set']}, PyTorch {theirs['version']}")
-    for name, side in (("ours", ours), ("PyTorch", theirs)):
-        print(f"{name:8} median {statistics.median(side['seconds']):.2f} s  peak {side['peak_mb']:.0f} MB")
-    times = [statistics.median(side["seconds"]) for side in (ours, theirs)]
-    peaks = [side["peak_mb"] for side in (ours, theirs)]
-    print(f"ratio of times {times[0] / times[1]:.2f}, of peaks {peaks[0] / peaks[1]:.2f}")
+    times, peaks = {}, {}
+    for name, results in runs.items():
+        times[name] = [s for run in results for s in run["seconds"]]
+        peaks[name] = [run["peak_mb"] for run in results]
+        print(f"{name:8} {sides.spread(times[name], 's', 2)}, peak {sides.spread(peaks[name], 'MB', 0)}")
     machine = {"set": ours["set"], "torch": theirs["version"]}
-    sides.note(args.rows, what, args.threads, "s", times[0], "PyTorch", times[1], 2, **machine)
-    sides.note(args.rows, f"{what}: peak memory", args.threads, "MB", peaks[0], "PyTorch", peaks[1], 0, **machine)
+    for unit, values, digits in (("s", times, 2), ("MB", peaks, 0)):
+        name = what if unit == "s" else f"{what}: peak memory"
+        sides.note(args.rows, name, args.threads, unit, values["ours"], "PyTorch", values["PyTorch"], digits, **machine)
 
 
 if __name__ == "__main__":

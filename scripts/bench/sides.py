@@ -5,6 +5,7 @@ import datetime
 import json
 import os
 import pathlib
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -68,11 +69,19 @@ def parser(documentation, worker):
     return options
 
 
+def spread(values, unit, digits):
+    """The median of all calls, and their range."""
+    return f"{statistics.median(values):.{digits}f} {unit} ({min(values):.{digits}f} to {max(values):.{digits}f})"
+
+
 def note(path, what, threads, unit, own, name, theirs, digits=1, **machine):
-    """Adds a row to the table: ours beside the best of the others; machine has versions and the instruction set."""
+    """Prints the ratio of two medians, and adds a row to the table: all of our calls beside those of the best of the others;
+    machine has versions and the instruction set."""
+    ratio = statistics.median(own) / statistics.median(theirs)
+    print(f"{what}, {threads} threads: {ratio:.3f} of {name}'s", flush=True)
     if path:
-        row = {"what": what, "threads": threads, "ratio": own / theirs, "machine": machine}
-        row["ours"], row["other"] = f"{own:.{digits}f} {unit}", f"{name} {theirs:.{digits}f} {unit}"
+        row = {"what": what, "threads": threads, "calls": [len(own), len(theirs)], "ratio": ratio, "machine": machine}
+        row["ours"], row["other"] = spread(own, unit, digits), f"{name} {spread(theirs, unit, digits)}"
         with open(path, "a") as file:
             print(json.dumps(row), file=file)
 
@@ -86,11 +95,12 @@ def table(path):
     instructions = machine.pop("set", "")
     versions = ", ".join(f"{key} {value}" for key, value in sorted(machine.items()))
     yield f"{names[0] if names else 'unknown processor'}, {os.cpu_count()} cores, {instructions}; {versions}; "
-    yield f"{datetime.date.today()}. A ratio below 1 is in our favour.\n"
-    yield "| what | threads | ours | best of the others | ratio |"
-    yield "| --- | ---: | ---: | ---: | ---: |"
+    yield f"{datetime.date.today()}. Medians, in parentheses the fastest and the slowest call; a ratio below 1 is in our favour.\n"
+    yield "| what | threads | calls | ours | best of the others | ratio |"
+    yield "| --- | ---: | ---: | ---: | ---: | ---: |"
     for row in rows:
-        yield f"| {row['what']} | {row['threads']} | {row['ours']} | {row['other']} | {row['ratio']:.2f} |"
+        calls = " and ".join(map(str, sorted(set(row["calls"]))))
+        yield f"| {row['what']} | {row['threads']} | {calls} | {row['ours']} | {row['other']} | {row['ratio']:.2f} |"
 
 
 if __name__ == "__main__":

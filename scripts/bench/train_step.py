@@ -1,14 +1,13 @@
 #!/usr/bin/env python3
 """Times one training step of A+T at a batch size, ours and PyTorch's eager one of the same model, in turn, in one run.
 
-    scripts/bench/train_step.py .build/release/metaformer MODEL [--batch 8] [--threads 2] [--rounds 3]
+    scripts/bench/train_step.py .build/release/metaformer MODEL [--batch 8] [--threads 2] [--rounds 4]
 
 MODEL is a model file of the configuration A+P+T (metaformer adapt --model scratch:A+P+T …): PyTorch takes its parameters
 from there. Each round is a fresh process of each side. The response maps are given, as the prior is frozen.
 """
 
 import os
-import statistics
 import time
 
 import sides
@@ -41,7 +40,7 @@ def main():
     parser.add_argument("model")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=4)
     args = parser.parse_args()
     runs = {"ours": [], "PyTorch": []}
     for _ in range(args.rounds):
@@ -54,20 +53,13 @@ def main():
         f"training step A+T, batch {args.batch}, {args.threads} threads of {os.cpu_count()} cores, {ours['set']}, "
         f"PyTorch {theirs['version']} eager"
     )
-    medians, peaks = {}, {}
-    for side, results in runs.items():
-        seconds = [s for run in results for s in run["seconds"]]
-        medians[side] = statistics.median(seconds)
-        peaks[side] = statistics.median(run["peak_mb"] for run in results)
-        print(
-            f"{side:8} median {medians[side]:.3f} s  ({min(seconds):.3f} to {max(seconds):.3f})  peak {peaks[side]:.0f} MB"
-        )
-    print(
-        f"ratio of times {medians['ours'] / medians['PyTorch']:.2f}, of peaks {peaks['ours'] / peaks['PyTorch']:.2f}"
-    )
+    seconds = {side: [s for run in results for s in run["seconds"]] for side, results in runs.items()}
+    peaks = {side: [run["peak_mb"] for run in results] for side, results in runs.items()}
+    for side in runs:
+        print(f"{side:8} {sides.spread(seconds[side], 's', 3)}, peak {sides.spread(peaks[side], 'MB', 0)}")
     machine = {"set": ours["set"], "torch": theirs["version"]}
     what = f"training step A+T, batch {args.batch}"
-    for unit, values, digits in (("s", medians, 3), ("MB", peaks, 0)):
+    for unit, values, digits in (("s", seconds, 3), ("MB", peaks, 0)):
         name = what if unit == "s" else f"{what}: peak memory"
         sides.note(args.rows, name, args.threads, unit, values["ours"], "PyTorch", values["PyTorch"], digits, **machine)
 
