@@ -52,7 +52,7 @@ private let problems: [(String, SingleInstruction)] = {
     conv("5x4 stride 1x2, wide", 2, 7, 18, 60, 9, 5, 4, stride: (1, 2), pad: (2, 1, 2, 1))
     conv("4x4 stride 2, narrow", 2, 70, 16, 16, 40, 4, 4, stride: (2, 2), pad: (1, 1, 1, 1))
     conv("5x5 narrow and tall", 2, 20, 70, 9, 26, 5, 5, pad: (2, 2, 2, 2))
-    conv("5x3 of rows as wide as a vector", 2, 9, 11, 16, 29, 5, 3, pad: (2, 1, 2, 1))
+    conv("5x3 of rows of 16", 2, 9, 11, 16, 29, 5, 3, pad: (2, 1, 2, 1))
     conv("5x3 stride 3x2, uneven padding", 2, 4, 19, 23, 5, 5, 3, stride: (3, 2), pad: (2, 0, 1, 3))
     conv("1x1", 2, 33, 9, 11, 18, 1, 1)
     conv("1x1 stride 2", 2, 8, 9, 11, 6, 1, 1, stride: (2, 2))

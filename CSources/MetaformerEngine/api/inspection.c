@@ -35,7 +35,7 @@ mf_status mf_inspection_prepare(mf_inspection *s, const mf_model *model, mf_fram
     s->across = mf_allocate(a, width * sizeof(float));
     s->down = mf_allocate(a, height * sizeof(float));
     s->search = mf_allocate(a, mf_region_search_bytes(row));
-    s->scratch = mf_allocate(a, MF_RESAMPLE_SCRATCH);
+    s->scratch = mf_allocate_unset(a, MF_RESAMPLE_SCRATCH); /* for the widest frames: others never touch most of it */
     s->bins = mf_allocate(a, mf_score_bytes(model->score_share));
     if (!s->image || !s->reconstruction || !s->response || !s->map || !s->grid || !s->band || !s->across || !s->down ||
         !s->search || !s->scratch || !s->bins)

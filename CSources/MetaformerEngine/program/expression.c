@@ -61,8 +61,7 @@ mf_status mf_expression_compile(const uint32_t *words, uint32_t word_count, uint
     for (uint32_t v = 0; v < MF_MAX_VALUES; v++) c.values[v] = (value){(uint8_t)v, -1};
     MF_TRY(read_steps(words, word_count, input_count, step_count, &c, used, error));
 
-    memset(out, 0, sizeof *out);
-    out->input_count = input_count;
+    *out = (mf_expression){.input_count = input_count, .steps = out->steps, .constants = out->constants};
     uint32_t at = 1;
     for (uint32_t s = 0; s < step_count; s++) {
         uint32_t word = words[at++], op = word & 0xff;

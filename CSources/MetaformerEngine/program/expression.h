@@ -36,12 +36,12 @@ typedef struct mf_expression {
     uint32_t step_count; /* constants are not steps any more; 0: input 0 is the result */
     uint32_t constant_count;
     uint32_t block_count; /* temporary blocks, the constants' included */
-    mf_step steps[MF_MAX_VALUES];
-    mf_constant constants[MF_MAX_VALUES];
+    mf_step *steps;
+    mf_constant *constants;
 } mf_expression;
 
-/* Compiles the words of an expression over input_count values; *used tells how many words it took, the count
-   included. */
+/* Compiles the words of an expression over input_count values; *used tells how many words it took, the count included.
+   out_expression comes with room for its steps and constants: one of either for each word is enough. */
 mf_status mf_expression_compile(const uint32_t *words, uint32_t word_count, uint32_t input_count,
                                 mf_expression *out_expression, uint32_t *used, mf_error *error);
 

@@ -126,8 +126,13 @@ static mf_status check_storage(mf_program *p, const mf_instruction *i, mf_error 
     return MF_OK;
 }
 
-static mf_status read_instruction(mf_program *p, uint32_t index, uint32_t *at, uint32_t word_count,
-                                  uint32_t *expressions, uint32_t *extras, mf_error *error) {
+/* What was read of a program's parts so far, or is there to read. */
+typedef struct parts {
+    uint32_t expressions, steps, constants, operands;
+} parts;
+
+static mf_status read_instruction(mf_program *p, uint32_t index, uint32_t *at, uint32_t word_count, parts *done,
+                                  mf_error *error) {
     const uint32_t *words = p->words + *at;
     uint32_t left = word_count - *at;
     if (left < 4 || words[1] < 4 || words[1] > left || words[2] > words[1] - 4)
@@ -149,28 +154,32 @@ static mf_status read_instruction(mf_program *p, uint32_t index, uint32_t *at, u
     if (i->attribute_count > rest) return mf_fail(error, MF_E_FORMAT, "ends before its attributes");
     rest -= i->attribute_count;
     if (d->has_extras) {
-        mf_expression *expression = &p->expressions[(*expressions)++];
+        mf_expression *expression = &p->expressions[done->expressions++];
+        *expression =
+            (mf_expression){.steps = p->steps + done->steps, .constants = p->step_constants + done->constants};
         uint32_t values = d->fixed_inputs ? 1 + inputs - d->fixed_inputs : inputs, used;
         MF_TRY(mf_expression_compile(i->attributes + i->attribute_count, rest, values, expression, &used, error));
+        done->steps += expression->step_count, done->constants += expression->constant_count;
         i->expression = expression;
         rest -= used;
     }
     if (rest) return mf_fail(error, MF_E_FORMAT, "%u words too many", rest);
-    MF_TRY(mf_rule_check(p, i, p->strides + *extras, error));
-    *extras += inputs;
+    MF_TRY(mf_rule_check(p, i, p->strides + done->operands, error));
+    done->operands += inputs;
     *at += length;
     return check_storage(p, i, error);
 }
 
-/* How many expressions and operands the instructions have, to make room for; trusts nothing of them yet. */
-static void count_parts(const uint32_t *words, uint32_t word_count, uint32_t *expressions, uint32_t *operands) {
-    *expressions = *operands = 0;
+/* How many parts the instructions have at most, to make room for; trusts nothing of them yet. */
+static parts count_parts(const uint32_t *words, uint32_t word_count) {
+    parts most = {.steps = word_count, .constants = word_count / 2}; /* words that one of them takes: 1 and 2 */
     for (uint32_t at = 0; word_count - at >= 4;) {
-        if (words[at] < MF_OP_COUNT && mf_ops[words[at]].has_extras) ++*expressions;
-        *operands += words[at + 2] < MF_MAX_INPUTS ? words[at + 2] : MF_MAX_INPUTS;
-        if (words[at + 1] < 4 || words[at + 1] > word_count - at) return;
+        if (words[at] < MF_OP_COUNT && mf_ops[words[at]].has_extras) most.expressions++;
+        most.operands += words[at + 2] < MF_MAX_INPUTS ? words[at + 2] : MF_MAX_INPUTS;
+        if (words[at + 1] < 4 || words[at + 1] > word_count - at) break;
         at += words[at + 1];
     }
+    return most;
 }
 
 /* How many buffers have a name: no fewer than there are names. */
@@ -203,17 +212,18 @@ static mf_status unpack(mf_program *p, const sections *s, mf_error *error) {
     MF_TRY(mf_names_make(&p->slot_names, count_named(s), &p->allocator, error));
     for (uint32_t i = 0; i < h->buffer_count; i++) MF_TRY(read_buffer(p, s, i, error));
 
-    uint32_t expressions, operands;
-    count_parts(p->words, h->word_count, &expressions, &operands);
-    p->expressions = mf_allocate(&p->allocator, sizeof *p->expressions * expressions);
-    p->strides = mf_allocate(&p->allocator, sizeof *p->strides * operands);
-    if (!p->expressions || !p->strides) return mf_fail(error, MF_E_NOMEM, "no memory for a program");
-    expressions = operands = 0;
+    parts most = count_parts(p->words, h->word_count), done = {0};
+    p->expressions = mf_allocate(&p->allocator, sizeof *p->expressions * most.expressions);
+    p->steps = mf_allocate(&p->allocator, sizeof *p->steps * most.steps);
+    p->step_constants = mf_allocate(&p->allocator, sizeof *p->step_constants * most.constants);
+    p->strides = mf_allocate(&p->allocator, sizeof *p->strides * most.operands);
+    if (!p->expressions || !p->steps || !p->step_constants || !p->strides)
+        return mf_fail(error, MF_E_NOMEM, "no memory for a program");
     uint32_t at = 0;
     for (uint32_t i = 0; i < h->instruction_count; i++) {
         uint32_t op = at < h->word_count ? p->words[at] : 0;
         mf_error cause = {.struct_size = sizeof cause};
-        mf_status status = read_instruction(p, i, &at, h->word_count, &expressions, &operands, &cause);
+        mf_status status = read_instruction(p, i, &at, h->word_count, &done, &cause);
         if (status != MF_OK)
             return mf_fail(error, status, "instruction %u (%s): %s", i,
                            op < MF_OP_COUNT && mf_ops[op].name ? mf_ops[op].name : "?", cause.text);
@@ -254,9 +264,10 @@ mf_program *mf_program_retain(mf_program *p) {
 void mf_program_release(mf_program *p) {
     if (!p || __atomic_sub_fetch(&p->references, 1, __ATOMIC_ACQ_REL)) return;
     mf_allocator allocator = p->allocator;
-    void *parts[] = {p->words,        p->names,       p->constants, p->buffers,           p->slots,
-                     p->instructions, p->expressions, p->strides,   p->slot_names.places, p};
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) mf_free(&allocator, parts[i]);
+    void *owned[] = {p->words,          p->names,        p->constants,         p->buffers,
+                     p->slots,          p->instructions, p->expressions,       p->steps,
+                     p->step_constants, p->strides,      p->slot_names.places, p};
+    for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) mf_free(&allocator, owned[i]);
 }
 
 size_t mf_program_arena_bytes(const mf_program *p) {

@@ -72,6 +72,8 @@ struct mf_program {
     mf_slot *slots;
     mf_names slot_names;
     mf_expression *expressions;
+    mf_step *steps; /* of all expressions, one after the other, as are their constants */
+    mf_constant *step_constants;
     mf_strides *strides;
     uint32_t *words;
     char *names;
