@@ -12,8 +12,6 @@ import time
 
 import sides
 
-RUNS = 5
-
 
 def worker(job):
     import torch
@@ -33,7 +31,7 @@ def worker(job):
 
     tasks = [(batch(), batch()) for _ in range(2)]
     seconds = []
-    for _ in range(RUNS + 1):
+    for _ in range(sides.RUNS + 1):
         start = time.perf_counter()
         optimizer.zero_grad(set_to_none=True)
         for support, query in tasks:
@@ -53,23 +51,9 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=4)
     args = parser.parse_args()
-    job = {"model": args.model, "shots": args.shots, "threads": args.threads}
-    runs = {"ours": [], "PyTorch": []}
-    for _ in range(args.rounds):
-        runs["ours"].append(sides.our_training(args, args.shots, RUNS, "meta-step", "--meta-step"))
-        runs["PyTorch"].append(sides.peer(__file__, job))
-    ours, theirs = runs["ours"][0], runs["PyTorch"][0]
     what = f"second-order meta-step, 2 tasks of {args.shots} + {args.shots}"
-    print(f"{what}, {args.threads} threads, {ours['set']}, PyTorch {theirs['version']}")
-    times, peaks = {}, {}
-    for name, results in runs.items():
-        times[name] = [s for run in results for s in run["seconds"]]
-        peaks[name] = [run["peak_mb"] for run in results]
-        print(f"{name:8} {sides.spread(times[name], 's', 2)}, peak {sides.spread(peaks[name], 'MB', 0)}")
-    machine = {"set": ours["set"], "torch": theirs["version"]}
-    for unit, values, digits in (("s", times, 2), ("MB", peaks, 0)):
-        name = what if unit == "s" else f"{what}: peak memory"
-        sides.note(args.rows, name, args.threads, unit, values["ours"], "PyTorch", values["PyTorch"], digits, **machine)
+    job = {"model": args.model, "shots": args.shots, "threads": args.threads}
+    sides.compare_training(__file__, args, job, what, args.shots, 2, "meta-step", "--meta-step")
 
 
 if __name__ == "__main__":

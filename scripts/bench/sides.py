@@ -12,6 +12,9 @@ import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "reference"))
 
+# Timed calls of a process, where it trains.
+RUNS = 5
+
 
 def run(command, threads=None):
     """What a command printed, and the most memory that it took, MB. Ends this program where the command fails."""
@@ -34,15 +37,6 @@ def ours(program, arguments):
     """The result of `metaformer bench`, with its peak_mb."""
     output, peak = run([program, "bench", *map(str, arguments), "--json"])
     return json.loads(output) | {"peak_mb": peak}
-
-
-def our_training(args, batch, runs, name, *options):
-    """Seconds of the program whose name begins so, with peak_mb and the instruction set; args has program, model, threads."""
-    common = ["--model", args.model, "--batch", batch, "--threads", args.threads, "--runs", runs]
-    result = ours(args.program, [*common, *options])
-    program = next(p for p in result["programs"] if p["name"].startswith(name))
-    seconds = [t / 1e3 for t in program["all_milliseconds"]]
-    return {"seconds": seconds, "peak_mb": result["peak_mb"], "set": result["instruction_set"]}
 
 
 def trained_parameters(path):
@@ -84,6 +78,25 @@ def note(path, what, threads, unit, own, name, theirs, digits=1, **machine):
         row["ours"], row["other"] = spread(own, unit, digits), f"{name} {spread(theirs, unit, digits)}"
         with open(path, "a") as file:
             print(json.dumps(row), file=file)
+
+
+def compare_training(script, args, job, what, batch, digits, name, *options):
+    """Times and notes a program of `metaformer bench`, whose name begins so, beside the script's worker: args has program, model,
+    threads, rounds and rows. Each round is a fresh process of each side, of RUNS calls after one to warm up."""
+    common = ["--model", args.model, "--batch", batch, "--threads", args.threads, "--runs", RUNS]
+    seconds, peaks = {"ours": [], "PyTorch": []}, {"ours": [], "PyTorch": []}
+    for _ in range(args.rounds):
+        own, theirs = ours(args.program, [*common, *options]), peer(script, job)
+        program = next(p for p in own["programs"] if p["name"].startswith(name))
+        seconds["ours"] += [t / 1e3 for t in program["all_milliseconds"]]
+        seconds["PyTorch"] += theirs["seconds"]
+        peaks["ours"].append(own["peak_mb"]), peaks["PyTorch"].append(theirs["peak_mb"])
+    machine = {"set": own["instruction_set"], "torch": theirs["version"]}
+    print(f"{what}, {args.threads} threads of {os.cpu_count()} cores, {machine['set']}, PyTorch {machine['torch']} eager")
+    for side in seconds:
+        print(f"{side:8} {spread(seconds[side], 's', digits)}, peak {spread(peaks[side], 'MB', 0)}")
+    for row, unit, values, places in ((what, "s", seconds, digits), (f"{what}: peak memory", "MB", peaks, 0)):
+        note(args.rows, row, args.threads, unit, values["ours"], "PyTorch", values["PyTorch"], places, **machine)
 
 
 def table(path):
