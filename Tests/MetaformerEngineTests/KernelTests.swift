@@ -232,6 +232,32 @@ struct KernelTests {
         }
     }
 
+    /// As gradients are summed up: whole tiles in place, cut ones and deep ones, a batch, and sums that only look alike.
+    @Test(
+        "a product is added to what its output holds",
+        arguments: [
+            ([1], 64, 64, 40), ([1], 250, 130, 700), ([1], 37, 53, 29), ([3], 48, 64, 600), ([1], 500, 2048, 3),
+        ], [[Step.add.word(0, 1)], [Step.add.word(1, 0)], [Step.add.word(1, 1)], [Step.subtract.word(1, 0)]])
+    func productsAccumulate(size: (batch: [Int], m: Int, n: Int, k: Int), expression: [UInt32]) throws {
+        let (m, n, k) = (size.m, size.n, size.k)
+        let batch = size.batch == [1] ? [] : size.batch
+        let shapes = [batch + [m, k], batch + [k, n], batch + [m, n]]
+        let inputs = shapes.enumerated().map { [Float].random($0.element, seed: UInt64($0.offset + m)) }
+        for transposed in [false, true] where !transposed || batch.isEmpty {
+            var instruction = SingleInstruction(
+                opcode: .matmul, inputs: transposed ? [[k, m], shapes[1], shapes[2]] : shapes, output: shapes[2],
+                attributes: [transposed ? 1 : 0, 0], expression: expression, steps: 1)
+            // The same from an input that stays as it is.
+            let expected = try instruction.run(inputs, on: .reference)
+            instruction.updates = 2
+            for set in InstructionSet.available {
+                let values = try instruction.run(inputs, on: set)
+                let worst = zip(values, expected).map { abs($0 - $1) }.max() ?? 0
+                #expect(worst <= bound(of: expected), "\(shapes) on \(set): off by \(worst)")
+            }
+        }
+    }
+
     @Test("results do not depend on the number of threads", arguments: problems.indices)
     func threadsAgree(index: Int) throws {
         let (name, instruction) = problems[index]

@@ -29,6 +29,8 @@ struct SingleInstruction {
     var steps = 0
     /// Whether the inputs are variables of the program.
     var readsVariables = false
+    /// The input, a variable then, that the output takes the place of.
+    var updates: Int?
 
     var words: [UInt32] {
         var words = [opcode.rawValue, 0, UInt32(inputs.count), UInt32(inputs.count)]
@@ -54,11 +56,13 @@ struct SingleInstruction {
         }
         for _ in 0..<3 { put64(0) }
         for (index, shape) in (inputs + [output]).enumerated() {
-            put32(index < inputs.count ? readsVariables ? 3 : 1 : 2)
+            let isOutput = index == inputs.count
+            let isVariable = isOutput ? updates != nil : readsVariables || index == updates
+            put32(isVariable ? 3 : isOutput ? 2 : 1)
             put32(UInt32(shape.count))
             for axis in 0..<6 { put32(axis < shape.count ? UInt32(shape[axis]) : 0) }
             put64(0)
-            put32(offsets[index])
+            put32(offsets[isOutput ? updates ?? index : index])
             put32(0)
         }
         words.forEach(put32)
@@ -71,10 +75,13 @@ struct SingleInstruction {
     /// Runs it, inputs given as arrays.
     func run(_ values: [[Float]], on instructionSet: InstructionSet, threads: Int = 2) throws -> [Float] {
         let runner = try Runner(program: bytes, threads: threads, instructionSet: instructionSet)
-        for (index, input) in values.enumerated() { try runner.bind(String(index), to: FloatBuffer(input)) }
-        let out = FloatBuffer(count: output.reduce(1, *))
-        out.fill(.nan)
-        try runner.bind("out", to: out)
+        let buffers = values.map { FloatBuffer($0) }
+        for (index, buffer) in buffers.enumerated() { try runner.bind(String(index), to: buffer) }
+        let out = updates.map { buffers[$0] } ?? FloatBuffer(count: output.reduce(1, *))
+        if updates == nil {
+            out.fill(.nan)
+            try runner.bind("out", to: out)
+        }
         try runner.run()
         return out.values
     }

@@ -212,6 +212,24 @@ private func near(_ a: Double, _ b: Double, _ tolerance: Double = 1e-9) -> Bool 
         #expect(one == measured)
     }
 
+    /// In a process of its own: the environment says which instructions are used.
+    @Test("The same bits by all instructions that the processor has")
+    func instructionSets() async {
+        await #expect(processExitsWith: .success) {
+            let (a, b) = (mix(3, 3 * 70 * 61), mix(4, 3 * 70 * 61))
+            setenv("MF_FORCE_ISA", "reference", 1)
+            let expected = try ImageSimilarity(a, b, width: 70, height: 61, channels: 3)
+            var compared = 0
+            for name in ["generic", "avx2", "avx512"] {
+                setenv("MF_FORCE_ISA", name, 1)
+                guard let measured = try? ImageSimilarity(a, b, width: 70, height: 61, channels: 3) else { break }
+                guard measured == expected else { exit(2) }
+                compared += 1
+            }
+            exit(compared > 0 ? EXIT_SUCCESS : 3)
+        }
+    }
+
     @Test("An image is like itself; what is no pair is refused")
     func edges() throws {
         let image = mix(1, 15 * 12)

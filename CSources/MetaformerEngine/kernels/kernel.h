@@ -2,6 +2,7 @@
 #ifndef MF_KERNELS_KERNEL_H
 #define MF_KERNELS_KERNEL_H
 
+#include "kernels/similarity/similarity.h"
 #include "program/program.h"
 #include "support/team.h"
 
@@ -35,6 +36,7 @@ typedef struct mf_variant {
     mf_kernel kernels[MF_OP_COUNT]; /* run is NULL where the reference serves */
     /* Multiplies and adds for so many rounds; *out_flops is what that was, and the result has no meaning. */
     float (*peak)(uint64_t rounds, uint64_t *out_flops);
+    mf_similarity similarity;
 } mf_variant;
 
 extern const mf_variant mf_generic, mf_avx2, mf_avx512;

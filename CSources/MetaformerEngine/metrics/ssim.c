@@ -1,23 +1,14 @@
+#include "kernels/similarity/similarity.h"
 #include "metrics/metric.h"
 #include "support/error.h"
+#include "support/isa.h"
 #include "support/memory.h"
 
 #include <math.h>
 
 /* The separable window, a band of the map's rows a task. In double: variances are differences of near numbers, and in
    float a bright flat area would lose all of them against K. */
-enum { TAPS = 11, RADIUS = TAPS / 2, BAND = 32 };
-
-/* Loops over doubles that gain from wider vectors where a processor has them. None fuses sums and products: the bits are
-   the same for each. */
-#if defined(__x86_64__) && defined(__gnu_linux__)
-#define WIDEST __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define WIDEST
-#endif
-
-/* Signals that are averaged: a, b, a² + b², a·b. The variances are only needed in sum. */
-enum { SIGNALS = 4 };
+enum { TAPS = MF_SIMILARITY_TAPS, RADIUS = TAPS / 2, SIGNALS = MF_SIMILARITY_SIGNALS, BAND = 32 };
 
 typedef struct ssim_job {
     const float *a, *b;
@@ -27,49 +18,12 @@ typedef struct ssim_job {
     double *scratch;            /* of each worker */
     size_t worker_scratch;
     double *sums; /* of each task */
+    const mf_similarity *similarity;
 } ssim_job;
-
-/* to[x] = the window's average of row[x … x + 10]. */
-WIDEST static void average_row(const double *restrict row, const double *weights, size_t n, double *restrict to) {
-    double w0 = weights[0], w1 = weights[1], w2 = weights[2], w3 = weights[3], w4 = weights[4], w5 = weights[5];
-    for (size_t x = 0; x < n; x++)
-        to[x] = w0 * row[x + 5] + w1 * (row[x + 4] + row[x + 6]) + w2 * (row[x + 3] + row[x + 7]) +
-                w3 * (row[x + 2] + row[x + 8]) + w4 * (row[x + 1] + row[x + 9]) + w5 * (row[x] + row[x + 10]);
-}
-
-WIDEST static void average_column(const double *const *rows, const double *weights, size_t n, double *restrict to) {
-    double w0 = weights[0], w1 = weights[1], w2 = weights[2], w3 = weights[3], w4 = weights[4], w5 = weights[5];
-    const double *r0 = rows[0], *r1 = rows[1], *r2 = rows[2], *r3 = rows[3], *r4 = rows[4], *r5 = rows[5];
-    const double *r6 = rows[6], *r7 = rows[7], *r8 = rows[8], *r9 = rows[9], *r10 = rows[10];
-    for (size_t x = 0; x < n; x++)
-        to[x] = w0 * r5[x] + w1 * (r4[x] + r6[x]) + w2 * (r3[x] + r7[x]) + w3 * (r2[x] + r8[x]) + w4 * (r1[x] + r9[x]) +
-                w5 * (r0[x] + r10[x]);
-}
-
-WIDEST static void make_signals(const float *a, const float *b, size_t n, double *restrict signals) {
-    double *restrict first = signals, *restrict second = signals + n;
-    double *restrict squares = signals + 2 * n, *restrict product = signals + 3 * n;
-    for (size_t x = 0; x < n; x++) {
-        double u = (double)a[x], v = (double)b[x];
-        first[x] = u, second[x] = v, squares[x] = u * u + v * v, product[x] = u * v;
-    }
-}
-
-/* Similarities of a row from its averaged signals, in place of the first; returns their sum. */
-WIDEST static double compare_row(double *signals, size_t n) {
-    const double c1 = 0.01 * 0.01, c2 = 0.03 * 0.03;
-    for (size_t x = 0; x < n; x++) {
-        double ma = signals[x], mb = signals[n + x], product = ma * mb, squares = ma * ma + mb * mb;
-        double covariance = signals[3 * n + x] - product, variances = signals[2 * n + x] - squares;
-        signals[x] = (2 * product + c1) * (2 * covariance + c2) / ((squares + c1) * (variances + c2));
-    }
-    double sum = 0;
-    for (size_t x = 0; x < n; x++) sum += signals[x];
-    return sum;
-}
 
 static void ssim_band(void *context, size_t index, int worker) {
     const ssim_job *job = context;
+    const mf_similarity *similarity = job->similarity;
     size_t width = job->width, n = width - TAPS + 1, rows = job->height - TAPS + 1;
     size_t plane = index / job->bands, y0 = index % job->bands * BAND, y1 = y0 + BAND < rows ? y0 + BAND : rows;
     const float *a = job->a + plane * job->height * width, *b = job->b + plane * job->height * width;
@@ -77,17 +31,18 @@ static void ssim_band(void *context, size_t index, int worker) {
     double *averaged = signals + SIGNALS * width;                          /* a ring of rows [TAPS, SIGNALS, n] */
     double sum = 0;
     for (size_t y = y0; y < y1 + TAPS - 1; y++) {
-        make_signals(a + y * width, b + y * width, width, signals);
+        similarity->make_signals(a + y * width, b + y * width, width, signals);
         double *slot = averaged + y % TAPS * SIGNALS * n;
-        for (size_t s = 0; s < SIGNALS; s++) average_row(signals + s * width, job->weights, n, slot + s * n);
+        for (size_t s = 0; s < SIGNALS; s++)
+            similarity->average_row(signals + s * width, job->weights, n, slot + s * n);
         if (y < y0 + TAPS - 1) continue;
         size_t top = y - (TAPS - 1);
         for (size_t s = 0; s < SIGNALS; s++) {
             const double *window[TAPS];
             for (size_t i = 0; i < TAPS; i++) window[i] = averaged + ((top + i) % TAPS * SIGNALS + s) * n;
-            average_column(window, job->weights, n, signals + s * n);
+            similarity->average_column(window, job->weights, n, signals + s * n);
         }
-        sum += compare_row(signals, n);
+        sum += similarity->compare_row(signals, n);
         if (!job->map) continue;
         float *map = job->map + (plane * rows + top) * n;
         for (size_t x = 0; x < n; x++) map[x] = (float)signals[x];
@@ -119,8 +74,15 @@ mf_status mf_ssim(const float *a, const float *b, int32_t channels, int32_t heig
     mf_metric_options resolved;
     mf_allocator allocator;
     MF_TRY(mf_metric_options_resolve(options, &resolved, &allocator, error));
+    mf_isa isa;
+    MF_TRY(mf_isa_resolve(MF_ISA_AUTOMATIC, &isa, error));
     mf_team team = mf_team_make(resolved.threads, NULL);
-    ssim_job job = {.a = a, .b = b, .map = map, .height = (size_t)height, .width = (size_t)width};
+    ssim_job job = {.a = a,
+                    .b = b,
+                    .map = map,
+                    .height = (size_t)height,
+                    .width = (size_t)width,
+                    .similarity = mf_similarity_find(isa)};
     size_t rows = job.height - TAPS + 1, columns = job.width - TAPS + 1, planes = (size_t)channels;
     if (!is_finite(a, planes * job.height * job.width) || !is_finite(b, planes * job.height * job.width))
         return mf_fail(error, MF_E_INVALID, "the images hold NaN or infinite values");

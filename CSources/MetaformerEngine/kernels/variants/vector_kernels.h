@@ -22,6 +22,7 @@
 #include "kernels/attention/vector.h"
 #include "kernels/window_filter/vector.h"
 #include "kernels/machine/vector.h"
+#include "kernels/similarity/rows.h"
 /* clang-format on */
 
 const mf_variant MF_VARIANT = {
@@ -47,4 +48,5 @@ const mf_variant MF_VARIANT = {
             [MF_OP_window_filter] = {.scratch = window_scratch, .run = window_run},
         },
     .peak = peak,
+    .similarity = MF_SIMILARITY_ROWS,
 };
