@@ -25,8 +25,8 @@ struct PriorCommand: ParsableCommand {
             abstract: "Trains the instance prior as the generator of a visual-effect GAN.",
             discussion: """
                 Photos without the effect and images with it need not be pairs. Those with it are photos that carry it \
-                (--effect-images), or composed by foreground masks (--masks), or, without either, by keeping the \
-                dominant hue of each photo. The folder gets metrics.jsonl, checkpoints, from which --resume goes on (for more \
+                (--effect-images), or composed by foreground masks (--masks), or, without either, by masks that are \
+                guessed from the colours of each photo (--guess). The folder gets metrics.jsonl, checkpoints, from which --resume goes on (for more \
                 --steps, too), and beside each of them the prior as it then is, prior.safetensors.
                 """
         )
@@ -42,6 +42,12 @@ struct PriorCommand: ParsableCommand {
 
         @Option(help: ArgumentHelp("A folder of foreground masks, named like their photos.", valueName: "dir"))
         var masks: String?
+
+        @Option(
+            help: ArgumentHelp(
+                "Where neither masks nor effect photos are given, the foreground is what has colours of the middle that the "
+                    + "border lacks (centre-surround), or the commonest hue (dominant-hue).", valueName: "rule"))
+        var guess: ForegroundRule?
 
         @Option(help: ArgumentHelp("Keep so many photos with masks back, to judge by.", valueName: "n"))
         var holdOut = 0
@@ -63,8 +69,8 @@ struct PriorCommand: ParsableCommand {
 
         @Option(
             help: ArgumentHelp(
-                "Weight of the response's squared error where --masks are known; 0 leaves the domains unpaired, as in "
-                    + "the paper.", valueName: "x"))
+                "Weight of the response's squared error against the masks, given or guessed; 0 leaves the domains "
+                    + "unpaired, as in the paper.", valueName: "x"))
         var pairedWeight: Float?
 
         @OptionGroup var options: TrainingOptions
@@ -92,6 +98,9 @@ struct PriorCommand: ParsableCommand {
         func validate() throws {
             try CommonOptions.requirePath(images, named: "--images")
             if masks != nil, effectImages != nil { throw ValidationError("give --masks or --effect-images, not both.") }
+            if guess != nil, masks != nil || effectImages != nil {
+                throw ValidationError("--guess is for photos alone: leave out --masks and --effect-images.")
+            }
             if holdOut < 0 || (holdOut > 0 && masks == nil) {
                 throw ValidationError("--hold-out keeps photos with masks back: give --masks and a number from 0.")
             }
@@ -105,8 +114,9 @@ struct PriorCommand: ParsableCommand {
                 guard pairedWeight >= 0, pairedWeight.isFinite else {
                     throw ValidationError("--paired-weight is \(pairedWeight); give a number from 0.")
                 }
-                if pairedWeight > 0, masks == nil {
-                    throw ValidationError("--paired-weight compares responses with masks: give --masks.")
+                if pairedWeight > 0, effectImages != nil {
+                    throw ValidationError(
+                        "--paired-weight compares responses with masks, which --effect-images do not have.")
                 }
             }
         }
@@ -143,7 +153,9 @@ struct PriorCommand: ParsableCommand {
             if let effectImages {
                 return (.photos(try MaskedPhotos(images: effectImages, masks: nil).photos), "effect photos")
             }
-            return masks == nil ? (.dominantHue(photos.photos), "dominant hue") : (.masks(photos.pairs), "masks")
+            guard masks == nil else { return (.masks(photos.pairs), "masks") }
+            let rule = guess ?? .centreSurround
+            return (.guessed(photos.photos, rule), "\(rule.rawValue) colours")
         }
 
         private func settings() -> PriorTrainingConfiguration {
@@ -248,3 +260,5 @@ struct PriorCommand: ParsableCommand {
 }
 
 extension VisualEffect: ExpressibleByArgument {}
+
+extension ForegroundRule: ExpressibleByArgument {}

@@ -186,5 +186,16 @@ import Testing
         let moved = try Program.run(
             "meta-train", "--tasks", path("tasks.json"), "--output", path("run"), "--configuration", "A")
         #expect(moved.exitCode == 1 && moved.errors.contains("there is no image 1-2.png"))
+
+        for (options, text) in [
+            (["--guess", "dominant-hue", "--masks", "m"], "--guess is for photos alone"),
+            (["--guess", "dominant-hue", "--effect-images", "e"], "--guess is for photos alone"),
+            (["--effect-images", "e", "--paired-weight", "1"], "which --effect-images do not have"),
+            (["--hold-out", "2"], "give --masks"),
+        ] {
+            let prior = try Program.run(
+                ["prior", "train", "--images", folder.url.path, "--output", path("p")] + options)
+            #expect(prior.exitCode == 2 && prior.errors.contains(text), "\(prior.errors)")
+        }
     }
 }

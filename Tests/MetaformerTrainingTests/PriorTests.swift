@@ -155,6 +155,28 @@ import Testing
             abs(DominantHue.hue(0, 0, 1).hue - 2 / 3) < 1e-6 && abs(DominantHue.hue(1, 0, 0.5).hue - 11 / 12) < 1e-6)
     }
 
+    @Test("what the border lacks stands out") func centreSurround() {
+        // A blue square on green, a red one that leaves the image, and a grey stripe from edge to edge.
+        let size = 32
+        var planes = [Float](repeating: 0, count: 3 * size * size)
+        for index in 0..<size * size {
+            let (x, y) = (index % size, index / size)
+            let isBlue = (10..<20).contains(x) && (12..<22).contains(y)
+            let (isRed, isGrey) = (x >= 22 && y < 10, y == 26)
+            for (channel, isOn) in [isRed || isGrey, !isBlue && !isRed, isBlue || isGrey].enumerated() where isOn {
+                planes[channel * size * size + index] = isGrey ? 0.5 : 0.9
+            }
+        }
+        let mask = CentreSurround().mask(of: planes, size: size)
+        for (index, value) in mask.enumerated() {
+            let (x, y) = (index % size, index / size)
+            let isBlue = (10..<20).contains(x) && (12..<22).contains(y)
+            #expect(y == 26 ? value < 0.5 : value == (isBlue ? 1 : 0), "\(value) at \(x), \(y)")
+        }
+        #expect(
+            CentreSurround().mask(of: Array(repeating: 0.3, count: 3 * 16), size: 4) == Array(repeating: 0, count: 16))
+    }
+
     private func domains() throws -> (inputs: [URL], pairs: [(image: URL, mask: URL)]) {
         // A coloured square on a coloured ground, and its mask.
         let pairs = try (0..<4).map { number in
@@ -203,21 +225,22 @@ import Testing
         #expect(whole.tensors.keys.filter { $0.hasPrefix("pool/") }.count == 5)
     }
 
-    @Test("masks that are known lead the response to them") func paired() throws {
+    @Test("masks, known or guessed, lead the response to them") func paired() throws {
         let (inputs, pairs) = try domains()
-        func error(pairedWeight: Float) throws -> Double {
+        func error(_ domain: EffectDomain, pairedWeight: Float) throws -> Double {
             var settings = self.settings()
             (settings.pairedWeight, settings.rate.start) = (pairedWeight, 5e-3)
-            let training = try PriorTraining(settings, inputs: inputs, domain: .masks(pairs), threads: 2)
+            let training = try PriorTraining(settings, inputs: inputs, domain: domain, threads: 2)
             for step in 0..<60 { _ = try training.step(step) }
             return 1 - (try PriorReport(training.prior, pairs: pairs).prior.fMeasure)
         }
-        let (free, led) = (try error(pairedWeight: 0), try error(pairedWeight: 50))
-        #expect(led < 0.15 && led < free)
-        // Without masks there is nothing to compare with.
+        let led = try error(.masks(pairs), pairedWeight: 50)
+        #expect(try led < 0.15 && led < error(.masks(pairs), pairedWeight: 0))
+        #expect(try error(.guessed(inputs, .centreSurround), pairedWeight: 50) < 0.15)
+        // Of photos that carry the effect no mask is known: there is nothing to compare with.
         var settings = self.settings()
         settings.pairedWeight = 50
-        let training = try PriorTraining(settings, inputs: inputs, domain: .dominantHue(inputs), threads: 2)
+        let training = try PriorTraining(settings, inputs: inputs, domain: .photos(inputs), threads: 2)
         #expect(try training.step(0)["generator.loss"]?.isFinite == true)
     }
 
@@ -230,8 +253,10 @@ import Testing
         let masked = try EffectDomain.masks(pairs).image(0, size: 32, effect: composer)
         #expect(colourless(masked, 0) && !colourless(masked, 15 * 32 + 15))
         // The ground is larger than the square: its hue is the dominant one.
-        let hue = try EffectDomain.dominantHue(inputs).image(0, size: 32, effect: composer)
+        let hue = try EffectDomain.guessed(inputs, .dominantHue).image(0, size: 32, effect: composer)
         #expect(!colourless(hue, 0) && colourless(hue, 15 * 32 + 15))
+        let middle = try EffectDomain.guessed(inputs, .centreSurround).image(0, size: 32, effect: composer)
+        #expect(colourless(middle, 0) && !colourless(middle, 15 * 32 + 15))
         let photo = try EffectDomain.photos(inputs).image(0, size: 32, effect: composer)
         #expect(abs(photo[0] - 40 / 255) < 1e-5)
     }

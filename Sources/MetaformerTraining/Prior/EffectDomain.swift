@@ -8,34 +8,101 @@ public enum EffectDomain: Sendable {
     case photos([URL])
     /// Photos and foreground masks, of which the effect is composed.
     case masks([(image: URL, mask: URL)])
-    /// Photos whose dominant hue is kept: needs neither masks nor effect photos.
-    case dominantHue([URL])
+    /// Photos alone, whose foreground a rule guesses: needs neither masks nor effect photos.
+    case guessed([URL], ForegroundRule)
 
     var count: Int {
         switch self {
-        case .photos(let urls), .dominantHue(let urls): urls.count
+        case .photos(let urls), .guessed(let urls, _): urls.count
         case .masks(let pairs): pairs.count
         }
     }
 
-    /// The photos whose foreground is known.
-    var pairs: [(image: URL, mask: URL)] {
-        if case .masks(let pairs) = self { pairs } else { [] }
+    /// Whether the foreground of its photos is known, or guessed.
+    var hasMasks: Bool {
+        if case .photos = self { false } else { true }
     }
 
     /// The image of a number, [3, size, size].
     func image(_ index: Int, size: Int, effect: EffectComposer) throws -> [Float] {
+        if case .photos(let urls) = self { return try ImageReader().planes(urls[index], channels: 3, size: size) }
+        let (image, mask) = try masked(index, size: size)
+        return try effect.composed(image, mask: mask)
+    }
+
+    /// The photo of a number without the effect, [3, size, size], and its foreground, [1, size, size].
+    func masked(_ index: Int, size: Int) throws -> (image: [Float], mask: [Float]) {
         let reader = ImageReader()
         switch self {
-        case .photos(let urls): return try reader.planes(urls[index], channels: 3, size: size)
+        case .photos: throw TrainingError("the foreground of photos that carry the effect is not known")
         case .masks(let pairs):
-            let mask = try reader.planes(pairs[index].mask, channels: 1, size: size)
-            return try effect.composed(
-                reader.planes(pairs[index].image, channels: 3, size: size), mask: mask)
-        case .dominantHue(let urls):
+            return (
+                try reader.planes(pairs[index].image, channels: 3, size: size),
+                try reader.planes(pairs[index].mask, channels: 1, size: size)
+            )
+        case .guessed(let urls, let rule):
             let planes = try reader.planes(urls[index], channels: 3, size: size)
-            return try effect.composed(planes, mask: DominantHue().mask(of: planes))
+            return (planes, rule.mask(of: planes, size: size))
         }
+    }
+}
+
+/// Guesses the foreground of a photo from its colours.
+public enum ForegroundRule: String, Sendable, CaseIterable {
+    /// Colours that the middle has rather than the border.
+    case centreSurround = "centre-surround"
+    /// The commonest hue.
+    case dominantHue = "dominant-hue"
+
+    /// From zeros (ground) to ones, for planes [3, size, size].
+    public func mask(of planes: [Float], size: Int) -> [Float] {
+        switch self {
+        case .centreSurround: CentreSurround().mask(of: planes, size: size)
+        case .dominantHue: DominantHue().mask(of: planes)
+        }
+    }
+}
+
+/// What has colours of an image's middle that its border lacks: objects are mostly whole and in the middle.
+public struct CentreSurround: Sendable {
+    /// Bins of each colour channel.
+    public var bins = 8
+    /// The width of the border, a share of the image's.
+    public var border: Float = 0.08
+    /// The middle: a Gaussian, its deviation a share of the image's width.
+    public var deviation: Float = 0.25
+
+    public init() {}
+
+    /// Zeros where a colour is at least as likely at the border as in the middle, ones where it is a third as likely there or
+    /// less, for planes [3, size, size].
+    public func mask(of planes: [Float], size: Int) -> [Float] {
+        let count = size * size
+        let place = { (value: Float) in min(max(Int(value * Float(bins)), 0), bins - 1) }
+        let colours = (0..<count).map { index in
+            (place(planes[index]) * bins + place(planes[count + index])) * bins + place(planes[2 * count + index])
+        }
+        let profile = (0..<size).map { index -> Float in
+            let distance = (Float(index) - Float(size - 1) / 2) / (deviation * Float(size))
+            return exp(-distance * distance / 2)
+        }
+        let width = max(1, Int((border * Float(size)).rounded()))
+        let isOuter = { (index: Int) in index < width || index >= size - width }
+        var (middle, outside) = (
+            [Float](repeating: 0, count: bins * bins * bins), [Float](repeating: 0, count: bins * bins * bins)
+        )
+        for index in 0..<count {
+            let (y, x) = (index / size, index % size)
+            middle[colours[index]] += profile[y] * profile[x]
+            if isOuter(y) || isOuter(x) { outside[colours[index]] += 1 }
+        }
+        let (middleSum, outsideSum) = (middle.reduce(0, +), outside.reduce(0, +))
+        let kept = zip(middle, outside).map { middle, outside -> Float in
+            // Half a pixel more: a colour that the border happens to lack is weak evidence where the middle has little of it.
+            let (inner, outer) = (middle / middleSum, (outside + 0.5) / outsideSum)
+            return min(max((inner / (inner + outer) - 0.5) * 4, 0), 1)
+        }
+        return colours.map { kept[$0] }
     }
 }
 

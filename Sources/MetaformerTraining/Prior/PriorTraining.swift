@@ -15,8 +15,8 @@ public struct PriorTrainingConfiguration: Hashable, Sendable, Codable {
     /// Steps of the discriminator to one of the generator.
     public var criticSteps = 5
     public var penaltyWeight: Float = 10
-    /// How much the generator's loss weighs the mean squared error of the response where the domain knows its masks; 0
-    /// in the paper, whose domains are unpaired.
+    /// How much the generator's loss weighs the mean squared error of the response where the domain knows its masks or
+    /// guesses them; 0 in the paper, whose domains are unpaired.
     public var pairedWeight: Float = 0
     /// Steps count as epochs here.
     public var rate: LearningRateSchedule
@@ -78,7 +78,7 @@ public final class PriorTraining: SteppedTraining {
         let losses = AdversarialLosses(
             prior: InstancePrior(configuration.prior), discriminator: Discriminator(configuration.discriminator),
             effect: configuration.effect, penaltyWeight: configuration.penaltyWeight,
-            pairedWeight: domain.pairs.isEmpty ? 0 : configuration.pairedWeight)
+            pairedWeight: domain.hasMasks ? configuration.pairedWeight : 0)
         isPaired = losses.pairedWeight > 0
         let programs = try AdversarialPrograms(
             losses, imageSize: configuration.imageSize, microBatch: configuration.microBatch)
@@ -217,11 +217,11 @@ public final class PriorTraining: SteppedTraining {
     private func pairs(_ generator: inout RandomGenerator) throws -> (photos: [[Float]], masks: [[Float]]) {
         var (photos, masks): ([[Float]], [[Float]]) = ([], [])
         for _ in 0..<configuration.batch {
-            let pair = domain.pairs[Int.random(in: domain.pairs.indices, using: &generator)]
+            let index = Int.random(in: 0..<domain.count, using: &generator)
+            let (photo, mask) = try domain.masked(index, size: configuration.imageSize)
             let flips = generator.uniform() < 0.5
-            let (reader, size) = (ImageReader(), configuration.imageSize)
-            photos.append(flipped(try reader.planes(pair.image, channels: 3, size: size), flips))
-            masks.append(flipped(try reader.planes(pair.mask, channels: 1, size: size), flips))
+            photos.append(flipped(photo, flips))
+            masks.append(flipped(mask, flips))
         }
         return (photos, masks)
     }
