@@ -85,7 +85,8 @@ let package = Package(
             swiftSettings: loopSettings
         ),
         .target(
-            name: "MetaformerEvaluation", dependencies: ["MetaformerEngine", "MetaformerModels", "MetaformerData"]),
+            name: "MetaformerEvaluation", dependencies: ["MetaformerEngine", "MetaformerModels", "MetaformerData"],
+            swiftSettings: loopSettings),
         .target(
             name: "MetaformerTraining",
             dependencies: [

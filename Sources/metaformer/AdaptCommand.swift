@@ -11,6 +11,9 @@ struct AdaptCommand: ParsableCommand {
         discussion: """
             Tunes a model on pictures of good products and sets its threshold from good pictures that were held out: of 30 \
             or more a fifth, but 10 at least; by cross-validation where there are fewer. The result is a model file for inspect.
+
+            With --features no model is tuned: pictures are compared by what a network that knows photographs makes of them. \
+            Where the product fills the picture and varies, this often finds more; evaluate says for a data set.
             """
     )
 
@@ -26,6 +29,18 @@ struct AdaptCommand: ParsableCommand {
     var shots: Int?
 
     @OptionGroup var teaching: TeachingOptions
+
+    @Option(
+        help: ArgumentHelp(
+            "Instead of a model, tune nothing: compare the features of a network with those of good pictures.",
+            valueName: "kind"))
+    var features: FeatureDetector.Kind?
+
+    @Option(
+        help: ArgumentHelp(
+            "Weights of ResNet18 or EfficientNet-Lite0, for --features, as scripts/convert-weights.py writes them.",
+            valueName: "file"), completion: .file())
+    var weights: String?
 
     @Option(help: ArgumentHelp("The share of good products that the threshold may reject.", valueName: "x"))
     var falseAlarmRate: Float = 0.01
@@ -52,6 +67,12 @@ struct AdaptCommand: ParsableCommand {
         guard falseAlarmRate > 0, falseAlarmRate <= 0.5 else {
             throw ValidationError("--false-alarm-rate is \(falseAlarmRate); give a number above 0, at most 0.5.")
         }
+        guard (features == nil) == (weights == nil) else {
+            throw ValidationError("--features and --weights go together: the features are those of a network.")
+        }
+        guard features == nil || (source.isDefault && teaching.isDefault) else {
+            throw ValidationError("--features takes no model and tunes none: leave out the options for that.")
+        }
     }
 
     func run() throws {
@@ -61,9 +82,7 @@ struct AdaptCommand: ParsableCommand {
         var selection = try ImageSelection.good(in: good, trainingList: trainList)
         if let shots { selection = try selection.shots(shots, seed: common.seed) }
         let frames = try read(selection)
-        let isGrey = frames.allSatisfy(\.isGrey)
-        let model = try source.origin(optimizer: teaching.optimizer).model(channels: isGrey ? 1 : 3, seed: common.seed)
-        let adapted = try adapt(model, to: frames)
+        let adapted = try teach(frames)
         try adapted.save(path: output)
         let elapsed = (clock.now - start) / .seconds(1)
 
@@ -97,7 +116,7 @@ struct AdaptCommand: ParsableCommand {
         }
     }
 
-    private func adapt(_ model: Model, to frames: [Frame]) throws -> Model {
+    private func teach(_ frames: [Frame]) throws -> Model {
         var options = Model.AdaptationOptions()
         options.threads = common.threads
         options.epochs = teaching.epochs
@@ -108,18 +127,23 @@ struct AdaptCommand: ParsableCommand {
         options.shift = teaching.shift
         options.falseAlarmRate = falseAlarmRate
         options.framing = teaching.framing
-        var progress: (stage: String, bar: ProgressBar)?
-        defer { progress?.bar.finish() }
-        return try model.adapted(to: frames, options: options) { step in
-            if progress?.stage != step.stage {
-                progress?.bar.finish()
-                progress = (
-                    step.stage, ProgressBar(total: step.total, label: step.stage, quiet: common.quiet || common.json)
-                )
+        var shown: (stage: String, bar: ProgressBar)?
+        defer { shown?.bar.finish() }
+        func progress(_ stage: String, _ done: Int, _ total: Int) -> Bool {
+            if shown?.stage != stage {
+                shown?.bar.finish()
+                shown = (stage, ProgressBar(total: total, label: stage, quiet: common.quiet || common.json))
             }
-            progress?.bar.advance()
+            shown?.bar.advance()
             return true
         }
+        let channels = frames.allSatisfy(\.isGrey) ? 1 : 3
+        if let features, let weights {
+            return try Candidate.features(features, weights: weights)
+                .taught(frames, channels: channels, options: options, progress: progress)
+        }
+        return try source.origin(optimizer: teaching.optimizer).model(channels: channels, seed: common.seed)
+            .adapted(to: frames, options: options) { progress($0.stage, $0.done, $0.total) }
     }
 }
 

@@ -166,12 +166,12 @@ struct EvaluateCommand: ParsableCommand {
     }
 
     private func baselineList() throws -> [Candidate] {
-        try (baselines ?? "").split(separator: ",").map { name in
-            switch name.trimmingCharacters(in: .whitespaces).lowercased() {
-            case "l2-ae": .squaredErrorAutoencoder
-            case "ssim-ae": .similarityAutoencoder
-            case "1-nn": try features(.nearestNeighbour)
-            case "gaussian": try features(.gaussian)
+        try (baselines ?? "").split(separator: ",").map { text in
+            let name = text.trimmingCharacters(in: .whitespaces).lowercased()
+            if let kind = FeatureDetector.Kind(argument: name) { return try features(kind) }
+            switch name {
+            case "l2-ae": return .squaredErrorAutoencoder
+            case "ssim-ae": return .similarityAutoencoder
             default:
                 throw ValidationError(
                     "--baselines: \(name) is none; there are l2-ae, ssim-ae, 1-nn and gaussian.")
@@ -181,7 +181,8 @@ struct EvaluateCommand: ParsableCommand {
 
     private func features(_ kind: FeatureDetector.Kind) throws -> Candidate {
         guard let weights else {
-            throw ValidationError("--baselines \(kind.rawValue.lowercased()) needs the --weights of a feature network.")
+            throw ValidationError(
+                "--baselines \(kind.defaultValueDescription) needs the --weights of a feature network.")
         }
         return try .features(kind, weights: weights)
     }

@@ -107,7 +107,7 @@ public struct Candidate: Sendable {
     }
 
     /// Teaches a product from good frames of 1 or 3 channels. `progress` returns whether to go on.
-    func taught(
+    public func taught(
         _ frames: [Frame], channels: Int, options: Model.AdaptationOptions, progress: (String, Int, Int) -> Bool
     ) throws -> Model {
         switch source {

@@ -98,6 +98,8 @@ struct ModelOptions: ParsableArguments {
             valueName: "file"), completion: .file())
     var prior: String?
 
+    var isDefault: Bool { model == .universal && configuration == nil && prior == nil }
+
     func validate() throws {
         if prior != nil, !model.takesPrior {
             throw ValidationError("--prior goes with scratch:A+P and scratch:A+P+T only; \(model.name) takes none.")
@@ -117,3 +119,19 @@ struct ModelOptions: ParsableArguments {
 }
 
 extension Metaformer.Mode: ExpressibleByArgument {}
+
+/// In lower case on the command line.
+extension FeatureDetector.Kind: ExpressibleByArgument {
+    public init?(argument: String) {
+        guard let kind = Self.allCases.first(where: { $0.defaultValueDescription == argument }) else { return nil }
+        self = kind
+    }
+
+    public var defaultValueDescription: String { rawValue.lowercased() }
+
+    public static var allValueStrings: [String] { allCases.map(\.defaultValueDescription) }
+
+    public static var allValueDescriptions: [String: String] {
+        ["gaussian": "what good pictures have at each place", "1-nn": "what they have anywhere"]
+    }
+}
