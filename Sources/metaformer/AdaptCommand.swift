@@ -127,23 +127,21 @@ struct AdaptCommand: ParsableCommand {
         options.shift = teaching.shift
         options.falseAlarmRate = falseAlarmRate
         options.framing = teaching.framing
-        var shown: (stage: String, bar: ProgressBar)?
-        defer { shown?.bar.finish() }
-        func progress(_ stage: String, _ done: Int, _ total: Int) -> Bool {
-            if shown?.stage != stage {
-                shown?.bar.finish()
-                shown = (stage, ProgressBar(total: total, label: stage, quiet: common.quiet || common.json))
-            }
-            shown?.bar.advance()
-            return true
-        }
+        var progress = StagedProgress(quiet: common.quiet || common.json)
+        defer { progress.finish() }
         let channels = frames.allSatisfy(\.isGrey) ? 1 : 3
         if let features, let weights {
             return try Candidate.features(features, weights: weights)
-                .taught(frames, channels: channels, options: options, progress: progress)
+                .taught(frames, channels: channels, options: options) { stage, _, total in
+                    progress.advance(stage, total: total)
+                    return true
+                }
         }
         return try source.origin(optimizer: teaching.optimizer).model(channels: channels, seed: common.seed)
-            .adapted(to: frames, options: options) { progress($0.stage, $0.done, $0.total) }
+            .adapted(to: frames, options: options) {
+                progress.advance($0.stage, total: $0.total)
+                return true
+            }
     }
 }
 

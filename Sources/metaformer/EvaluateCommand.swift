@@ -218,16 +218,10 @@ struct EvaluateCommand: ParsableCommand {
     }
 
     private func evaluated(_ run: EvaluationRun) throws -> [UnitResult] {
-        var shown: (label: String, bar: ProgressBar)?
-        defer { shown?.bar.finish() }
+        var progress = StagedProgress(quiet: common.quiet || common.json)
+        defer { progress.finish() }
         return try run.run { step in
-            let label = "\(step.finished + 1)/\(step.total) \(step.stage)"
-            if shown?.label != label {
-                shown?.bar.finish()
-                let bar = ProgressBar(total: step.stageTotal, label: label, quiet: common.quiet || common.json)
-                shown = (label, bar)
-            }
-            shown?.bar.advance()
+            progress.advance("\(step.finished + 1)/\(step.total) \(step.stage)", total: step.stageTotal)
             return true
         }
     }

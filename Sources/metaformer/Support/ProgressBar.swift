@@ -67,3 +67,21 @@ final class ProgressBar: Sendable {
         try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
     }
 }
+
+/// How far work of several stages has come: a bar for each, one after the other.
+struct StagedProgress {
+    private let quiet: Bool
+    private var shown: (label: String, bar: ProgressBar)?
+
+    init(quiet: Bool) { self.quiet = quiet }
+
+    mutating func advance(_ label: String, total: Int) {
+        if shown?.label != label {
+            finish()
+            shown = (label, ProgressBar(total: total, label: label, quiet: quiet))
+        }
+        shown?.bar.advance()
+    }
+
+    func finish() { shown?.bar.finish() }
+}
