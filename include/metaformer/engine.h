@@ -45,6 +45,24 @@ MF_API size_t mf_program_slot_count(const mf_program *program);
 /** The slot of a number below mf_program_slot_count; NULL past it. */
 MF_API const mf_slot *mf_program_slot(const mf_program *program, size_t index);
 
+/** In place of an axis of mf_op_description: the columns are as many axes at the end as the first attribute says. */
+#define MF_COLUMNS_BY_ATTRIBUTE (-128)
+
+/** What the instructions of programs can be: a row of the engine's table, CSources/MetaformerEngine/program/ops.def. */
+typedef struct mf_op_description {
+    size_t struct_size;
+    const char *name;        /**< lives for ever; NULL for a number that is no op */
+    uint32_t fixed_inputs;   /**< operands that the op itself reads; 0 for any number from 1 */
+    int32_t has_expression;  /**< 1 where an expression comes after the attributes, and may read further operands */
+    int32_t attribute_words; /**< -1 where the operands say how many */
+    int32_t in_place_from; /**< operands from this one on may be where the output is, if they have its dims; -1: none */
+    int32_t columns;       /**< the axis, from the end where negative, at which the columns of an expression on the
+                                  op's own result begin, after one of rows; 0 where it carries none */
+} mf_op_description;
+
+/** The op of a serial number from 1; MF_E_INVALID past the last, or without struct_size. Safe on all threads. */
+MF_API MF_MUST_USE mf_status mf_op_info(uint32_t serial, mf_op_description *out_description);
+
 /* ---- Runners ----------------------------------------------------------------------------------------------------- */
 
 /** The kernels that a runner uses; automatic takes the best that the processor has. Generic ones run everywhere: they

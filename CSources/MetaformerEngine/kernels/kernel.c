@@ -1,7 +1,7 @@
 #include "kernels/kernel.h"
 
 static const mf_kernel *const reference[MF_OP_COUNT] = {
-#define MF_OP(serial, name, fixed_inputs, has_extras, attribute_words) [serial] = &mf_reference_##name,
+#define MF_OP(serial, name, ...) [serial] = &mf_reference_##name,
 #include "program/ops.def"
 #undef MF_OP
 };
@@ -17,5 +17,5 @@ const mf_variant *mf_variant_find(mf_isa isa) {
 
 const mf_kernel *mf_kernel_find(mf_isa isa, enum mf_op op) {
     const mf_variant *variant = mf_variant_find(isa);
-    return variant && variant->kernels[op].run ? &variant->kernels[op] : reference[op];
+    return variant && variant->kernels[op]->run ? variant->kernels[op] : reference[op];
 }

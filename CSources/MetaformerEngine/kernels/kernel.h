@@ -27,13 +27,13 @@ typedef struct mf_kernel {
 } mf_kernel;
 
 /* Every op has a reference kernel, mf_reference_<op>, in plain C. */
-#define MF_OP(serial, name, fixed_inputs, has_extras, attribute_words) extern const mf_kernel mf_reference_##name;
+#define MF_OP(serial, name, ...) extern const mf_kernel mf_reference_##name;
 #include "program/ops.def"
 #undef MF_OP
 
 /* The vector forms, as compiled for one set of instructions. */
 typedef struct mf_variant {
-    mf_kernel kernels[MF_OP_COUNT]; /* run is NULL where the reference serves */
+    const mf_kernel *kernels[MF_OP_COUNT]; /* their run is NULL where the reference serves */
     /* Multiplies and adds for so many rounds; *out_flops is what that was, and the result has no meaning. */
     float (*peak)(uint64_t rounds, uint64_t *out_flops);
     mf_similarity similarity;

@@ -94,17 +94,9 @@ static int same_dims(const mf_shape *a, const mf_shape *b) {
 
 /* Whether the op may write its output over this operand. */
 static int may_be_in_place(const mf_program *p, const mf_instruction *i, uint32_t operand) {
-    if (!same_dims(&p->buffers[i->output].shape, &p->buffers[i->inputs[operand]].shape)) return 0;
-    switch (i->op) {
-    case MF_OP_pointwise:
-    case MF_OP_softmax:
-    case MF_OP_softmax_gradient:
-    case MF_OP_standardize:
-    case MF_OP_standardize_gradient:
-        return 1;
-    default:
-        return mf_ops[i->op].has_extras && i->op != MF_OP_reduce && operand >= mf_ops[i->op].fixed_inputs;
-    }
+    int from = mf_ops[i->op].in_place_from;
+    return from >= 0 && operand >= (uint32_t)from &&
+           same_dims(&p->buffers[i->output].shape, &p->buffers[i->inputs[operand]].shape);
 }
 
 /* An output is not an input or a constant, and lies on no operand unless the op works in place. */
@@ -139,7 +131,7 @@ static mf_status read_instruction(mf_program *p, uint32_t index, uint32_t *at, u
         return mf_fail(error, MF_E_FORMAT, "runs past the end");
     uint32_t op = words[0], length = words[1], inputs = words[2];
     if (op == 0 || op >= MF_OP_COUNT || !mf_ops[op].name) return mf_fail(error, MF_E_VERSION, "op %u is not known", op);
-    const mf_op_description *d = &mf_ops[op];
+    const mf_op_row *d = &mf_ops[op];
     if (inputs == 0 || inputs > MF_MAX_INPUTS || inputs < d->fixed_inputs ||
         (inputs > d->fixed_inputs && d->fixed_inputs && !d->has_extras))
         return mf_fail(error, MF_E_FORMAT, "%u inputs", inputs);
@@ -291,8 +283,7 @@ mf_status mf_program_instruction(const mf_program *p, size_t index, mf_instructi
     for (uint32_t k = 0; k < i->input_count; k++) {
         int seen = 0;
         for (uint32_t other = 0; other < k; other++) seen |= i->inputs[other] == i->inputs[k];
-        /* A slice reads no more than it gives. */
-        if (!seen) count += i->op == MF_OP_slice ? shape->count : p->buffers[i->inputs[k]].shape.count;
+        if (!seen) count += mf_rule_elements_read(p, i, k);
     }
     out_info->bytes = count * sizeof(float);
     return MF_OK;

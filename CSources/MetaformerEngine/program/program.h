@@ -10,21 +10,27 @@
 #include <metaformer/engine.h>
 
 enum mf_op {
-#define MF_OP(serial, name, fixed_inputs, has_extras, attribute_words) MF_OP_##name = serial,
+#define MF_OP(serial, name, ...) MF_OP_##name = serial,
 #include "program/ops.def"
 #undef MF_OP
     MF_OP_COUNT
 };
 
-typedef struct mf_op_description {
+struct mf_rule;
+
+/* A row of ops.def, which says what its columns mean. */
+typedef struct mf_op_row {
     const char *name;
     uint32_t fixed_inputs;
     int has_extras;
     int attribute_words;
-} mf_op_description;
+    int in_place_from;
+    int columns;
+    const struct mf_rule *rule; /* program/rule.h */
+} mf_op_row;
 
 /* By serial number; name NULL where there is no such op. */
-extern const mf_op_description mf_ops[MF_OP_COUNT];
+extern const mf_op_row mf_ops[MF_OP_COUNT];
 
 /* The shape of a tensor, row-major. */
 typedef struct mf_shape {
@@ -98,6 +104,9 @@ mf_isa mf_runner_isa(const mf_runner *runner);
 
 /* Checks an instruction against its op's rule, and fills in lanes, extras (room for input_count) and flops. */
 mf_status mf_rule_check(const mf_program *program, mf_instruction *instruction, mf_strides *extras, mf_error *error);
+
+/* Elements that an instruction reads of an operand. */
+uint64_t mf_rule_elements_read(const mf_program *program, const mf_instruction *instruction, uint32_t operand);
 
 static inline float mf_float_of(uint32_t word) {
     union {

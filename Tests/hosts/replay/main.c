@@ -18,7 +18,7 @@
 #include <string.h>
 
 static const char *const ops[] = {
-#define MF_OP(serial, name, fixed_inputs, has_extras, attribute_words) #name,
+#define MF_OP(serial, name, ...) #name,
 #include "program/ops.def"
 };
 enum { OPS = sizeof ops / sizeof ops[0], MAX_SLOTS = 64 };

@@ -61,3 +61,5 @@ static void attention_run(const mf_call *call, const mf_team *team, void *scratc
     job.scratch = scratch;
     mf_team_run(team, (size_t)call->shapes[0]->dims[0] * job.blocks, attention_block, &job);
 }
+
+static const mf_kernel vector_attention = {.scratch = attention_scratch, .run = attention_run};

@@ -581,3 +581,8 @@ static void convolution_run(const mf_call *call, const mf_team *team, void *scra
                     &job);
     }
 }
+
+static const mf_kernel vector_convolution = {
+    .scratch = convolution_scratch, .run = convolution_run, .packed = convolution_packed, .pack = convolution_pack};
+static const mf_kernel vector_convolution_input_gradient = {
+    .scratch = convolution_scratch, .run = convolution_run, .packed = convolution_packed, .pack = convolution_pack};

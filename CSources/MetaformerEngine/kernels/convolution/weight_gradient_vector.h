@@ -156,3 +156,6 @@ static void weight_gradient_run(const mf_call *call, const mf_team *team, void *
     mf_team_run(team, (size_t)job.g.groups * job.down * job.across * job.parts, weight_gradient_part, &job);
     mf_team_run(team, (size_t)job.g.filters, weight_gradient_finish, &job);
 }
+
+static const mf_kernel vector_convolution_weight_gradient = {.scratch = weight_gradient_scratch,
+                                                             .run = weight_gradient_run};

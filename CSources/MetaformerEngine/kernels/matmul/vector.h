@@ -154,3 +154,5 @@ static void matmul_run(const mf_call *call, const mf_team *team, void *scratch) 
     else
         mf_team_run(team, job.p.batch * job.blocks, matmul_block, &job);
 }
+
+static const mf_kernel vector_matmul = {.scratch = matmul_scratch, .run = matmul_run};

@@ -212,3 +212,5 @@ static void pointwise_run(const mf_call *call, const mf_team *team, void *scratc
     mf_loops_make(&job.loops, call->shape, call->shapes, call->instruction->input_count);
     mf_team_run(team, job.tasks, pointwise_share, &job);
 }
+
+static const mf_kernel vector_pointwise = {.scratch = pointwise_scratch, .run = pointwise_run};

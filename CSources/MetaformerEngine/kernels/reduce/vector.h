@@ -153,3 +153,5 @@ static void reduce_run(const mf_call *call, const mf_team *team, void *scratch) 
         call->output[i] = (float)total;
     }
 }
+
+static const mf_kernel vector_reduce = {.scratch = reduce_scratch, .run = reduce_run};

@@ -60,3 +60,6 @@ static void softmax_run(const mf_call *call, const mf_team *team, void *scratch)
     job.rows = call->shape->count / job.n;
     mf_team_run(team, job.tasks, call->instruction->op == MF_OP_softmax ? softmax_rows : softmax_gradient_rows, &job);
 }
+
+static const mf_kernel vector_softmax = {.run = softmax_run};
+static const mf_kernel vector_softmax_gradient = {.run = softmax_run};

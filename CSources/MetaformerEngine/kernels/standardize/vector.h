@@ -107,3 +107,6 @@ static void standardize_run(const mf_call *call, const mf_team *team, void *scra
     mf_team_run(team, job.tasks,
                 call->instruction->op == MF_OP_standardize ? standardize_rows : standardize_gradient_rows, &job);
 }
+
+static const mf_kernel vector_standardize = {.scratch = standardize_scratch, .run = standardize_run};
+static const mf_kernel vector_standardize_gradient = {.run = standardize_run};

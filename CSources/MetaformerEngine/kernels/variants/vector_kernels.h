@@ -1,5 +1,5 @@
-/* All kernels that have a vector form, for the variant that includes this: see support/vector.h. An op with no line
-   here runs its reference. */
+/* All kernels that have a vector form, for the variant that includes this: see support/vector.h. An op whose vector_<op>
+   is defined nowhere runs its reference. */
 #include "kernels/convolution/convolution.h"
 #include "kernels/kernel.h"
 #include "kernels/loops.h"
@@ -8,6 +8,11 @@
 #include "kernels/window_filter/window_filter.h"
 #include "support/memory.h"
 #include "support/vector.h"
+
+/* Declared here and, where there is a vector form, defined with it: without, all of it stays NULL. */
+#define MF_OP(serial, name, ...) static const mf_kernel vector_##name;
+#include "program/ops.def"
+#undef MF_OP
 
 /* In this order: later ones use what earlier ones define. */
 /* clang-format off */
@@ -28,24 +33,9 @@
 const mf_variant MF_VARIANT = {
     .kernels =
         {
-            [MF_OP_pointwise] = {.scratch = pointwise_scratch, .run = pointwise_run},
-            [MF_OP_convolution] = {.scratch = convolution_scratch,
-                                   .run = convolution_run,
-                                   .packed = convolution_packed,
-                                   .pack = convolution_pack},
-            [MF_OP_convolution_input_gradient] = {.scratch = convolution_scratch,
-                                                  .run = convolution_run,
-                                                  .packed = convolution_packed,
-                                                  .pack = convolution_pack},
-            [MF_OP_convolution_weight_gradient] = {.scratch = weight_gradient_scratch, .run = weight_gradient_run},
-            [MF_OP_matmul] = {.scratch = matmul_scratch, .run = matmul_run},
-            [MF_OP_reduce] = {.scratch = reduce_scratch, .run = reduce_run},
-            [MF_OP_softmax] = {.run = softmax_run},
-            [MF_OP_softmax_gradient] = {.run = softmax_run},
-            [MF_OP_standardize] = {.scratch = standardize_scratch, .run = standardize_run},
-            [MF_OP_standardize_gradient] = {.run = standardize_run},
-            [MF_OP_attention] = {.scratch = attention_scratch, .run = attention_run},
-            [MF_OP_window_filter] = {.scratch = window_scratch, .run = window_run},
+#define MF_OP(serial, name, ...) [serial] = &vector_##name,
+#include "program/ops.def"
+#undef MF_OP
         },
     .peak = peak,
     .similarity = MF_SIMILARITY_ROWS,

@@ -82,3 +82,5 @@ static void window_run(const mf_call *call, const mf_team *team, void *scratch) 
     job.scratch = scratch;
     mf_team_run(team, job.w.planes * job.bands, window_band, &job);
 }
+
+static const mf_kernel vector_window_filter = {.scratch = window_scratch, .run = window_run};
