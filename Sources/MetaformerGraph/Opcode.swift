@@ -1,69 +1,63 @@
-/// The instructions of a program, as numbered by the engine's `ops.def`, which is the contract for both sides.
-public enum Opcode: UInt32, CaseIterable, Sendable {
-    case pointwise = 1
-    case convolution
-    case convolutionInputGradient
-    case convolutionWeightGradient
-    case matmul
-    case reduce
-    case transpose
-    case slice
-    case concatenate
-    case pad
-    case reflectPadAdjoint
-    case maxPoolGather
-    case maxPoolScatter
-    case averagePool
-    case averagePoolAdjoint
-    case resize
-    case softmax
-    case softmaxGradient
-    case standardize
-    case standardizeGradient
-    case attention
-    case windowFilter
+import MetaformerEngine
+
+/// An instruction that programs are made of: a row of the engine's table of ops, `ops.def`, which all its facts are read from.
+///
+/// Where an operation is encoded as an instruction, its file in `Ops/` names it: `static let softmax = Opcode("softmax")`.
+public struct Opcode: RawRepresentable, CaseIterable, Hashable, Sendable, CustomStringConvertible {
+    /// The serial number in programs.
+    public let rawValue: UInt32
+
+    /// Nil for a number that the engine has no op of.
+    public init?(rawValue: UInt32) {
+        self.rawValue = rawValue
+        guard facts.name != nil else { return nil }
+    }
+
+    /// The op that the engine calls so; where it has none, number 0, which no program can have.
+    init(_ name: StaticString) {
+        rawValue = Opcode.allCases.first { $0.description == "\(name)" }?.rawValue ?? 0
+    }
+
+    /// All that the engine has, in the order of their numbers.
+    public static let allCases = table.indices.compactMap { Opcode(rawValue: UInt32(attribute: $0)) }
+
+    public var description: String { facts.name.map { String(cString: $0) } ?? "no op" }
 
     /// Operands that the instruction itself reads; nil for any number.
-    public var fixedInputs: Int? {
-        switch self {
-        case .pointwise, .reduce, .concatenate: nil
-        case .convolution, .convolutionInputGradient, .convolutionWeightGradient, .matmul, .maxPoolGather,
-            .maxPoolScatter, .softmaxGradient, .standardizeGradient:
-            2
-        case .attention: 3
-        case .transpose, .slice, .pad, .reflectPadAdjoint, .averagePool, .averagePoolAdjoint, .resize, .softmax,
-            .standardize, .windowFilter:
-            1
-        }
-    }
+    public var fixedInputs: Int? { facts.fixed_inputs == 0 ? nil : Int(facts.fixed_inputs) }
 
     /// Whether the instruction carries an expression.
-    public var hasExpression: Bool { fixedInputs == nil ? self != .concatenate : hasEpilogue }
+    public var hasExpression: Bool { facts.has_expression == 1 }
 
     /// Whether the instruction applies an expression to its own result before storing it.
-    public var hasEpilogue: Bool {
-        switch self {
-        case .convolution, .convolutionInputGradient, .convolutionWeightGradient, .matmul, .standardize: true
-        default: false
-        }
-    }
+    public var hasEpilogue: Bool { facts.columns != 0 }
 
-    /// Attribute words of an instruction that carries an expression, which come before it.
-    var attributeCount: Int {
-        switch self {
-        case .convolution, .convolutionInputGradient, .convolutionWeightGradient: 7
-        case .matmul, .reduce, .standardize: 2
-        default: 0
-        }
-    }
+    /// Attribute words; nil where the operands say how many.
+    public var attributeCount: Int? { facts.attribute_words < 0 ? nil : Int(facts.attribute_words) }
 
     /// Whether the output may be the very buffer of operand `index`, which has the output's own dimensions.
-    func allowsInPlace(operand index: Int) -> Bool {
-        switch self {
-        case .pointwise, .softmaxGradient, .standardizeGradient, .softmax, .standardize: true
-        // An epilogue reads the element of a full-shape operand just before it stores that element.
-        case .convolution, .convolutionInputGradient, .convolutionWeightGradient, .matmul: index >= 2
-        default: false
-        }
+    func allowsInPlace(operand index: Int) -> Bool { facts.in_place_from >= 0 && index >= facts.in_place_from }
+
+    /// The axes of an output that an epilogue sees as batch, rows and columns.
+    func epilogueParts(attributes: [UInt32], rank: Int) -> [Range<Int>] {
+        let first = facts.columns == MF_COLUMNS_BY_ATTRIBUTE ? -Int(attributes[0]) : Int(facts.columns)
+        let columns = facts.columns < 0 ? rank + first : first
+        let rows = max(columns - 1, 0)
+        return [0..<rows, rows..<columns, columns..<rank]
     }
+
+    private var facts: mf_op_description {
+        Opcode.table.indices.contains(Int(rawValue)) ? Opcode.table[Int(rawValue)] : mf_op_description()
+    }
+
+    /// By serial number.
+    nonisolated(unsafe) private static let table: [mf_op_description] = {
+        var rows = [mf_op_description()]
+        while true {
+            var row = mf_op_description()
+            row.struct_size = MemoryLayout<mf_op_description>.size
+            guard mf_op_info(UInt32(attribute: rows.count), &row) == MF_OK else { return rows }
+            rows.append(row)
+        }
+    }()
 }

@@ -31,7 +31,7 @@ extension Operation {
 }
 
 /// How an operation stands in a program.
-public enum Encoding: Equatable, Sendable {
+public enum Encoding: Hashable, Sendable {
     /// The result is the operand's own storage, seen with other dimensions.
     case alias
     /// An expression over the operands, each of which broadcasts to the output.

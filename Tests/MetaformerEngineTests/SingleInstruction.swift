@@ -1,14 +1,6 @@
 import MetaformerEngine
 import MetaformerGraph
 
-/// Opcodes of CSources/MetaformerEngine/program/ops.def.
-enum Opcode: UInt32 {
-    case pointwise = 1
-    case convolution, convolutionInputGradient, convolutionWeightGradient, matmul, reduce, transpose, slice
-    case concatenate, pad, reflectPadAdjoint, maxPoolGather, maxPoolScatter, averagePool, averagePoolAdjoint, resize
-    case softmax, softmaxGradient, standardize, standardizeGradient, attention, windowFilter
-}
-
 /// Steps of CSources/MetaformerEngine/program/steps.def.
 enum Step: UInt32, CaseIterable {
     case constant = 1

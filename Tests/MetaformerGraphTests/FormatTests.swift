@@ -21,15 +21,43 @@ struct FormatTests {
         name.reduce(into: "") { $0 += $1.isUppercase ? "_" + $1.lowercased() : String($1) }
     }
 
-    @Test("opcodes are those of ops.def") func opcodes() throws {
+    @Test("the engine tells its table of ops, ops.def") func opcodes() throws {
         let rows = try table("ops.def", "MF_OP")
-        #expect(rows.count == Opcode.allCases.count)
+        #expect(rows.map { $0[0] } == Opcode.allCases.map { "\($0.rawValue)" })
+        #expect(rows.map { $0[1] } == Opcode.allCases.map(\.description))
         for (row, opcode) in zip(rows, Opcode.allCases) {
-            #expect(row[0] == "\(opcode.rawValue)")
-            #expect(row[1] == snakeCase("\(opcode)"))
             #expect(row[2] == "\(opcode.fixedInputs ?? 0)")
             #expect(row[3] == (opcode.hasExpression ? "1" : "0"))
-            if opcode.hasExpression { #expect(row[4] == "\(opcode.attributeCount)") }
+            #expect(row[4] == "\(opcode.attributeCount ?? -1)")
+            let operands = 0..<4
+            let inPlace = try operands.filter { try #require(Int(row[5])) >= 0 && $0 >= #require(Int(row[5])) }
+            #expect(operands.filter(opcode.allowsInPlace) == inPlace)
+            #expect(row[6] == "0" || opcode.hasEpilogue)
+        }
+        #expect(Opcode(rawValue: 0) == nil && Opcode(rawValue: UInt32(rows.count) + 1) == nil)
+        #expect(Opcode.convolutionWeightGradient.epilogueParts(attributes: [], rank: 4) == [0..<0, 0..<1, 1..<4])
+        #expect(Opcode.matmul.epilogueParts(attributes: [], rank: 3) == [0..<1, 1..<2, 2..<3])
+        #expect(Opcode.standardize.epilogueParts(attributes: [2], rank: 4) == [0..<1, 1..<2, 2..<4])
+        #expect(Opcode.standardize.epilogueParts(attributes: [2], rank: 2) == [0..<0, 0..<0, 0..<2])
+    }
+
+    @Test("every op of the engine is reached by some operation, its derivatives, or a pass") func reached() throws {
+        var reached: Set<Opcode> = []
+        for test in OperationCase.all {
+            let (graph, variables, output, _) = try test.instance()
+            let gradients = try gradient(of: square(output).sum(), withRespectTo: variables)
+            let outputs = [("y", output)] + gradients.enumerated().map { ("g\($0)", $1) }
+            for options in [[], .all] as [Program.Options] {
+                reached.formUnion(try Program(graph: graph, outputs: outputs, options: options).opcodes)
+            }
+        }
+        #expect(Set(Opcode.allCases).subtracting(reached).isEmpty)
+    }
+
+    @Test("tables are laid out by hand: no formatter may touch them") func tables() throws {
+        for file in ["ops.def", "steps.def"] {
+            let text = try String(contentsOf: FormatTests.engine.appending(path: file), encoding: .utf8)
+            #expect(text.hasPrefix("/* clang-format off */\n"), "\(file)")
         }
     }
 

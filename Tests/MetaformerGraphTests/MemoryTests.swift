@@ -34,7 +34,7 @@ struct MemoryTests {
         let (graph, outputs, values) = try network()
         let expected = try graph.evaluate(outputs.map(\.tensor), inputs: values, variables: values)
         let program = try Program(graph: graph, outputs: outputs, options: options)
-        let result = try ProgramInterpreter.run(program, inputs: values, variables: values)
+        let result = try ProgramInterpreter.run(program, of: graph, inputs: values, variables: values)
         for ((name, _), values) in zip(outputs, expected) {
             #expect(relativeError(try #require(result.outputs[name]), values) < 1e-6, "\(name)")
         }
@@ -114,7 +114,7 @@ struct MemoryTests {
         let program = try Program(graph: graph, outputs: [("y", softmax(product + e))])
         #expect(try program.opcodes == [.pointwise, .matmul, .softmax])
         let values = (0..<16).map { Double($0) / 16 }
-        _ = try ProgramInterpreter.run(program, inputs: ["x": values], variables: ["m": values])
+        _ = try ProgramInterpreter.run(program, of: graph, inputs: ["x": values], variables: ["m": values])
         #expect(program.plan.arenaBytes == 128)
     }
 
@@ -131,7 +131,7 @@ struct MemoryTests {
         #expect(program.plan.instructionCount == 3)
         #expect(program.plan.arenaBytes == 0)
         let values: Values = ["p": [1, 2, 3], "m": [0.1, 0, 0], "v": [0.5, 0.2, 0.1]]
-        let result = try ProgramInterpreter.run(program, inputs: ["g": [1, -1, 2]], variables: values)
+        let result = try ProgramInterpreter.run(program, of: graph, inputs: ["g": [1, -1, 2]], variables: values)
         let expected = try graph.evaluate([newP, newM, newV], inputs: ["g": [1, -1, 2]], variables: values)
         for (name, values) in zip(["p", "m", "v"], expected) {
             #expect(relativeError(try #require(result.variables[name]), values) < 1e-9)
@@ -158,7 +158,7 @@ struct MemoryTests {
         var updates: [(name: String, tensor: Tensor)] = [("a", b), ("b", a)]
         if isReversed { updates.reverse() }
         let program = try Program(graph: graph, outputs: [("old", a), ("sum", a + b)], updates: updates)
-        let result = try ProgramInterpreter.run(program, variables: ["a": [1, 2], "b": [3, 4]])
+        let result = try ProgramInterpreter.run(program, of: graph, variables: ["a": [1, 2], "b": [3, 4]])
         #expect(result.variables == ["a": [3, 4], "b": [1, 2]])
         #expect(result.outputs == ["old": [1, 2], "sum": [4, 6]])
     }
@@ -170,7 +170,7 @@ struct MemoryTests {
         let update = try a + 1
         let product = try matmul(update, a)
         let program = try Program(graph: graph, outputs: [("y", product)], updates: [("a", update)])
-        let result = try ProgramInterpreter.run(program, variables: ["a": [1, 2, 3, 4]])
+        let result = try ProgramInterpreter.run(program, of: graph, variables: ["a": [1, 2, 3, 4]])
         #expect(result.outputs["y"] == [11, 16, 19, 28])
         #expect(result.variables["a"] == [2, 3, 4, 5])
     }
@@ -188,7 +188,7 @@ struct MemoryTests {
             ], updates: [("a", y)])
         let values = [0, 1, -1, 2, 0.5, -0.5]
         let result = try ProgramInterpreter.run(
-            program, inputs: ["x": values], variables: ["a": [1, 2, 3, 4, 5, 6]])
+            program, of: graph, inputs: ["x": values], variables: ["a": [1, 2, 3, 4, 5, 6]])
         let expected = try graph.evaluate([y], inputs: ["x": values])[0]
         for name in ["y", "again", "flat"] { #expect(result.outputs[name] == expected) }
         #expect(result.outputs["copy"] == values)

@@ -20,7 +20,7 @@ struct PassTests {
         let named = outputs.enumerated().map { (name: "y\($0)", tensor: $1) }
         let graph = outputs[0].graph
         let program = try Program(graph: graph, outputs: named)
-        let result = try ProgramInterpreter.run(program, inputs: inputs, variables: variables)
+        let result = try ProgramInterpreter.run(program, of: graph, inputs: inputs, variables: variables)
         let expected = try graph.evaluate(outputs, inputs: inputs, variables: variables)
         for (index, values) in expected.enumerated() {
             let actual = try #require(result.outputs["y\(index)"])

@@ -4,7 +4,14 @@ import Testing
 
 /// Runs a decoded program in Double over real storage, so that values which wrongly share memory spoil each other.
 struct ProgramInterpreter {
+    private struct OperationKey: Hashable {
+        let encoding: Encoding
+        let output: Shape
+    }
+
     private let program: Program.Inspection
+    /// The operations that the program was made of.
+    private let operations: [OperationKey: any Operation]
     /// The arena in floats; fresh memory is not a number, so that nothing unwritten is read unnoticed.
     private var arena: [Double]
     private var inputs: [String: [Double]]
@@ -12,11 +19,18 @@ struct ProgramInterpreter {
     private(set) var variables: [String: [Double]]
 
     static func run(
-        _ program: Program, inputs: [String: [Double]] = [:], variables: [String: [Double]] = [:]
+        _ program: Program, of graph: Graph, inputs: [String: [Double]] = [:], variables: [String: [Double]] = [:]
     ) throws -> ProgramInterpreter {
         let inspection = try Program.Inspection(program.data)
+        var operations: [OperationKey: any Operation] = [:]
+        for node in graph.nodes {
+            guard case .operation(let operation, let inputs) = node.source else { continue }
+            let encoding = operation.encoding(inputs: graph.shapes(of: inputs), output: node.shape)
+            operations[OperationKey(encoding: encoding, output: node.shape)] = operation
+        }
         var interpreter = ProgramInterpreter(
-            program: inspection, arena: [Double](repeating: .nan, count: inspection.arenaBytes / 4), inputs: inputs,
+            program: inspection, operations: operations,
+            arena: [Double](repeating: .nan, count: inspection.arenaBytes / 4), inputs: inputs,
             variables: variables)
         for instruction in inspection.instructions { try interpreter.execute(instruction) }
         return interpreter
@@ -50,7 +64,7 @@ struct ProgramInterpreter {
         let values = try operands.map(read)
         let shapes = operands.map(\.shape)
         for (position, operand) in operands.enumerated() where sharesStorage(operand, output) {
-            #expect(operand == output && mayWorkInPlace(instruction.opcode, position), "\(instruction)")
+            #expect(operand == output && instruction.opcode.allowsInPlace(operand: position), "\(instruction)")
         }
         try write(result(instruction, values, shapes, output.shape), to: output)
     }
@@ -59,15 +73,6 @@ struct ProgramInterpreter {
         guard a.kind == b.kind else { return false }
         guard a.kind == .arena else { return a.name != nil && a.name == b.name }
         return a.offset < b.offset + 4 * b.shape.count && b.offset < a.offset + 4 * a.shape.count
-    }
-
-    /// The rules of `ops.def`: the whole operand may be read before anything is written, or element by element.
-    private func mayWorkInPlace(_ opcode: Opcode, _ position: Int) -> Bool {
-        switch opcode {
-        case .pointwise, .softmax, .softmaxGradient, .standardize, .standardizeGradient: true
-        case .convolution, .convolutionInputGradient, .convolutionWeightGradient, .matmul: position >= 2
-        default: false
-        }
     }
 
     private func result(
@@ -105,6 +110,7 @@ struct ProgramInterpreter {
         }
     }
 
+    /// What passes make is decoded; any other operation is one of the graph's own.
     private func operation(
         _ instruction: Program.Inspection.Instruction, _ shapes: [Shape], _ output: Shape
     ) throws -> any Operation {
@@ -113,11 +119,6 @@ struct ProgramInterpreter {
             ConvolutionGeometry(
                 stride: Array(words[0...1]),
                 padding: Padding(top: words[2], left: words[3], bottom: words[4], right: words[5]), groups: words[6])
-        }
-        func window() -> Window {
-            Window(
-                kernel: Array(words[0...1]), stride: Array(words[2...3]),
-                padding: Padding(top: words[4], left: words[5], bottom: words[6], right: words[7]))
         }
         func epsilon() -> Float { Float(bitPattern: instruction.attributes[1]) }
         func after(_ before: [Int], _ wide: Shape, _ narrow: Shape) -> [Int] {
@@ -138,25 +139,15 @@ struct ProgramInterpreter {
             let before = Array(words.dropFirst())
             let mode: Pad.Mode = words[0] == 1 ? .reflect : .zero
             return Pad(mode: mode, before: before, after: after(before, output, shapes[0]))
-        case .reflectPadAdjoint: return ReflectPadAdjoint(before: words, after: after(words, shapes[0], output))
-        case .maxPoolGather: return MaxPoolGather(window: window())
-        case .maxPoolScatter: return MaxPoolScatter(window: window())
-        case .averagePool: return AveragePool(kernel: Array(words[0...1]), stride: Array(words[2...3]))
-        case .averagePoolAdjoint:
-            return AveragePoolAdjoint(
-                kernel: Array(words[0...1]), stride: Array(words[2...3]), height: output[2], width: output[3])
-        case .resize:
-            return Resize(
-                mode: words[0] == 1 ? .bilinear : .nearest, isAdjoint: words[1] == 1, height: output[output.rank - 2],
-                width: output[output.rank - 1])
         case .softmax: return Softmax()
         case .softmaxGradient: return SoftmaxGradient()
         case .standardize: return Standardize(axes: words[0], epsilon: epsilon())
         case .standardizeGradient: return StandardizeGradient(axes: words[0], epsilon: epsilon())
         case .attention: return Attention(scale: Float(bitPattern: instruction.attributes[0]))
-        case .windowFilter:
-            let taps = instruction.attributes.dropFirst(2).map { Float(bitPattern: $0) }
-            return WindowFilter(taps: taps, isAdjoint: words[0] == 1)
+        default:
+            let encoding = Encoding.instruction(instruction.opcode, attributes: instruction.attributes)
+            let key = OperationKey(encoding: encoding, output: output)
+            return try #require(operations[key], "\(instruction.opcode) is no operation of the graph")
         }
     }
 }

@@ -22,7 +22,7 @@ struct ProgramTests {
         let expected = try graph.evaluate(outputs.map(\.tensor), variables: values)
         for options in ProgramTests.optionSets {
             let program = try Program(graph: graph, outputs: outputs, options: options)
-            let result = try ProgramInterpreter.run(program, variables: values)
+            let result = try ProgramInterpreter.run(program, of: graph, variables: values)
             for ((name, _), values) in zip(outputs, expected) {
                 let actual = try #require(result.outputs[name])
                 #expect(relativeError(actual, values) <= 1e-6, "\(name) with options \(options.rawValue)")

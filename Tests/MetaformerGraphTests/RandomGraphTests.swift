@@ -85,7 +85,7 @@ struct RandomGraphTests {
         let expected = try graph.evaluate((outputs + updates).map(\.tensor), inputs: values, variables: values)
         for options in [Program.Options.all, [], .all.subtracting(.simplification), .all.subtracting(.scheduling)] {
             let program = try Program(graph: graph, outputs: outputs, updates: updates, options: options)
-            let result = try ProgramInterpreter.run(program, inputs: values, variables: values)
+            let result = try ProgramInterpreter.run(program, of: graph, inputs: values, variables: values)
             let actual = outputs.map { result.outputs[$0.name] } + updates.map { result.variables[$0.name] }
             for (index, pair) in zip(actual, expected).enumerated() {
                 #expect(relativeError(try #require(pair.0), pair.1) < 1e-5, "result \(index), \(options.rawValue)")

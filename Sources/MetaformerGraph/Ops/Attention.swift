@@ -1,3 +1,7 @@
+extension Opcode {
+    public static let attention = Opcode("attention")
+}
+
 /// softmax(scale · q kᵀ) v in one instruction: q [B, M, D], k [B, N, D], v [B, N, E] → [B, M, E].
 ///
 /// Made by a pass where the product stands and nothing else needs its inside.

@@ -1,3 +1,8 @@
+extension Opcode {
+    public static let averagePool = Opcode("average_pool")
+    public static let averagePoolAdjoint = Opcode("average_pool_adjoint")
+}
+
 /// The mean of each window over the last two axes.
 struct AveragePool: Operation {
     let kernel: [Int]

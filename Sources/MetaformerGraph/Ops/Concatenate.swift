@@ -1,3 +1,7 @@
+extension Opcode {
+    public static let concatenate = Opcode("concatenate")
+}
+
 /// Tensors one after another along an axis.
 struct Concatenate: Operation {
     let axis: Int

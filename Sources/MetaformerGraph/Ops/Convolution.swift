@@ -1,3 +1,9 @@
+extension Opcode {
+    public static let convolution = Opcode("convolution")
+    public static let convolutionInputGradient = Opcode("convolution_input_gradient")
+    public static let convolutionWeightGradient = Opcode("convolution_weight_gradient")
+}
+
 /// Rows and columns of padding outside an image.
 public struct Padding: Hashable, Sendable {
     public var top: Int

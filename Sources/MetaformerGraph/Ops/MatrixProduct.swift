@@ -1,3 +1,7 @@
+extension Opcode {
+    public static let matmul = Opcode("matmul")
+}
+
 /// Matrix products over the last two axes; the leading ones are equal, or all 1 in one operand.
 struct MatrixProduct: Operation {
     let transposeA: Bool

@@ -1,3 +1,8 @@
+extension Opcode {
+    public static let maxPoolGather = Opcode("max_pool_gather")
+    public static let maxPoolScatter = Opcode("max_pool_scatter")
+}
+
 /// Windows over the last two axes of an image.
 struct Window: Hashable, Sendable {
     var kernel: [Int]

@@ -1,3 +1,8 @@
+extension Opcode {
+    public static let pad = Opcode("pad")
+    public static let reflectPadAdjoint = Opcode("reflect_pad_adjoint")
+}
+
 /// Elements around a tensor: zeros, or its own mirrored without repeating the edge.
 struct Pad: Operation {
     enum Mode: UInt32, Sendable {

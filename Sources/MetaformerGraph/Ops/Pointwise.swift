@@ -1,3 +1,7 @@
+extension Opcode {
+    public static let pointwise = Opcode("pointwise")
+}
+
 /// One step of arithmetic on every element; the operands broadcast to a common shape as in NumPy.
 struct Pointwise: Operation {
     let function: Function

@@ -1,3 +1,7 @@
+extension Opcode {
+    public static let reduce = Opcode("reduce")
+}
+
 /// The sum or the maximum over axes, which stay as dimensions of 1.
 struct Reduce: Operation {
     enum Kind: UInt32, Sendable {

@@ -1,3 +1,7 @@
+extension Opcode {
+    public static let resize = Opcode("resize")
+}
+
 /// Another size of the last two axes, by half-pixel centres, edges clamped, without antialiasing; or its adjoint.
 struct Resize: Operation {
     enum Mode: UInt32, Sendable {

@@ -1,3 +1,7 @@
+extension Opcode {
+    public static let slice = Opcode("slice")
+}
+
 /// A block of a tensor.
 struct Slice: Operation {
     let start: [Int]

@@ -1,5 +1,10 @@
 import Foundation
 
+extension Opcode {
+    public static let softmax = Opcode("softmax")
+    public static let softmaxGradient = Opcode("softmax_gradient")
+}
+
 /// exp(x) / Σ exp(x) over the last axis.
 struct Softmax: Operation {
     var name: String { "softmax" }

@@ -1,3 +1,8 @@
+extension Opcode {
+    public static let standardize = Opcode("standardize")
+    public static let standardizeGradient = Opcode("standardize_gradient")
+}
+
 /// (x − mean) / √(variance + ε), biased variance, over the last `axes` axes.
 struct Standardize: Operation {
     let axes: Int

@@ -1,3 +1,7 @@
+extension Opcode {
+    public static let transpose = Opcode("transpose")
+}
+
 /// Reorders the axes: output axis i is operand axis permutation[i].
 struct Transpose: Operation {
     let permutation: [Int]

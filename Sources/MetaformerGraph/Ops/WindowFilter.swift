@@ -1,5 +1,9 @@
 import Foundation
 
+extension Opcode {
+    public static let windowFilter = Opcode("window_filter")
+}
+
 /// The same taps along rows and columns of the last two axes, without padding (out H = H − taps + 1); or its adjoint.
 struct WindowFilter: Operation {
     let taps: [Float]

@@ -95,7 +95,12 @@ extension Block {
             case .instruction(let opcode, let attributes):
                 instruction = Instruction(
                     opcode: opcode, attributes: attributes, output: Operand(value: 0, shape: node.shape))
-                if opcode == .reduce { instruction.extras = inputs } else { instruction.fixed = inputs }
+                // An expression that is not the op's own result's reads all there is.
+                if opcode.hasExpression, !opcode.hasEpilogue {
+                    instruction.extras = inputs
+                } else {
+                    instruction.fixed = inputs
+                }
                 instruction.expression = opcode.hasExpression ? .identity : nil
             }
             instruction.output.value = add(.computed)

@@ -70,20 +70,8 @@ enum EpilogueFusion {
     static func covers(_ extra: Shape, _ opcode: Opcode, _ attributes: [UInt32], _ output: Shape) -> Bool {
         guard extra.rank <= output.rank else { return false }
         let extra = extra.padded(toRank: output.rank)
-        return parts(opcode, attributes, rank: output.rank).allSatisfy { part in
+        return opcode.epilogueParts(attributes: attributes, rank: output.rank).allSatisfy { part in
             extra[part] == output[part] || extra[part].count == 1
-        }
-    }
-
-    /// The axes of an output that an epilogue sees as batch, rows and columns.
-    private static func parts(_ opcode: Opcode, _ attributes: [UInt32], rank: Int) -> [Range<Int>] {
-        switch opcode {
-        case .convolution, .convolutionInputGradient: return [0..<1, 1..<2, 2..<4]
-        case .convolutionWeightGradient: return [0..<0, 0..<1, 1..<4]
-        case .standardize:
-            let outer = rank - Int(attributes[0])
-            return [0..<max(outer - 1, 0), max(outer - 1, 0)..<outer, outer..<rank]
-        default: return [0..<rank - 2, rank - 2..<rank - 1, rank - 1..<rank]
         }
     }
 }

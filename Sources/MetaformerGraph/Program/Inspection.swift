@@ -121,7 +121,7 @@ private struct Reader {
         var attributes: [UInt32] = []
         var expression: Expression?
         if opcode.hasExpression {
-            attributes = try (0..<opcode.attributeCount).map { _ in try word() }
+            attributes = try (0..<(opcode.attributeCount ?? 0)).map { _ in try word() }
             let extraCount = opcode.hasEpilogue ? 1 + inputCount - (opcode.fixedInputs ?? 0) : inputCount
             expression = try self.expression(inputCount: extraCount)
         } else {
