@@ -1,3 +1,4 @@
+import MetaformerEngine
 import MetaformerGraph
 import TestSupport
 import Testing
@@ -171,9 +172,7 @@ private let problems: [(String, SingleInstruction)] = {
 
 @Suite("Kernels")
 struct KernelTests {
-    private func inputs(of index: Int) -> [[Float]] {
-        problems[index].1.inputs.enumerated().map { [Float].random($0.element, seed: UInt64(index * 16 + $0.offset)) }
-    }
+    private func inputs(of index: Int) -> [[Float]] { problems[index].1.randomInputs(seed: UInt64(index * 16)) }
 
     /// How far a kernel's values may be from the reference's: 1e-5 of the result's own size.
     private func bound(of expected: [Float]) -> Float { 1e-5 * max(1, expected.map(abs).max() ?? 1) }
@@ -257,6 +256,31 @@ struct KernelTests {
         }
     }
 
+    @Test("in place of an operand, as far as the op allows it, the result is the same", arguments: problems.indices)
+    func inPlaceAgrees(index: Int) throws {
+        var (name, instruction) = problems[index]
+        let inputs = inputs(of: index)
+        var facts = mf_op_description()
+        facts.struct_size = MemoryLayout<mf_op_description>.size
+        try #require(mf_op_info(instruction.opcode.rawValue, &facts) == MF_OK)
+        for set in InstructionSet.available {
+            instruction.updates = nil
+            let expected = try instruction.run(inputs, on: set)
+            for (k, shape) in instruction.inputs.enumerated() where shape == instruction.output {
+                instruction.updates = k
+                guard facts.in_place_from >= 0, k >= facts.in_place_from else {
+                    #expect(throws: EngineError.self) { try instruction.run(inputs, on: set) }
+                    continue
+                }
+                let values = try instruction.run(inputs, on: set)
+                // A sum may begin with what it is added to.
+                let worst = zip(values, expected).map { abs($0 - $1) }.max() ?? 0
+                #expect(
+                    worst <= bound(of: expected) && values.allSatisfy { !$0.isNaN }, "\(name) on \(set), over \(k)")
+            }
+        }
+    }
+
     @Test("results do not depend on the number of threads", arguments: problems.indices)
     func threadsAgree(index: Int) throws {
         let (name, instruction) = problems[index]
@@ -279,8 +303,8 @@ struct KernelTests {
             let out = FloatBuffer(count: instruction.output.reduce(1, *))
             try runner.bind("out", to: out)
             func result(_ seed: UInt64) throws -> [UInt32] {
-                for (k, shape) in instruction.inputs.enumerated() {
-                    try runner.bind(String(k), to: FloatBuffer([Float].random(shape, seed: seed &+ UInt64(k))))
+                for (k, values) in instruction.randomInputs(seed: seed).enumerated() {
+                    try runner.bind(String(k), to: FloatBuffer(values))
                 }
                 try runner.run()
                 return out.values.map(\.bitPattern)

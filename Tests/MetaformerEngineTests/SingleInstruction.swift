@@ -19,6 +19,8 @@ struct SingleInstruction {
     /// The steps' words, for ops that carry an expression; its count is added.
     var expression: [UInt32]?
     var steps = 0
+    /// Added to the diagonals of input 0, square matrices: it keeps random ones far from singular.
+    var diagonal: Float = 0
     /// Whether the inputs are variables of the program.
     var readsVariables = false
     /// The input, a variable then, that the output takes the place of.
@@ -62,6 +64,15 @@ struct SingleInstruction {
         data += names
         while data.count % 64 != 0 { data.append(0) }
         return data
+    }
+
+    /// Values to run it with.
+    func randomInputs(seed: UInt64) -> [[Float]] {
+        var values = inputs.enumerated().map { [Float].random($0.element, seed: seed &+ UInt64($0.offset)) }
+        if diagonal != 0, let n = inputs[0].last {
+            for i in values[0].indices where i % n == i / n % n { values[0][i] += diagonal }
+        }
+        return values
     }
 
     /// Runs it, inputs given as arrays.

@@ -11,7 +11,7 @@ public struct ONNXModel: Sendable {
     ///   - parameters: the values of all variables, by name, row-major.
     ///   - documentation: texts for inputs, by name.
     ///   - metadata: settings that travel with the model.
-    /// - Throws: a `GraphError` where an operation has no counterpart (what only derivatives use), values are missing or of
+    /// - Throws: a `GraphError` where an operation has no counterpart (what only derivatives or fitting use), values are missing or of
     ///   another count, or the model is over 2 GB, which the format cannot hold.
     public init(
         name: String, outputs: [(name: String, tensor: Tensor)], parameters: [String: [Float]],

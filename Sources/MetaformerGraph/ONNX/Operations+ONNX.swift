@@ -1,4 +1,4 @@
-// Each operation by the operators of ONNX. Operations that only derivatives use have no counterpart.
+// Each operation by the operators of ONNX. Operations that only derivatives or fitting use have no counterpart.
 
 extension Pointwise: ONNXOperation {
     func write(_ inputs: [ONNXBuilder.Value], output: Shape, to builder: inout ONNXBuilder) throws -> String {

@@ -96,7 +96,7 @@ struct MatrixProduct: Operation {
 
 extension Tensor {
     /// Sums over the leading dimensions along which a matrix was shared.
-    fileprivate func sumLeading(to shape: Shape) throws -> Tensor {
+    func sumLeading(to shape: Shape) throws -> Tensor {
         guard shape.count != self.shape.count else { return try reshape(to: shape) }
         return try sum(axes: Array(0..<rank - 2)).reshape(to: shape)
     }
