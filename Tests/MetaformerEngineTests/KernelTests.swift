@@ -141,6 +141,18 @@ private let problems: [(String, SingleInstruction)] = {
                 opcode: .attention, inputs: [[b, m, d], [b, n, d], [b, n, e]], output: [b, m, e],
                 attributes: [Float(0.4).bitPattern]))
     }
+    for (batch, n, m, shared) in [
+        ([], 1, 1, false), ([], 3, 70, false), ([2], 40, 33, false), ([2, 3], 7, 5, true), ([], 192, 192, false),
+        ([2], 61, 300, true),
+    ] {
+        for transposed in 0...1 {
+            add(
+                "triangular solve \(batch) \(n)x\(m) transposed \(transposed)",
+                .init(
+                    opcode: .triangularSolve, inputs: [(shared ? [] : batch) + [n, n], batch + [n, m]],
+                    output: batch + [n, m], attributes: [UInt32(transposed)], diagonal: Float(n) + 1))
+        }
+    }
     let taps = (0..<11).map { Float(0.03 + 0.02 * Double($0 % 4)).bitPattern }
     for (h, w) in [(11, 11), (20, 33), (70, 64)] {
         add(

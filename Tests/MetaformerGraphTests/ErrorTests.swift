@@ -42,6 +42,18 @@ struct MistakeCase: Sendable, CustomTestStringConvertible {
         .init("matmul of [2, 4, 3] and [3, 3, 5]: the leading dimensions must be equal") {
             _ = try matmul($0.input("a", [2, 4, 3]), $0.input("b", [3, 3, 5]))
         },
+        .init("triangular solve of [2, 3] and [3, 1]: L must be square") {
+            _ = try triangularSolve($0.input("l", [2, 3]), $0.input("b", [3, 1]))
+        },
+        .init("triangular solve of [3, 3] and [2, 1]: B must have the 3 rows that L has, not 2") {
+            _ = try triangularSolve($0.input("l", [3, 3]), $0.input("b", [2, 1]))
+        },
+        .init("triangular solve of [2, 3, 3] and [4, 3, 1]: the leading dimensions of L must be those of B, or 1") {
+            _ = try triangularSolve($0.input("l", [2, 3, 3]), $0.input("b", [4, 3, 1]))
+        },
+        .init("triangular solve of [3] and [3, 1]: matrices have at least rank 2") {
+            _ = try triangularSolve($0.input("l", [3]), $0.input("b", [3, 1]))
+        },
         .init("linear of [2, 3] and [4, 3]: the bias must be [4], not [3]") {
             _ = try linear($0.input("x", [2, 3]), $0.input("w", [4, 3]), bias: $0.input("b", [3]))
         },

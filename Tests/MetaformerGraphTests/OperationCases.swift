@@ -14,7 +14,7 @@ struct OperationCase: Sendable, CustomTestStringConvertible {
 
     var testDescription: String { "\(name) \(shapes)" }
 
-    static let all: [OperationCase] = arithmetic + images + layout + normalization
+    static let all: [OperationCase] = arithmetic + images + layout + normalization + systems
 
     static let arithmetic: [OperationCase] = [
         .init(name: "add", shapes: [[2, 3], [3]]) { try $0[0] + $0[1] },
@@ -124,6 +124,28 @@ struct OperationCase: Sendable, CustomTestStringConvertible {
             try $0[0].graph.apply(Attention(scale: 0.7), to: $0)
         },
     ]
+
+    /// Of matrices with a diagonal that keeps them regular.
+    static let systems: [OperationCase] = [
+        .init(name: "triangular solve", shapes: [[3, 3], [3, 2]], hasNoCounterpart: true) {
+            try triangularSolve(ridged($0[0]), $0[1])
+        },
+        .init(name: "triangular solve, transposed", shapes: [[2, 3, 3], [2, 3, 4]], hasNoCounterpart: true) {
+            try triangularSolve(ridged($0[0]), $0[1], transposed: true)
+        },
+        .init(name: "triangular solve, one matrix", shapes: [[1, 5, 5], [2, 2, 5, 1]], hasNoCounterpart: true) {
+            try triangularSolve(ridged($0[0]), $0[1])
+        },
+        .init(name: "triangular solve, one matrix, transposed", shapes: [[2, 2], [3, 2, 2]], hasNoCounterpart: true) {
+            try triangularSolve(ridged($0[0]), $0[1], transposed: true)
+        },
+    ]
+
+    /// x + 2 I.
+    private static func ridged(_ x: Tensor) throws -> Tensor {
+        let n = x.shape[x.rank - 1]
+        return try x + x.graph.constant((0..<n * n).map { $0 % (n + 1) == 0 ? 2 : 0 }, [n, n])
+    }
 
     /// The case in a graph of its own, with the variables' values.
     func instance(seed: UInt64 = 1) throws -> (graph: Graph, variables: [Tensor], output: Tensor, values: Values) {

@@ -51,6 +51,13 @@ struct ValueCase: Sendable, CustomTestStringConvertible {
         .init("convTranspose2d", [1, 2, 2, 4, 3, 4, 6, 8, 3, 6, 4, 8, 9, 12, 12, 16]) {
             try convTranspose2d(counting($0, [1, 1, 2, 2]), counting($0, [1, 1, 2, 2]), stride: 2)
         },
+        // x₁ = 4 / 2, x₂ = (7 − 3 x₁) / 1; the 9 is not read.
+        .init("triangular solve", [2, 1]) {
+            try triangularSolve($0.constant([2, 9, 3, 1], [2, 2]), $0.constant([4, 7], [2, 1]))
+        },
+        .init("triangular solve, transposed", [-8.5, 7]) {
+            try triangularSolve($0.constant([2, 9, 3, 1], [2, 2]), $0.constant([4, 7], [2, 1]), transposed: true)
+        },
         .init("transpose", [1, 4, 2, 5, 3, 6]) { try counting($0, [2, 3]).transpose([1, 0]) },
         .init("slice", [5, 6]) { try counting($0, [2, 3]).slice(from: [1, 1], shape: [1, 2]) },
         .init("concatenate", [1, 2, 9, 3, 4, 9]) {

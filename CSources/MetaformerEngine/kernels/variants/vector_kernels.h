@@ -5,6 +5,7 @@
 #include "kernels/loops.h"
 #include "kernels/matmul/matmul.h"
 #include "kernels/reduce/reduce.h"
+#include "kernels/triangular_solve/triangular_solve.h"
 #include "kernels/window_filter/window_filter.h"
 #include "support/memory.h"
 #include "support/vector.h"
@@ -26,6 +27,7 @@
 #include "kernels/standardize/vector.h"
 #include "kernels/attention/vector.h"
 #include "kernels/window_filter/vector.h"
+#include "kernels/triangular_solve/vector.h"
 #include "kernels/machine/vector.h"
 #include "kernels/similarity/rows.h"
 /* clang-format on */
