@@ -153,6 +153,11 @@ private let problems: [(String, SingleInstruction)] = {
                     output: batch + [n, m], attributes: [UInt32(transposed)], diagonal: Float(n) + 1))
         }
     }
+    for shape in [[1, 1], [2, 5, 5], [40, 40], [3, 67, 67], [192, 192]] {
+        add(
+            "cholesky \(shape)",
+            .init(opcode: .cholesky, inputs: [shape], output: shape, diagonal: Float(shape[shape.count - 1]) + 1))
+    }
     let taps = (0..<11).map { Float(0.03 + 0.02 * Double($0 % 4)).bitPattern }
     for (h, w) in [(11, 11), (20, 33), (70, 64)] {
         add(

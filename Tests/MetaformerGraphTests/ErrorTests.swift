@@ -42,6 +42,8 @@ struct MistakeCase: Sendable, CustomTestStringConvertible {
         .init("matmul of [2, 4, 3] and [3, 3, 5]: the leading dimensions must be equal") {
             _ = try matmul($0.input("a", [2, 4, 3]), $0.input("b", [3, 3, 5]))
         },
+        .init("cholesky of [2, 3]: takes square matrices") { _ = try cholesky($0.input("a", [2, 3])) },
+        .init("cholesky of [3]: takes square matrices") { _ = try cholesky($0.input("a", [3])) },
         .init("triangular solve of [2, 3] and [3, 1]: L must be square") {
             _ = try triangularSolve($0.input("l", [2, 3]), $0.input("b", [3, 1]))
         },

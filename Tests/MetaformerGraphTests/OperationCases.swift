@@ -127,6 +127,16 @@ struct OperationCase: Sendable, CustomTestStringConvertible {
 
     /// Of matrices with a diagonal that keeps them regular.
     static let systems: [OperationCase] = [
+        .init(name: "cholesky", shapes: [[3, 4]], hasNoCounterpart: true) {
+            try cholesky(ridged(matmul($0[0], $0[0], transposeB: true)))
+        },
+        .init(name: "cholesky, batched", shapes: [[2, 2, 4, 4]], hasNoCounterpart: true) {
+            try cholesky(ridged(matmul($0[0], $0[0], transposeB: true)))
+        },
+        .init(name: "inverse by both", shapes: [[3, 3], [3, 2]], hasNoCounterpart: true) {
+            let l = try cholesky(ridged(matmul($0[0], $0[0], transposeB: true)))
+            return try triangularSolve(l, triangularSolve(l, $0[1]), transposed: true)
+        },
         .init(name: "triangular solve", shapes: [[3, 3], [3, 2]], hasNoCounterpart: true) {
             try triangularSolve(ridged($0[0]), $0[1])
         },

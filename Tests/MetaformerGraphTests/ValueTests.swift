@@ -51,6 +51,8 @@ struct ValueCase: Sendable, CustomTestStringConvertible {
         .init("convTranspose2d", [1, 2, 2, 4, 3, 4, 6, 8, 3, 6, 4, 8, 9, 12, 12, 16]) {
             try convTranspose2d(counting($0, [1, 1, 2, 2]), counting($0, [1, 1, 2, 2]), stride: 2)
         },
+        // The 9 is not read.
+        .init("cholesky", [2, 0, 3, 1]) { try cholesky($0.constant([4, 9, 6, 10], [2, 2])) },
         // x₁ = 4 / 2, x₂ = (7 − 3 x₁) / 1; the 9 is not read.
         .init("triangular solve", [2, 1]) {
             try triangularSolve($0.constant([2, 9, 3, 1], [2, 2]), $0.constant([4, 7], [2, 1]))

@@ -28,6 +28,7 @@
 #include "kernels/attention/vector.h"
 #include "kernels/window_filter/vector.h"
 #include "kernels/triangular_solve/vector.h"
+#include "kernels/cholesky/vector.h"
 #include "kernels/machine/vector.h"
 #include "kernels/similarity/rows.h"
 /* clang-format on */
