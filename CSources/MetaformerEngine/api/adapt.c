@@ -2,7 +2,7 @@
 #include "api/lesson.h"
 #include "api/threshold.h"
 #include "image/score.h"
-#include "support/array.h"
+#include "support/abi.h"
 #include "support/error.h"
 #include "support/memory.h"
 
@@ -198,9 +198,11 @@ static mf_status train(mf_lesson *l, size_t n) {
 static mf_status score_frames(mf_lesson *l, size_t from, size_t n, float *scores) {
     for (size_t i = 0; i < n; i++) {
         mf_result result;
-        size_t frame = l->order[from + i];
-        MF_TRY(mf_inspection_run(&l->inspection, mf_element(l->frames, frame), mf_lesson_mask(l, frame), NULL, INFINITY,
-                                 &result, l->error));
+        size_t index = l->order[from + i];
+        mf_image frame = mf_image_at(l->frames, index);
+        mf_mask mask;
+        MF_TRY(mf_inspection_run(&l->inspection, &frame, mf_lesson_mask(l, index, &mask), NULL, INFINITY, &result,
+                                 l->error));
         scores[i] = result.score;
     }
     return MF_OK;

@@ -1,7 +1,7 @@
 /* Setting up a lesson: options, programs and their state, and the views of the frames. */
 #include "api/lesson.h"
 
-#include "support/array.h"
+#include "support/abi.h"
 #include "support/error.h"
 #include "support/memory.h"
 
@@ -40,11 +40,7 @@ static mf_status read_loss(mf_lesson *l) {
 
 static mf_status take_options(mf_lesson *l, const mf_adapt_options *given) {
     mf_adapt_options o = {.struct_size = sizeof o};
-    if (given) {
-        if (given->struct_size < sizeof o)
-            return mf_fail(l->error, MF_E_INVALID, "mf_adapt_options: struct_size is not set");
-        o = *given;
-    }
+    if (given) MF_TRY(mf_adapt_options_read(given, &o, l->error));
     MF_TRY(check_options(l, &o));
     double epochs, batch, rate;
     MF_TRY(mf_model_number(l->model, "adapt.epochs", 30, 1, MAX_NUMBER, &epochs, l->error));
@@ -60,9 +56,10 @@ static mf_status take_options(mf_lesson *l, const mf_adapt_options *given) {
     return read_loss(l);
 }
 
-const mf_mask *mf_lesson_mask(const mf_lesson *l, size_t frame) {
+const mf_mask *mf_lesson_mask(const mf_lesson *l, size_t frame, mf_mask *out_mask) {
     if (!l->options.mask_count) return NULL;
-    return mf_element(l->options.masks, l->options.mask_count == 1 ? 0 : frame);
+    *out_mask = mf_mask_at(l->options.masks, l->options.mask_count == 1 ? 0 : frame);
+    return out_mask;
 }
 
 /* ---- Programs and their state ------------------------------------------------------------------------------------ */
@@ -135,8 +132,8 @@ static mf_status make_runner(mf_lesson *l, mf_part part, mf_runner **out_runner)
 static mf_status prepare_inspection(mf_lesson *l) {
     int32_t widest = 0;
     for (size_t i = 0; i < l->count; i++) {
-        const mf_image *frame = mf_element(l->frames, i);
-        widest = frame->width > widest ? frame->width : widest;
+        mf_image frame = mf_image_at(l->frames, i);
+        widest = frame.width > widest ? frame.width : widest;
     }
     mf_runner *runner = NULL;
     MF_TRY(make_runner(l, MF_PART_INSPECT, &runner));
@@ -173,8 +170,8 @@ static mf_status prepare_training(mf_lesson *l) {
 /* ---- Views ------------------------------------------------------------------------------------------------------- */
 
 static mf_plan plan_of(const mf_lesson *l, size_t frame) {
-    const mf_image *f = mf_element(l->frames, frame);
-    return mf_plan_make(l->options.framing, f->height, f->width, l->model->height, l->model->width);
+    mf_image f = mf_image_at(l->frames, frame);
+    return mf_plan_make(l->options.framing, f.height, f.width, l->model->height, l->model->width);
 }
 
 /* Gathers the views of all frames that show anything inspected. */
@@ -196,7 +193,8 @@ static mf_status plan_sights(mf_lesson *l) {
     size_t n = 0;
     for (size_t i = 0; i < l->count; i++) {
         mf_plan plan = plan_of(l, i);
-        const mf_mask *mask = mf_lesson_mask(l, i);
+        mf_mask own;
+        const mf_mask *mask = mf_lesson_mask(l, i, &own);
         for (int32_t at = 0; at < plan.rows * plan.columns; at++) {
             mf_sight sight = {(uint32_t)i, at / plan.columns, at % plan.columns, 1};
             mf_view view = mf_plan_view(&plan, sight.row, sight.column);
@@ -217,10 +215,11 @@ static mf_status see(mf_lesson *l, const mf_sight *sight, const mf_seen *to) {
     mf_plan plan = plan_of(l, sight->frame);
     mf_view view = mf_plan_view(&plan, sight->row, sight->column);
     mf_inspection *s = &l->inspection;
-    mf_frame_see(mf_element(l->frames, sight->frame), l->model->channels, &plan, &view, to->image, &l->team,
-                 s->scratch);
+    mf_image frame = mf_image_at(l->frames, sight->frame);
+    mf_frame_see(&frame, l->model->channels, &plan, &view, to->image, &l->team, s->scratch);
     if (to->inside) {
-        mf_mask_see(mf_lesson_mask(l, sight->frame), &plan, &view, s->grid);
+        mf_mask mask;
+        mf_mask_see(mf_lesson_mask(l, sight->frame, &mask), &plan, &view, s->grid);
         for (size_t i = 0; i < l->plane; i++) to->inside[i] = s->grid[i];
     }
     if (!to->response) return MF_OK;
@@ -272,12 +271,16 @@ mf_status mf_lesson_report(mf_lesson *l, const char *stage, size_t done, size_t 
 /* Frames and masks, before any memory is taken for them. */
 static mf_status check_frames(const mf_lesson *l) {
     for (size_t i = 0; i < l->count; i++) {
-        const mf_image *frame = mf_element(l->frames, i);
-        const mf_mask *mask = mf_lesson_mask(l, i);
         mf_error cause = {.struct_size = sizeof cause};
-        mf_status status = mf_frame_check(frame, &cause);
-        if (status == MF_OK && mask) status = mf_mask_check(mask, frame, &cause);
-        if (status == MF_OK && mask && mf_mask_is_empty(mask))
+        mf_image frame;
+        mf_mask mask;
+        size_t masks = l->options.mask_count;
+        mf_status status = mf_image_read_element(l->frames, i, &frame, &cause);
+        if (status == MF_OK) status = mf_frame_check(&frame, &cause);
+        if (status == MF_OK && masks)
+            status = mf_mask_read_element(l->options.masks, masks == 1 ? 0 : i, &mask, &cause);
+        if (status == MF_OK && masks) status = mf_mask_check(&mask, &frame, &cause);
+        if (status == MF_OK && masks && mf_mask_is_empty(&mask))
             status = mf_fail(&cause, MF_E_INVALID, "mask: nothing in it is inspected");
         if (status != MF_OK) return mf_fail(l->error, status, "frame %zu: %s", i, cause.text);
     }

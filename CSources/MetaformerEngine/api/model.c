@@ -1,5 +1,6 @@
 #include "api/model.h"
 
+#include "support/abi.h"
 #include "support/error.h"
 #include "support/memory.h"
 
@@ -247,10 +248,10 @@ static mf_status make_model(mf_file *file, const mf_allocator *allocator, const 
 /* The options of opening, checked; options may be NULL. */
 static mf_status take_options(const mf_open_options *options, mf_allocator *allocator, mf_logger *logger,
                               mf_error *error) {
-    if (options && options->struct_size < sizeof *options)
-        return mf_fail(error, MF_E_INVALID, "mf_open_options: struct_size is not set");
-    *logger = options ? (mf_logger){options->log, options->opaque} : (mf_logger){0};
-    return mf_allocator_resolve(options ? options->allocator : NULL, allocator, error);
+    mf_open_options own = {.struct_size = sizeof own};
+    if (options) MF_TRY(mf_open_options_read(options, &own, error));
+    *logger = (mf_logger){own.log, own.opaque};
+    return mf_allocator_resolve(own.allocator, allocator, error);
 }
 
 mf_status mf_model_open_file(const char *path, const mf_open_options *options, mf_model **out_model, mf_error *error) {
@@ -278,14 +279,15 @@ mf_status mf_model_open_memory(const void *data, size_t size, const mf_open_opti
 
 mf_status mf_model_open_reader(const mf_reader *reader, const mf_open_options *options, mf_model **out_model,
                                mf_error *error) {
-    if (!reader || !out_model) return mf_fail(error, MF_E_INVALID, "mf_model_open_reader: NULL argument");
-    if (reader->struct_size < sizeof *reader || !reader->read)
-        return mf_fail(error, MF_E_INVALID, "mf_reader: needs struct_size and its function");
+    if (!out_model) return mf_fail(error, MF_E_INVALID, "mf_model_open_reader: NULL argument");
+    mf_reader own;
+    MF_TRY(mf_reader_read(reader, &own, error));
+    if (!own.read) return mf_fail(error, MF_E_INVALID, "mf_reader: needs its function");
     mf_allocator allocator;
     mf_logger logger;
     mf_file *file;
     MF_TRY(take_options(options, &allocator, &logger, error));
-    MF_TRY(mf_file_open_reader(reader, &allocator, 1, &file, error));
+    MF_TRY(mf_file_open_reader(&own, &allocator, 1, &file, error));
     return make_model(file, &allocator, &logger, out_model, error);
 }
 
