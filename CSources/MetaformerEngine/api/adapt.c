@@ -1,5 +1,6 @@
 /* Teaching: tunes a model on good frames by its own gradient and update programs, and sets its threshold. */
 #include "api/lesson.h"
+#include "api/settings.h"
 #include "api/threshold.h"
 #include "image/score.h"
 #include "support/abi.h"
@@ -299,7 +300,8 @@ static mf_status record(mf_lesson *l, mf_model *adapted, float *scores, size_t s
     mf_error *e = l->error;
     MF_TRY(set_number(adapted, "threshold", adapted->threshold, e));
     adapted->framing = l->options.framing;
-    MF_TRY(mf_model_set(adapted, "input.framing", mf_framing_name(adapted->framing), e));
+    MF_TRY(mf_model_set(adapted, "input.framing",
+                        mf_key_choice(MF_KEY_input_framing, (int)(adapted->framing - MF_FRAMING_STRETCH)), e));
     MF_TRY(set_number(adapted, "threshold.false_alarm_rate", l->options.false_alarm_rate, e));
     MF_TRY(set_number(adapted, "threshold.scores", (float)score_count, e));
     MF_TRY(mf_model_set(adapted, "threshold.rule", mf_threshold_rule_name(rule), e));

@@ -1,5 +1,6 @@
 /* Contexts: an inspection, and what one thread of a host sets and asks around it. */
 #include "api/inspection.h"
+#include "api/settings.h"
 #include "api/statistics.h"
 #include "support/abi.h"
 #include "support/error.h"
@@ -7,8 +8,6 @@
 
 #include <math.h>
 #include <string.h>
-
-enum { DEFAULT_MAX_WIDTH = 8192 };
 
 struct mf_context {
     mf_model *model;
@@ -30,8 +29,7 @@ static mf_status prepare(mf_context *context, const mf_context_options *given, m
     mf_team team = mf_team_make(given->threads, given->pool);
     mf_runner *runner;
     MF_TRY(mf_runner_create(model->parts[MF_PART_INSPECT], &options, &runner, error));
-    MF_TRY(mf_inspection_prepare(&context->inspection, model, model->framing, runner, &team,
-                                 given->max_width ? given->max_width : DEFAULT_MAX_WIDTH, error));
+    MF_TRY(mf_inspection_prepare(&context->inspection, model, model->framing, runner, &team, given->max_width, error));
     mf_runner_watch(runner, &context->stop);
     MF_TRY(mf_model_bind(model, MF_PART_INSPECT, runner, error));
     MF_TRY(mf_runner_settle(runner, error));
@@ -46,9 +44,8 @@ mf_status mf_context_create(const mf_model *model, const mf_context_options *opt
     mf_context_options resolved = {.struct_size = sizeof resolved};
     if (options) MF_TRY(mf_context_options_read(options, &resolved, error));
     if (!model->parts[MF_PART_INSPECT]) return mf_fail(error, MF_E_STATE, "this model has no inspect program");
+    MF_TRY(mf_options_resolve("mf_context_options", &resolved, error));
     MF_TRY(mf_team_check(resolved.threads, resolved.pool, error));
-    if (resolved.max_width < 0 || resolved.max_width > MF_MAX_SIDE)
-        return mf_fail(error, MF_E_INVALID, "max_width: 0 to %d, not %d", MF_MAX_SIDE, resolved.max_width);
     mf_context *context = mf_allocate(&model->allocator, sizeof *context);
     if (!context) return mf_fail(error, MF_E_NOMEM, "no memory for a context");
     context->model = mf_model_retain(model);

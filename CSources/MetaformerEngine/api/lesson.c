@@ -1,59 +1,44 @@
 /* Setting up a lesson: options, programs and their state, and the views of the frames. */
 #include "api/lesson.h"
 
+#include "api/settings.h"
 #include "support/abi.h"
 #include "support/error.h"
 #include "support/memory.h"
 
 #include <string.h>
 
-enum { MAX_SIGHTS = 1000000, MAX_STATES = 4096, MAX_NUMBER = 1000000 };
-#define DEFAULT_CACHE_BYTES ((uint64_t)1 << 30)
+enum { MAX_SIGHTS = 1000000, MAX_STATES = 4096 };
 
 /* ---- Options ----------------------------------------------------------------------------------------------------- */
 
+/* What is not of a single number. */
 static mf_status check_options(const mf_lesson *l, const mf_adapt_options *o) {
-    if (o->epochs < 0 || o->epochs > MAX_NUMBER || o->batch < 0 || o->shift < 0)
-        return mf_fail(l->error, MF_E_INVALID, "mf_adapt_options: a number is negative or too large");
     MF_TRY(mf_team_check(o->threads, o->pool, l->error));
-    if (!(o->learning_rate >= 0 && o->learning_rate < 1))
-        return mf_fail(l->error, MF_E_INVALID, "learning_rate: in (0, 1), or 0 for the model's own");
-    if (!(o->false_alarm_rate >= 0 && o->false_alarm_rate <= 0.5f))
-        return mf_fail(l->error, MF_E_INVALID, "false_alarm_rate: in (0, 0.5], or 0 for 0.01");
     if (o->shift * 2LL >= l->model->width || o->shift * 2LL >= l->model->height)
         return mf_fail(l->error, MF_E_INVALID, "shift: under half of the model's %d x %d pixels", l->model->width,
                        l->model->height);
-    if ((int)o->framing < MF_FRAMING_OWN || o->framing > MF_FRAMING_TILE)
-        return mf_fail(l->error, MF_E_INVALID, "framing: %d is none", (int)o->framing);
     if (o->mask_count && (!o->masks || (o->mask_count != 1 && o->mask_count != l->count)))
         return mf_fail(l->error, MF_E_INVALID, "masks: one for all frames or one for each of %zu, not %zu", l->count,
                        o->mask_count);
     return MF_OK;
 }
 
-static mf_status read_loss(mf_lesson *l) {
-    const char *text = mf_model_setting(l->model, "adapt.loss");
-    l->sums_loss = text && strcmp(text, "sum") == 0;
-    if (!text || l->sums_loss || strcmp(text, "mean") == 0) return MF_OK;
-    return mf_fail(l->error, MF_E_FORMAT, "setting 'adapt.loss' is '%.40s'; mean and sum are possible", text);
-}
-
 static mf_status take_options(mf_lesson *l, const mf_adapt_options *given) {
     mf_adapt_options o = {.struct_size = sizeof o};
     if (given) MF_TRY(mf_adapt_options_read(given, &o, l->error));
+    MF_TRY(mf_options_resolve("mf_adapt_options", &o, l->error));
     MF_TRY(check_options(l, &o));
     double epochs, batch, rate;
-    MF_TRY(mf_model_number(l->model, "adapt.epochs", 30, 1, MAX_NUMBER, &epochs, l->error));
-    MF_TRY(mf_model_number(l->model, "adapt.batch", 64, 1, MAX_NUMBER, &batch, l->error));
-    MF_TRY(mf_model_number(l->model, "adapt.learning_rate", 1e-4, 0, 1, &rate, l->error));
+    MF_TRY(mf_model_number(l->model, MF_KEY_adapt_epochs, &epochs, l->error));
+    MF_TRY(mf_model_number(l->model, MF_KEY_adapt_batch, &batch, l->error));
+    MF_TRY(mf_model_number(l->model, MF_KEY_adapt_learning_rate, &rate, l->error));
     if (!o.epochs) o.epochs = (int32_t)epochs;
     if (!o.batch) o.batch = (int32_t)batch;
     if (o.learning_rate == 0) o.learning_rate = (float)rate;
-    if (o.false_alarm_rate == 0) o.false_alarm_rate = 0.01f;
     if (o.framing == MF_FRAMING_OWN) o.framing = l->model->framing;
-    if (!o.cache_bytes) o.cache_bytes = DEFAULT_CACHE_BYTES;
     l->options = o;
-    return read_loss(l);
+    return mf_model_choice(l->model, MF_KEY_adapt_loss, &l->sums_loss, l->error);
 }
 
 const mf_mask *mf_lesson_mask(const mf_lesson *l, size_t frame, mf_mask *out_mask) {

@@ -1,11 +1,11 @@
-/* The structs that hosts hand over by pointer: each is as large as the header that the host was built with says, be that
+/* The structs that hosts hand over by pointer: each is as large as the header says that the host was built with, be it
    older or newer than this library. They are read into, and written from, structs of the library's own. */
 #ifndef MF_SUPPORT_ABI_H
 #define MF_SUPPORT_ABI_H
 
 #include <metaformer/engine.h>
 
-/* Every struct with a struct_size, and the last field of the form in which it was first published, which is the smallest
+/* Every struct with a struct_size, and the last field of the form in which it was first published: the smallest form
    that is taken. A field that is added later changes nothing here. */
 #define MF_ABI_STRUCTS(X)                                                                                              \
     X(mf_error, text)                                                                                                  \
@@ -13,6 +13,7 @@
     X(mf_thread_pool, run)                                                                                             \
     X(mf_open_options, opaque)                                                                                         \
     X(mf_reader, read)                                                                                                 \
+    X(mf_setting_description, help)                                                                                    \
     X(mf_image, data)                                                                                                  \
     X(mf_mask, data)                                                                                                   \
     X(mf_map, data)                                                                                                    \
@@ -42,8 +43,8 @@ typedef struct mf_abi_type {
 /*
  * For each type, mf_image say:
  *
- * mf_image_read          copies the host's struct; what an older one lacks is zero. MF_E_INVALID for NULL and for a size
- *                        that no header has had, MF_E_UNSUPPORTED where a field is set that this library does not know.
+ * mf_image_read          copies the host's struct; what an older one lacks is zero. MF_E_INVALID for NULL and a size that
+ *                        no header has had, MF_E_UNSUPPORTED where a field is set that this library does not know.
  * mf_image_read_element  the same, of an array, whose elements all have the struct_size of the first.
  * mf_image_at            copies an element that was read before, without a check.
  * mf_image_writable      whether an element can be written: MF_E_INVALID as above.

@@ -1,11 +1,11 @@
 /*
- * A host as one was written for the first headers, which are beside this file. It is compiled against each of them, and must run against
- * every later library: see README.md. So it initialises structs as hosts did then, by their size and by memset.
+ * A host as one was written for the headers of abi-0, which are beside this file: it initialises structs by their size
+ * and by memset. Compiled against them, it must run against every later library: see README.md.
  *
  *     host MODEL OUTPUT
  *
- * teaches three grey frames of 80 x 60 pixels, saves the model, inspects them, and prints the score of the last one in hexadecimal.
- * Whatever the library fills in lies before bytes that it must not touch.
+ * teaches three grey frames of 80 x 60 pixels, saves the model, inspects them, and prints the score of the last one in
+ * hexadecimal. Whatever the library fills in lies before bytes that it must not touch.
  */
 #define _POSIX_C_SOURCE 200809L
 
