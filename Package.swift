@@ -57,7 +57,7 @@ let package = Package(
                 .unsafeFlags(
                     ["-enable-experimental-feature", "Embedded", "-nostartfiles"]
                         + [
-                            "--as-needed", "-soname=libmetaformer.so.0", "-z", "nodelete",
+                            "--as-needed", "-soname=libmetaformer.so.1", "-z", "nodelete",
                             "--version-script=\(Context.packageDirectory)/bindings/cmake/metaformer.map",
                         ].flatMap { ["-Xlinker", $0] })
             ]

@@ -6,11 +6,13 @@
  *
  *     mf_model *model;
  *     mf_context *context;
- *     mf_error error = {sizeof error};
+ *     mf_error error = MF_INIT(mf_error);
  *     if (mf_model_open_file("washer.safetensors", NULL, &model, &error)) fail(error.text);
  *     if (mf_context_create(model, NULL, &context, &error)) fail(error.text);
- *     mf_image frame = {sizeof frame, MF_PIXEL_MONO8, width, height, stride, pixels};
- *     mf_result result = {sizeof result};
+ *     mf_image frame = MF_INIT(mf_image);
+ *     frame.pixel_format = MF_PIXEL_MONO8;
+ *     frame.width = width, frame.height = height, frame.row_stride = stride, frame.data = pixels;
+ *     mf_result result = MF_INIT(mf_result);
  *     if (mf_inspect(context, &frame, NULL, NULL, &result)) fail(mf_context_error(context));
  *     if (result.is_anomalous) reject();
  *
@@ -21,8 +23,7 @@
  * Rules that hold everywhere:
  * - Every function that can fail returns an mf_status. On failure its out-parameters are untouched, there is nothing to
  *   free, and a text says what was wrong: in the mf_error given, or, once there is a context, from mf_context_error.
- * - A struct passed by pointer starts with struct_size: set it to sizeof the struct. Fields are only ever added at the
- * end.
+ * - A struct that may grow starts with struct_size; MF_INIT sets it. See "Growth" below.
  * - Release functions take NULL.
  * - The library keeps no global mutable state, never exits or aborts, and writes nothing to the standard streams. The
  *   one environment variable that it reads is MF_FORCE_ISA (reference, generic, avx2 or avx512), for testing.
@@ -40,6 +41,51 @@
 #else
 #define MF_API
 #define MF_MUST_USE
+#endif
+
+/* ---- Growth ------------------------------------------------------------------------------------------------------ */
+
+/*
+ * A program that was built with this header runs with every later library of the same ABI; and with an earlier one, as
+ * long as it asks for nothing new. What makes it so:
+ *
+ * - Functions, statuses and constants are added, never changed or taken away.
+ * - Fields are added at the end of structs that start with struct_size, and to no others. A field of zero always means
+ *   what was so before there was the field.
+ * - struct_size says which form a struct has: its sizeof, by the header that the host was built with. The library takes
+ *   every form since the first. What an older, smaller one lacks counts as zero, and nothing is read or written beyond
+ *   it. A newer, larger one is taken as long as the fields that the library does not know are zero; where one is not,
+ *   the library cannot do what is asked: it returns MF_E_UNSUPPORTED, and a text that names the struct. In a result
+ *   they stay as they were.
+ * - The structs of an array all have one form, and lie struct_size apart.
+ *
+ * So all that is not meant must be zero, padding too: begin with MF_INIT or memset, and set fields by their names.
+ */
+
+/** Counts the changes that programs do not survive. It is the number in the library's file name, libmetaformer.so.1: the
+ *  system loads no program with a library of another number. */
+#define METAFORMER_ABI 1
+
+/**
+ * The initialiser of a struct: all zero but for its struct_size.
+ *
+ *     mf_context_options options = MF_INIT(mf_context_options);
+ *     options.threads = 4;
+ *
+ * For the definition of a variable, in C99 and C++11 and all that came later; for other places there is memset.
+ */
+#ifdef __cplusplus
+extern "C++" {
+template <class Struct> inline Struct mf_init() {
+    Struct value = Struct();
+    value.struct_size = sizeof(Struct);
+    return value;
+}
+}
+#define MF_INIT(type) mf_init<type>()
+#else
+#define MF_INIT(type)                                                                                                  \
+    { .struct_size = sizeof(type) }
 #endif
 
 #ifdef __cplusplus
@@ -165,6 +211,32 @@ MF_API MF_MUST_USE mf_status mf_model_save(const mf_model *model, const char *pa
  * The text lives as long as the model.
  */
 MF_API const char *mf_model_setting(const mf_model *model, const char *key);
+
+/* What can be set, for hosts that offer it to a person: the settings that the library reads in a model, or that teaching
+ * writes into it, and the options of its calls that are numbers. A model may hold other settings, which the library
+ * leaves alone. */
+
+typedef enum mf_setting_type { MF_SETTING_NUMBER = 1, MF_SETTING_CHOICE = 2, MF_SETTING_TEXT = 3 } mf_setting_type;
+
+/** A setting of models, or an option. All that it points to lives for ever. */
+typedef struct mf_setting_description {
+    size_t struct_size;
+    const char *key;       /**< as in mf_model_setting; of an option, struct and field: "mf_adapt_options.epochs" */
+    mf_setting_type type;  /**< of an option: a number */
+    double low, high;      /**< of a number, which may be either of them; 0 of others */
+    double default_number; /**< of a missing setting, or an option of 0; NaN where no one number stands for it */
+    const char *const *choices; /**< of a choice: all that it can be, and NULL after the last; NULL of others */
+    const char *default_choice; /**< of a missing setting; NULL where nothing stands for it */
+    const char *help;           /**< what it is, in a line */
+} mf_setting_description;
+
+/** The number of settings, and a description of each: index is below it. MF_E_INVALID past it. Any thread, at any time. */
+MF_API size_t mf_setting_count(void);
+MF_API MF_MUST_USE mf_status mf_setting_info(size_t index, mf_setting_description *out_description);
+
+/** The same of the options that are numbers. A value out of these bounds is refused with MF_E_INVALID. */
+MF_API size_t mf_option_count(void);
+MF_API MF_MUST_USE mf_status mf_option_info(size_t index, mf_setting_description *out_description);
 
 /** Releases a model. Contexts keep what they need: a model may be released before them. A second release is without
  *  effect as long as a context of the model is left. After that, and of all other handles, it is a mistake that cannot

@@ -5,18 +5,13 @@ import Testing
 /// What the shared library is to its hosts: symbols, layouts, needs.
 ///
 /// With MF_UPDATE_SNAPSHOTS=1 in the environment the golden files in Tests/golden/abi are rewritten. A change there other than an
-/// addition breaks hosts that are built already: it needs a new METAFORMER_ABI in CSources/CMakeLists.txt.
+/// addition breaks hosts that are built already: it needs a new METAFORMER_ABI in metaformer.h.
 @Suite("The shared library") struct LibraryTests {
     private let folder: TemporaryFolder
     init() throws { folder = try TemporaryFolder() }
 
-    private static let headers = ["metaformer.h", "metaformer/engine.h"]
+    private let headers = Headers()
     private static let isUpdating = ProcessInfo.processInfo.environment["MF_UPDATE_SNAPSHOTS"] == "1"
-
-    private func text(_ header: String) throws -> String {
-        let text = try String(contentsOf: Command.root.appending(path: "include/\(header)"), encoding: .utf8)
-        return text.replacing(/\/\*(?:[^*]|\*(?!\/))*\*\//, with: "")
-    }
 
     private func expectGolden(_ lines: [String], _ name: String) throws {
         let file = Command.root.appending(path: "Tests/golden/abi/\(name)")
@@ -31,25 +26,21 @@ import Testing
             """)
     }
 
-    /// Every function that a header declares for others.
-    private func functions(_ header: String) throws -> [String] {
-        try text(header).matches(of: /MF_API[^;]*?\b(mf_[a-z0-9_]+)\(/).map { String($0.1) }
-    }
-
     // MARK: Symbols
 
     @Test("it exports what the headers declare, and what is agreed") func symbols() throws {
         let installation = try Installation.shared
         let symbols = try Command.run(["nm", "-D", "--defined-only", installation.library]).split(separator: "\n")
-            .compactMap { $0.split(separator: " ").last.map { String($0) } }.filter { $0 != "MF_0" }.sorted()
+            .compactMap { $0.split(separator: " ").last.map { String($0) } }.filter { !$0.hasPrefix("MF_") }.sorted()
         try expectGolden(symbols, "symbols.txt")
-        let declared = try LibraryTests.headers.flatMap(functions)
+        let abi = try headers.abi()
+        let declared = try headers.functions()
         #expect(declared.count > 40)
-        #expect(Set(symbols) == Set(declared.map { "\($0)@@MF_0" }))
+        #expect(Set(symbols) == Set(declared.map { "\($0)@@MF_\(abi)" }))
     }
 
     @Test("every declared function can be linked") func linking() throws {
-        let declared = try LibraryTests.headers.flatMap(functions)
+        let declared = try headers.functions()
         let source = """
             #include <metaformer.h>
             #include <metaformer/engine.h>
@@ -69,58 +60,15 @@ import Testing
 
     // MARK: Layout
 
-    /// The names of a header's structs, with their fields.
-    private func structures(_ header: String) throws -> [(name: String, fields: [String])] {
-        try text(header).matches(of: /typedef struct (mf_[a-z0-9_]+) \{([^}]*)\}/).map { match in
-            let declarations = match.2.split(separator: ";").map { $0.trimmingCharacters(in: .whitespacesAndNewlines) }
-            let fields = declarations.filter { !$0.isEmpty }.flatMap { declaration -> [String] in
-                if let function = declaration.firstMatch(of: /\(\*([a-z_0-9]+)\)/) { return [String(function.1)] }
-                return declaration.split(separator: ",").compactMap { part in
-                    part.matches(of: /[A-Za-z_][A-Za-z_0-9]*(?=\s*(\[|$))/).last.map { String($0.0) }
-                }
-            }
-            return (String(match.1), fields)
-        }
-    }
-
     @Test("structs and numbers lie as is agreed") func layout() throws {
-        let installation = try Installation.shared
-        var source = """
-            #include <metaformer.h>
-            #include <metaformer/engine.h>
-            #include <stdio.h>
-            int main(void) {
-
-            """
-        for (name, fields) in try LibraryTests.headers.flatMap(structures) {
-            #expect(!fields.isEmpty, "\(name)")
-            source += "printf(\"\(name) %zu\\n\", sizeof(\(name)));\n"
-            for field in fields {
-                source += "printf(\"\(name).\(field) %zu %zu\\n\", offsetof(\(name), \(field)), "
-                source += "sizeof(((\(name) *)0)->\(field)));\n"
-            }
-        }
-        // Of the public header only: the numbers of the engine's are those of ops.def and steps.def.
-        for list in try text("metaformer.h").matches(of: /typedef enum mf_[a-z_]+ \{([^}]*)\}/) {
-            for constant in list.1.matches(of: /MF_[A-Z0-9_]+/) {
-                source += "printf(\"\(constant.0) 0x%x\\n\", (unsigned)\(constant.0));\n"
-            }
-        }
-        for constant in try text("metaformer.h").matches(of: /#define (MF_M[AI][XN]_[A-Z_]+)\b/) {
-            source += "printf(\"\(constant.1) %llu\\n\", (unsigned long long)\(constant.1));\n"
-        }
-        source += "return 0;\n}\n"
-        try Data(source.utf8).write(to: folder.url.appending(path: "layout.c"))
-        try Command.run(["gcc", folder.path("layout.c")] + installation.flags + ["-o", folder.path("layout")])
-        let output = try Command.run([folder.path("layout")], environment: installation.environment)
-        try expectGolden(output.split(separator: "\n").map(String.init), "layout.txt")
+        try expectGolden(headers.layout(in: folder), "layout.txt")
     }
 
     @Test(
         "the headers are C99, C11, C17, C++11 and C++20",
         arguments: [("gcc", "c99"), ("gcc", "c11"), ("gcc", "c17"), ("g++", "c++11"), ("g++", "c++20")])
     func headers(compiler: String, standard: String) throws {
-        for header in LibraryTests.headers {
+        for header in Headers.names {
             try Command.run([
                 compiler, "-std=\(standard)", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only",
                 "-x", compiler == "gcc" ? "c" : "c++", "-I", Command.root.appending(path: "include").path,
@@ -138,11 +86,12 @@ import Testing
     @Test("it needs libc, libm and the OpenMP runtime, and is under 1.5 MB stripped", arguments: [false, true])
     func needs(isBuiltBySwiftPM: Bool) throws {
         let library = isBuiltBySwiftPM ? LibraryTests.swiftPM : try Installation.shared.library
+        let abi = try headers.abi()
         let dynamic = try Command.run(["readelf", "-d", library])
         let needed = dynamic.matches(of: /\(NEEDED\).*\[(lib[a-z+]+)\.so/).map { String($0.1) }
         let runtime = isBuiltBySwiftPM ? "libomp" : "libgomp"
         #expect(needed.contains(runtime) && Set(needed).isSubset(of: ["libc", "libm", runtime]), "\(needed)")
-        #expect(dynamic.contains("soname: [libmetaformer.so.0]") && dynamic.contains("NODELETE"))
+        #expect(dynamic.contains("soname: [libmetaformer.so.\(abi)]") && dynamic.contains("NODELETE"))
         try Command.run(["strip", "-o", folder.path("stripped"), library])
         let size = try FileManager.default.attributesOfItem(atPath: folder.path("stripped"))[.size] as? Int
         #expect(try #require(size) < 1_500_000)
@@ -162,7 +111,7 @@ import Testing
                 "-I", Command.root.appending(path: "Tests/hosts/opencv").path,
             ], to: folder.path("host"))
         try FileManager.default.createSymbolicLink(
-            atPath: folder.path("libmetaformer.so.0"), withDestinationPath: LibraryTests.swiftPM)
+            atPath: folder.path("libmetaformer.so.\(headers.abi())"), withDestinationPath: LibraryTests.swiftPM)
         let model = Command.root.appending(path: "Tests/golden/models/1.safetensors").path
         let outputs = try [installation.environment, ["LD_LIBRARY_PATH": folder.url.path]].map {
             try Command.run([host, model], environment: $0)
@@ -180,7 +129,8 @@ import Testing
         let contents = try Command.run(["dpkg-deb", "-c", package])
         for file in [
             "/usr/bin/metaformer", "/usr/include/metaformer.h", "/usr/include/metaformer/engine.h",
-            "/usr/include/metaformer.hpp", "/usr/include/metaformer_opencv.hpp", "/libmetaformer.so.0",
+            "/usr/include/metaformer.hpp", "/usr/include/metaformer_opencv.hpp",
+            "/libmetaformer.so.\(try headers.abi())",
             "/pkgconfig/metaformer.pc", "/cmake/Metaformer/MetaformerConfig.cmake", "/usr/share/man/man1/metaformer.1",
             "/usr/share/doc/metaformer/copyright",
         ] {

@@ -58,6 +58,6 @@ import Testing
                 "LAYOUT": Command.root.appending(path: "Tests/golden/abi/layout.txt").path,
             ],
             in: Command.root.appending(path: "bindings/python/tests"))
-        #expect(output.contains(/Ran 1[0-9] tests in/) && output.contains("\nOK"), "\(output)")
+        #expect(output.contains(/Ran [12][0-9] tests in/) && output.contains("\nOK"), "\(output)")
     }
 }

@@ -105,7 +105,7 @@ struct MisuseTests {
     @Test("results") func results() throws {
         try expect(MF_E_INVALID, "no result") { $0.usesResult = false }
         try expect(MF_E_INVALID, "result without size") { $0.result.struct_size = 0 }
-        // A later header's larger structs are taken.
+        // A later header's larger structs are taken, and what it added is left alone.
         var result = emptyResult()
         result.struct_size += 64
         #expect(good.withImage { mf_inspect(host.context, $0, nil, nil, &result) } == MF_OK)
@@ -172,12 +172,12 @@ struct MisuseTests {
     @Test("adaptation options") func adaptation() throws {
         var adapted: OpaquePointer?
         for (status, name, change) in [
-            (MF_E_INVALID, "size", { $0.struct_size = 3 }), (MF_E_INVALID, "negative", { $0.epochs = -1 }),
-            (MF_E_INVALID, "negative", { $0.batch = -1 }), (MF_E_INVALID, "negative", { $0.shift = -1 }),
+            (MF_E_INVALID, "size", { $0.struct_size = 3 }), (MF_E_INVALID, "epochs", { $0.epochs = -1 }),
+            (MF_E_INVALID, "batch", { $0.batch = -1 }), (MF_E_INVALID, "shift", { $0.shift = -1 }),
             (MF_E_INVALID, "shift", { $0.shift = 32 }), (MF_E_INVALID, "shift", { $0.shift = .max }),
             (MF_E_INVALID, "threads", { $0.threads = 300 }),
             (MF_E_INVALID, "learning_rate", { $0.learning_rate = .nan }),
-            (MF_E_INVALID, "learning_rate", { $0.learning_rate = 1 }),
+            (MF_E_INVALID, "learning_rate", { $0.learning_rate = 1.5 }),
             (MF_E_INVALID, "false_alarm_rate", { $0.false_alarm_rate = 0.6 }),
             (MF_E_INVALID, "framing", { $0.framing = mf_framing(rawValue: 9) }),
             (MF_E_INVALID, "masks", { $0.mask_count = 1 }),

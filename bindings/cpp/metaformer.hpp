@@ -47,13 +47,6 @@ template <class T> class Result {
     std::variant<T, Error> content;
 };
 
-/* What the wrapped calls fill in or take starts with its own size. */
-template <class T> T sized() {
-    T value = {};
-    value.struct_size = sizeof value;
-    return value;
-}
-
 /* A frame of the caller's, which is only read. */
 struct Frame {
     int32_t width, height;
@@ -61,7 +54,12 @@ struct Frame {
     ptrdiff_t row_stride;
     const void *data;
 
-    mf_image image() const { return {sizeof(mf_image), pixel_format, width, height, row_stride, data}; }
+    mf_image image() const {
+        mf_image image = MF_INIT(mf_image);
+        image.pixel_format = pixel_format, image.width = width, image.height = height;
+        image.row_stride = row_stride, image.data = data;
+        return image;
+    }
 };
 
 /* A region of interest of the caller's, width x height bytes without gaps; 0 is ignored. No data inspects everything. */
@@ -69,8 +67,23 @@ struct Mask {
     int32_t width = 0, height = 0;
     const uint8_t *data = nullptr;
 
-    mf_mask mask() const { return {sizeof(mf_mask), width, height, width, data}; }
+    mf_mask mask() const {
+        mf_mask mask = MF_INIT(mf_mask);
+        mask.width = width, mask.height = height, mask.row_stride = width, mask.data = data;
+        return mask;
+    }
 };
+
+/* All settings of models, and all options that are numbers: their bounds, defaults and help. */
+inline std::vector<mf_setting_description> descriptions(size_t count,
+                                                        mf_status (*info)(size_t, mf_setting_description *)) {
+    std::vector<mf_setting_description> all;
+    mf_setting_description next = MF_INIT(mf_setting_description);
+    while (all.size() < count && info(all.size(), &next) == MF_OK) all.push_back(next);
+    return all;
+}
+inline std::vector<mf_setting_description> settings() { return descriptions(mf_setting_count(), mf_setting_info); }
+inline std::vector<mf_setting_description> options() { return descriptions(mf_option_count(), mf_option_info); }
 
 class Model {
   public:
@@ -105,7 +118,7 @@ class Model {
     }
 
     Result<std::monostate> save(const std::string &path) const {
-        mf_error error = sized<mf_error>();
+        mf_error error = MF_INIT(mf_error);
         if (mf_model_save(handle.get(), path.c_str(), &error)) return Error{error.status, error.text};
         return std::monostate();
     }
@@ -120,7 +133,7 @@ class Model {
 
     /* A model from a call that makes one. */
     template <class Call> static Result<Model> make(Call call) {
-        mf_error error = sized<mf_error>();
+        mf_error error = MF_INIT(mf_error);
         mf_model *model = nullptr;
         if (call(&model, &error)) return Error{error.status, error.text};
         return Model(model);
@@ -133,14 +146,14 @@ class Model {
 class Context {
   public:
     static Result<Context> create(const Model &model, int32_t threads = 0) {
-        mf_context_options options = {};
+        mf_context_options options = MF_INIT(mf_context_options);
         options.threads = threads;
         return create(model, options);
     }
 
     static Result<Context> create(const Model &model, mf_context_options options) {
         options.struct_size = sizeof options;
-        mf_error error = sized<mf_error>();
+        mf_error error = MF_INIT(mf_error);
         mf_context *context = nullptr;
         if (mf_context_create(model.get(), &options, &context, &error)) return Error{error.status, error.text};
         return Context(context);
@@ -152,9 +165,10 @@ class Context {
             return Error{MF_E_INVALID, "map: smaller than the frame"};
         mf_image image = frame.image();
         mf_mask region = mask.mask();
-        mf_map view = {sizeof view, frame.width, frame.height, static_cast<ptrdiff_t>(sizeof(float)) * frame.width,
-                       map.data()};
-        mf_result result = sized<mf_result>();
+        mf_map view = MF_INIT(mf_map);
+        view.width = frame.width, view.height = frame.height, view.data = map.data();
+        view.row_stride = static_cast<ptrdiff_t>(sizeof(float)) * frame.width;
+        mf_result result = MF_INIT(mf_result);
         return checked(
             mf_inspect(handle.get(), &image, mask.data ? &region : nullptr, map.empty() ? nullptr : &view, &result),
             result);
@@ -165,7 +179,7 @@ class Context {
         if (results.size() < frames.size()) return Error{MF_E_INVALID, "results: fewer than the frames"};
         std::vector<mf_image> images;
         for (const Frame &frame : frames) images.push_back(frame.image());
-        for (mf_result &result : results) result = sized<mf_result>();
+        for (mf_result &result : results) result = MF_INIT(mf_result);
         size_t done = 0;
         mf_status status =
             mf_inspect_batch(handle.get(), images.data(), nullptr, nullptr, results.data(), images.size(), &done);
@@ -185,7 +199,7 @@ class Context {
     void cancel() { mf_context_cancel(handle.get()); }
 
     Result<mf_scores> scores() {
-        mf_scores scores = sized<mf_scores>();
+        mf_scores scores = MF_INIT(mf_scores);
         return checked(mf_context_scores(handle.get(), &scores), scores);
     }
 

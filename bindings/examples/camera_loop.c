@@ -139,14 +139,11 @@ static int run(mf_context *context, line *l) {
     frame f;
     if (!cycles) return fail("cycle times", "no memory");
     while (next_frame(l, &f, &failed)) {
-        mf_image image = {sizeof image,
-                          f.depth == 2 ? MF_PIXEL_MONO16 : MF_PIXEL_MONO8,
-                          f.width,
-                          f.height,
-                          (ptrdiff_t)f.width * f.depth,
-                          f.pixels};
-        mf_result result = {0};
-        result.struct_size = sizeof result;
+        mf_image image = MF_INIT(mf_image);
+        image.pixel_format = f.depth == 2 ? MF_PIXEL_MONO16 : MF_PIXEL_MONO8;
+        image.width = f.width, image.height = f.height;
+        image.row_stride = (ptrdiff_t)f.width * f.depth, image.data = f.pixels;
+        mf_result result = MF_INIT(mf_result);
         double start = now();
         mf_status status = mf_inspect(context, &image, NULL, NULL, &result);
         cycles[count] = now() - start;
@@ -172,7 +169,7 @@ static int run(mf_context *context, line *l) {
 }
 
 int main(int argument_count, char **arguments) {
-    mf_error error = {sizeof error, MF_OK, ""};
+    mf_error error = MF_INIT(mf_error);
     mf_model *model = NULL;
     mf_context *context = NULL;
     line l;

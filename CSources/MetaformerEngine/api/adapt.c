@@ -1,8 +1,9 @@
 /* Teaching: tunes a model on good frames by its own gradient and update programs, and sets its threshold. */
 #include "api/lesson.h"
+#include "api/settings.h"
 #include "api/threshold.h"
 #include "image/score.h"
-#include "support/array.h"
+#include "support/abi.h"
 #include "support/error.h"
 #include "support/memory.h"
 
@@ -198,9 +199,11 @@ static mf_status train(mf_lesson *l, size_t n) {
 static mf_status score_frames(mf_lesson *l, size_t from, size_t n, float *scores) {
     for (size_t i = 0; i < n; i++) {
         mf_result result;
-        size_t frame = l->order[from + i];
-        MF_TRY(mf_inspection_run(&l->inspection, mf_element(l->frames, frame), mf_lesson_mask(l, frame), NULL, INFINITY,
-                                 &result, l->error));
+        size_t index = l->order[from + i];
+        mf_image frame = mf_image_at(l->frames, index);
+        mf_mask mask;
+        MF_TRY(mf_inspection_run(&l->inspection, &frame, mf_lesson_mask(l, index, &mask), NULL, INFINITY, &result,
+                                 l->error));
         scores[i] = result.score;
     }
     return MF_OK;
@@ -297,7 +300,8 @@ static mf_status record(mf_lesson *l, mf_model *adapted, float *scores, size_t s
     mf_error *e = l->error;
     MF_TRY(set_number(adapted, "threshold", adapted->threshold, e));
     adapted->framing = l->options.framing;
-    MF_TRY(mf_model_set(adapted, "input.framing", mf_framing_name(adapted->framing), e));
+    MF_TRY(mf_model_set(adapted, "input.framing",
+                        mf_key_choice(MF_KEY_input_framing, (int)(adapted->framing - MF_FRAMING_STRETCH)), e));
     MF_TRY(set_number(adapted, "threshold.false_alarm_rate", l->options.false_alarm_rate, e));
     MF_TRY(set_number(adapted, "threshold.scores", (float)score_count, e));
     MF_TRY(mf_model_set(adapted, "threshold.rule", mf_threshold_rule_name(rule), e));

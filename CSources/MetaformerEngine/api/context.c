@@ -1,14 +1,13 @@
 /* Contexts: an inspection, and what one thread of a host sets and asks around it. */
 #include "api/inspection.h"
+#include "api/settings.h"
 #include "api/statistics.h"
-#include "support/array.h"
+#include "support/abi.h"
 #include "support/error.h"
 #include "support/memory.h"
 
 #include <math.h>
 #include <string.h>
-
-enum { DEFAULT_MAX_WIDTH = 8192 };
 
 struct mf_context {
     mf_model *model;
@@ -30,8 +29,7 @@ static mf_status prepare(mf_context *context, const mf_context_options *given, m
     mf_team team = mf_team_make(given->threads, given->pool);
     mf_runner *runner;
     MF_TRY(mf_runner_create(model->parts[MF_PART_INSPECT], &options, &runner, error));
-    MF_TRY(mf_inspection_prepare(&context->inspection, model, model->framing, runner, &team,
-                                 given->max_width ? given->max_width : DEFAULT_MAX_WIDTH, error));
+    MF_TRY(mf_inspection_prepare(&context->inspection, model, model->framing, runner, &team, given->max_width, error));
     mf_runner_watch(runner, &context->stop);
     MF_TRY(mf_model_bind(model, MF_PART_INSPECT, runner, error));
     MF_TRY(mf_runner_settle(runner, error));
@@ -43,13 +41,11 @@ static mf_status prepare(mf_context *context, const mf_context_options *given, m
 mf_status mf_context_create(const mf_model *model, const mf_context_options *options, mf_context **out_context,
                             mf_error *error) {
     if (!model || !out_context) return mf_fail(error, MF_E_INVALID, "mf_context_create: NULL argument");
-    if (options && options->struct_size < sizeof *options)
-        return mf_fail(error, MF_E_INVALID, "mf_context_options: struct_size is not set");
+    mf_context_options resolved = {.struct_size = sizeof resolved};
+    if (options) MF_TRY(mf_context_options_read(options, &resolved, error));
     if (!model->parts[MF_PART_INSPECT]) return mf_fail(error, MF_E_STATE, "this model has no inspect program");
-    mf_context_options resolved = options ? *options : (mf_context_options){.struct_size = sizeof resolved};
+    MF_TRY(mf_options_resolve("mf_context_options", &resolved, error));
     MF_TRY(mf_team_check(resolved.threads, resolved.pool, error));
-    if (resolved.max_width < 0 || resolved.max_width > MF_MAX_SIDE)
-        return mf_fail(error, MF_E_INVALID, "max_width: 0 to %d, not %d", MF_MAX_SIDE, resolved.max_width);
     mf_context *context = mf_allocate(&model->allocator, sizeof *context);
     if (!context) return mf_fail(error, MF_E_NOMEM, "no memory for a context");
     context->model = mf_model_retain(model);
@@ -98,23 +94,60 @@ void mf_context_cancel(mf_context *context) {
 
 /* ---- Inspection -------------------------------------------------------------------------------------------------- */
 
-static mf_status check(mf_context *context, const mf_image *frame, const mf_mask *mask, const mf_map *map,
-                       const mf_result *result) {
-    if (!result || result->struct_size < sizeof *result)
-        return mf_fail(&context->error, MF_E_INVALID, "result: NULL, or without struct_size");
-    return mf_inspection_check(&context->inspection, frame, mask, map, &context->error);
+/* What an inspection takes of a host; without mask and map where their data are NULL. */
+typedef struct request {
+    mf_image frame;
+    mf_mask mask;
+    mf_map map;
+    mf_result *result;
+} request;
+
+static const mf_mask *mask_of(const request *r) {
+    return r->mask.data ? &r->mask : NULL;
+}
+
+static const mf_map *map_of(const request *r) {
+    return r->map.data ? &r->map : NULL;
+}
+
+/* The elements of an index; masks and maps may be NULL. */
+static request request_at(const mf_image *frames, const mf_mask *masks, const mf_map *maps, mf_result *results,
+                          size_t index) {
+    return (request){mf_image_at(frames, index), masks ? mf_mask_at(masks, index) : (mf_mask){0},
+                     maps ? mf_map_at(maps, index) : (mf_map){0}, mf_result_element(results, index)};
+}
+
+/* The same, and checks them. */
+static mf_status take(mf_context *context, const mf_image *frames, const mf_mask *masks, const mf_map *maps,
+                      mf_result *results, size_t index, request *r) {
+    mf_error *error = &context->error;
+    MF_TRY(mf_image_read_element(frames, index, &r->frame, error));
+    r->mask = (mf_mask){0}, r->map = (mf_map){0};
+    if (masks) {
+        MF_TRY(mf_mask_read_element(masks, index, &r->mask, error));
+        if (!r->mask.data) return mf_fail(error, MF_E_INVALID, "mask: without data");
+    }
+    if (maps) {
+        MF_TRY(mf_map_read_element(maps, index, &r->map, error));
+        if (!r->map.data) return mf_fail(error, MF_E_INVALID, "map: without data");
+    }
+    MF_TRY(mf_result_writable(results, index, error));
+    r->result = mf_result_element(results, index);
+    return mf_inspection_check(&context->inspection, &r->frame, mask_of(r), map_of(r), error);
 }
 
 /* Inspects what was checked. */
-static mf_status inspect(mf_context *context, const mf_image *frame, const mf_mask *mask, const mf_map *map,
-                         mf_result *result) {
+static mf_status inspect(mf_context *context, const request *r) {
     uint64_t start = mf_clock();
+    mf_result result;
     context->stop.deadline = mf_deadline_after(context->time_limit);
     context->inspected = 0;
-    MF_TRY(mf_inspection_run(&context->inspection, frame, mask, map, context->threshold, result, &context->error));
+    MF_TRY(mf_inspection_run(&context->inspection, &r->frame, mask_of(r), map_of(r), context->threshold, &result,
+                             &context->error));
     context->inspected = 1;
-    mf_statistics_add(&context->statistics, result->score, result->is_anomalous);
-    result->elapsed_ns = mf_clock() - start;
+    mf_statistics_add(&context->statistics, result.score, result.is_anomalous);
+    result.elapsed_ns = mf_clock() - start;
+    mf_result_write(r->result, &result);
     return MF_OK;
 }
 
@@ -127,8 +160,9 @@ mf_status mf_inspect(mf_context *context, const mf_image *frame, const mf_mask *
                      mf_result *out_result) {
     if (!context) return MF_E_INVALID;
     begin(context);
-    MF_TRY(check(context, frame, mask, map, out_result));
-    return inspect(context, frame, mask, map, out_result);
+    request r;
+    MF_TRY(take(context, frame, mask, map, out_result, 0, &r));
+    return inspect(context, &r);
 }
 
 mf_status mf_inspect_batch(mf_context *context, const mf_image *frames, const mf_mask *masks, mf_map *maps,
@@ -137,17 +171,14 @@ mf_status mf_inspect_batch(mf_context *context, const mf_image *frames, const mf
     begin(context);
     if (!frames || !results || !out_done || !count)
         return mf_fail(&context->error, MF_E_INVALID, "mf_inspect_batch: NULL argument, or no frame");
+    request r;
     for (size_t i = 0; i < count; i++) {
-        mf_status status = check(context, mf_element(frames, i), masks ? mf_element(masks, i) : NULL,
-                                 maps ? mf_element(maps, i) : NULL, mf_element(results, i));
-        if (status == MF_OK) continue;
-        mf_error cause = context->error;
-        return mf_fail(&context->error, status, "frame %zu: %.200s", i, cause.text);
+        mf_status status = take(context, frames, masks, maps, results, i, &r);
+        if (status != MF_OK) return mf_fail(&context->error, status, "frame %zu: %.200s", i, context->error.text);
     }
     for (*out_done = 0; *out_done < count; ++*out_done) {
-        size_t i = *out_done;
-        MF_TRY(inspect(context, mf_element(frames, i), masks ? mf_element(masks, i) : NULL,
-                       maps ? mf_element(maps, i) : NULL, mf_element_to_write(results, i)));
+        r = request_at(frames, masks, maps, results, *out_done);
+        MF_TRY(inspect(context, &r));
     }
     return MF_OK;
 }
@@ -181,13 +212,14 @@ mf_status mf_context_plane(mf_context *context, const char *name, float *data, s
 
 mf_status mf_context_scores(mf_context *context, mf_scores *out_scores) {
     if (!context) return MF_E_INVALID;
-    if (!out_scores || out_scores->struct_size < sizeof *out_scores)
-        return mf_fail(&context->error, MF_E_INVALID, "scores: NULL, or without struct_size");
+    MF_TRY(mf_scores_writable(out_scores, 0, &context->error));
     const mf_statistics *s = &context->statistics;
-    out_scores->count = s->count;
-    out_scores->anomalous = s->anomalous;
-    out_scores->mean = s->count ? s->sum / (double)s->count : 0;
-    out_scores->lowest = s->lowest, out_scores->highest = s->highest;
+    mf_scores scores = {.count = s->count,
+                        .anomalous = s->anomalous,
+                        .mean = s->count ? s->sum / (double)s->count : 0,
+                        .lowest = s->lowest,
+                        .highest = s->highest};
+    mf_scores_write(out_scores, &scores);
     return MF_OK;
 }
 

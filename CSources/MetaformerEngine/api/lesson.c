@@ -1,68 +1,50 @@
 /* Setting up a lesson: options, programs and their state, and the views of the frames. */
 #include "api/lesson.h"
 
-#include "support/array.h"
+#include "api/settings.h"
+#include "support/abi.h"
 #include "support/error.h"
 #include "support/memory.h"
 
 #include <string.h>
 
-enum { MAX_SIGHTS = 1000000, MAX_STATES = 4096, MAX_NUMBER = 1000000 };
-#define DEFAULT_CACHE_BYTES ((uint64_t)1 << 30)
+enum { MAX_SIGHTS = 1000000, MAX_STATES = 4096 };
 
 /* ---- Options ----------------------------------------------------------------------------------------------------- */
 
+/* What is not of a single number. */
 static mf_status check_options(const mf_lesson *l, const mf_adapt_options *o) {
-    if (o->epochs < 0 || o->epochs > MAX_NUMBER || o->batch < 0 || o->shift < 0)
-        return mf_fail(l->error, MF_E_INVALID, "mf_adapt_options: a number is negative or too large");
     MF_TRY(mf_team_check(o->threads, o->pool, l->error));
-    if (!(o->learning_rate >= 0 && o->learning_rate < 1))
-        return mf_fail(l->error, MF_E_INVALID, "learning_rate: in (0, 1), or 0 for the model's own");
-    if (!(o->false_alarm_rate >= 0 && o->false_alarm_rate <= 0.5f))
-        return mf_fail(l->error, MF_E_INVALID, "false_alarm_rate: in (0, 0.5], or 0 for 0.01");
     if (o->shift * 2LL >= l->model->width || o->shift * 2LL >= l->model->height)
         return mf_fail(l->error, MF_E_INVALID, "shift: under half of the model's %d x %d pixels", l->model->width,
                        l->model->height);
-    if ((int)o->framing < MF_FRAMING_OWN || o->framing > MF_FRAMING_TILE)
-        return mf_fail(l->error, MF_E_INVALID, "framing: %d is none", (int)o->framing);
     if (o->mask_count && (!o->masks || (o->mask_count != 1 && o->mask_count != l->count)))
         return mf_fail(l->error, MF_E_INVALID, "masks: one for all frames or one for each of %zu, not %zu", l->count,
                        o->mask_count);
     return MF_OK;
 }
 
-static mf_status read_loss(mf_lesson *l) {
-    const char *text = mf_model_setting(l->model, "adapt.loss");
-    l->sums_loss = text && strcmp(text, "sum") == 0;
-    if (!text || l->sums_loss || strcmp(text, "mean") == 0) return MF_OK;
-    return mf_fail(l->error, MF_E_FORMAT, "setting 'adapt.loss' is '%.40s'; mean and sum are possible", text);
-}
-
 static mf_status take_options(mf_lesson *l, const mf_adapt_options *given) {
     mf_adapt_options o = {.struct_size = sizeof o};
-    if (given) {
-        if (given->struct_size < sizeof o)
-            return mf_fail(l->error, MF_E_INVALID, "mf_adapt_options: struct_size is not set");
-        o = *given;
-    }
+    if (given) MF_TRY(mf_adapt_options_read(given, &o, l->error));
+    MF_TRY(mf_options_resolve("mf_adapt_options", &o, l->error));
     MF_TRY(check_options(l, &o));
     double epochs, batch, rate;
-    MF_TRY(mf_model_number(l->model, "adapt.epochs", 30, 1, MAX_NUMBER, &epochs, l->error));
-    MF_TRY(mf_model_number(l->model, "adapt.batch", 64, 1, MAX_NUMBER, &batch, l->error));
-    MF_TRY(mf_model_number(l->model, "adapt.learning_rate", 1e-4, 0, 1, &rate, l->error));
+    MF_TRY(mf_model_number(l->model, MF_KEY_adapt_epochs, &epochs, l->error));
+    MF_TRY(mf_model_number(l->model, MF_KEY_adapt_batch, &batch, l->error));
+    MF_TRY(mf_model_number(l->model, MF_KEY_adapt_learning_rate, &rate, l->error));
     if (!o.epochs) o.epochs = (int32_t)epochs;
     if (!o.batch) o.batch = (int32_t)batch;
     if (o.learning_rate == 0) o.learning_rate = (float)rate;
-    if (o.false_alarm_rate == 0) o.false_alarm_rate = 0.01f;
     if (o.framing == MF_FRAMING_OWN) o.framing = l->model->framing;
-    if (!o.cache_bytes) o.cache_bytes = DEFAULT_CACHE_BYTES;
     l->options = o;
-    return read_loss(l);
+    return mf_model_choice(l->model, MF_KEY_adapt_loss, &l->sums_loss, l->error);
 }
 
-const mf_mask *mf_lesson_mask(const mf_lesson *l, size_t frame) {
+const mf_mask *mf_lesson_mask(const mf_lesson *l, size_t frame, mf_mask *out_mask) {
     if (!l->options.mask_count) return NULL;
-    return mf_element(l->options.masks, l->options.mask_count == 1 ? 0 : frame);
+    *out_mask = mf_mask_at(l->options.masks, l->options.mask_count == 1 ? 0 : frame);
+    return out_mask;
 }
 
 /* ---- Programs and their state ------------------------------------------------------------------------------------ */
@@ -135,8 +117,8 @@ static mf_status make_runner(mf_lesson *l, mf_part part, mf_runner **out_runner)
 static mf_status prepare_inspection(mf_lesson *l) {
     int32_t widest = 0;
     for (size_t i = 0; i < l->count; i++) {
-        const mf_image *frame = mf_element(l->frames, i);
-        widest = frame->width > widest ? frame->width : widest;
+        mf_image frame = mf_image_at(l->frames, i);
+        widest = frame.width > widest ? frame.width : widest;
     }
     mf_runner *runner = NULL;
     MF_TRY(make_runner(l, MF_PART_INSPECT, &runner));
@@ -173,8 +155,8 @@ static mf_status prepare_training(mf_lesson *l) {
 /* ---- Views ------------------------------------------------------------------------------------------------------- */
 
 static mf_plan plan_of(const mf_lesson *l, size_t frame) {
-    const mf_image *f = mf_element(l->frames, frame);
-    return mf_plan_make(l->options.framing, f->height, f->width, l->model->height, l->model->width);
+    mf_image f = mf_image_at(l->frames, frame);
+    return mf_plan_make(l->options.framing, f.height, f.width, l->model->height, l->model->width);
 }
 
 /* Gathers the views of all frames that show anything inspected. */
@@ -196,7 +178,8 @@ static mf_status plan_sights(mf_lesson *l) {
     size_t n = 0;
     for (size_t i = 0; i < l->count; i++) {
         mf_plan plan = plan_of(l, i);
-        const mf_mask *mask = mf_lesson_mask(l, i);
+        mf_mask own;
+        const mf_mask *mask = mf_lesson_mask(l, i, &own);
         for (int32_t at = 0; at < plan.rows * plan.columns; at++) {
             mf_sight sight = {(uint32_t)i, at / plan.columns, at % plan.columns, 1};
             mf_view view = mf_plan_view(&plan, sight.row, sight.column);
@@ -217,10 +200,11 @@ static mf_status see(mf_lesson *l, const mf_sight *sight, const mf_seen *to) {
     mf_plan plan = plan_of(l, sight->frame);
     mf_view view = mf_plan_view(&plan, sight->row, sight->column);
     mf_inspection *s = &l->inspection;
-    mf_frame_see(mf_element(l->frames, sight->frame), l->model->channels, &plan, &view, to->image, &l->team,
-                 s->scratch);
+    mf_image frame = mf_image_at(l->frames, sight->frame);
+    mf_frame_see(&frame, l->model->channels, &plan, &view, to->image, &l->team, s->scratch);
     if (to->inside) {
-        mf_mask_see(mf_lesson_mask(l, sight->frame), &plan, &view, s->grid);
+        mf_mask mask;
+        mf_mask_see(mf_lesson_mask(l, sight->frame, &mask), &plan, &view, s->grid);
         for (size_t i = 0; i < l->plane; i++) to->inside[i] = s->grid[i];
     }
     if (!to->response) return MF_OK;
@@ -272,12 +256,16 @@ mf_status mf_lesson_report(mf_lesson *l, const char *stage, size_t done, size_t 
 /* Frames and masks, before any memory is taken for them. */
 static mf_status check_frames(const mf_lesson *l) {
     for (size_t i = 0; i < l->count; i++) {
-        const mf_image *frame = mf_element(l->frames, i);
-        const mf_mask *mask = mf_lesson_mask(l, i);
         mf_error cause = {.struct_size = sizeof cause};
-        mf_status status = mf_frame_check(frame, &cause);
-        if (status == MF_OK && mask) status = mf_mask_check(mask, frame, &cause);
-        if (status == MF_OK && mask && mf_mask_is_empty(mask))
+        mf_image frame;
+        mf_mask mask;
+        size_t masks = l->options.mask_count;
+        mf_status status = mf_image_read_element(l->frames, i, &frame, &cause);
+        if (status == MF_OK) status = mf_frame_check(&frame, &cause);
+        if (status == MF_OK && masks)
+            status = mf_mask_read_element(l->options.masks, masks == 1 ? 0 : i, &mask, &cause);
+        if (status == MF_OK && masks) status = mf_mask_check(&mask, &frame, &cause);
+        if (status == MF_OK && masks && mf_mask_is_empty(&mask))
             status = mf_fail(&cause, MF_E_INVALID, "mask: nothing in it is inspected");
         if (status != MF_OK) return mf_fail(l->error, status, "frame %zu: %s", i, cause.text);
     }

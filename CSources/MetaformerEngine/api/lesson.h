@@ -64,8 +64,8 @@ mf_state *mf_lesson_state(mf_lesson *lesson, const char *name);
 /* What the model sees at a view: until the next call, where views are not cached. */
 mf_status mf_lesson_see(mf_lesson *lesson, size_t sight, mf_seen *out_seen);
 
-/* The mask of a frame, or NULL. */
-const mf_mask *mf_lesson_mask(const mf_lesson *lesson, size_t frame);
+/* The mask of a frame, read into out_mask, or NULL. */
+const mf_mask *mf_lesson_mask(const mf_lesson *lesson, size_t frame, mf_mask *out_mask);
 
 /* Tells the host how far a stage is; not MF_OK where it or the time limit ends the lesson. */
 mf_status mf_lesson_report(mf_lesson *lesson, const char *stage, size_t done, size_t total, float loss);

@@ -1,11 +1,10 @@
 #include "api/model.h"
 
+#include "api/settings.h"
+#include "support/abi.h"
 #include "support/error.h"
 #include "support/memory.h"
 
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const char *const part_names[MF_PART_COUNT] = {"program/inspect", "program/prior", "program/gradient",
@@ -41,54 +40,6 @@ mf_status mf_model_set(mf_model *model, const char *key, const char *value, mf_e
     model->settings = grown;
     grown[model->setting_count++] = (mf_setting){key_copy, copy};
     return MF_OK;
-}
-
-/* A decimal number whatever the host's locale: its comma or point would change what strtod reads. */
-static int parse_number(const char *text, double *out_value) {
-    double value = 0, scale = 1;
-    int exponent = 0, digits = 0, negative = *text == '-';
-    const char *c = text + negative;
-    for (; *c >= '0' && *c <= '9'; c++, digits++) value = value * 10 + (*c - '0');
-    if (*c == '.')
-        for (c++; *c >= '0' && *c <= '9'; c++, digits++) value = value * 10 + (*c - '0'), scale *= 10;
-    if (digits && (*c == 'e' || *c == 'E')) {
-        int down = *++c == '-', any = 0;
-        if (*c == '-' || *c == '+') c++;
-        for (; *c >= '0' && *c <= '9' && exponent < 1000; c++, any = 1) exponent = exponent * 10 + (*c - '0');
-        if (!any) return 0;
-        if (down) exponent = -exponent;
-    }
-    if (!digits || *c) return 0;
-    *out_value = (negative ? -value : value) / scale * pow(10, exponent);
-    return 1;
-}
-
-mf_status mf_model_number(const mf_model *model, const char *key, double fallback, double low, double high,
-                          double *out_value, mf_error *error) {
-    const char *text = mf_model_setting(model, key);
-    double value = fallback;
-    if (text && !parse_number(text, &value))
-        return mf_fail(error, MF_E_FORMAT, "setting '%s' is '%.40s', not a number", key, text);
-    if (!(value >= low && value <= high))
-        return mf_fail(error, MF_E_LIMIT, "setting '%s' is %g; %g to %g are possible", key, value, low, high);
-    *out_value = value;
-    return MF_OK;
-}
-
-static const char *const framing_names[] = {
-    [MF_FRAMING_STRETCH] = "stretch", [MF_FRAMING_FIT] = "fit", [MF_FRAMING_TILE] = "tile"};
-
-const char *mf_framing_name(mf_framing framing) {
-    return framing_names[framing];
-}
-
-static mf_status read_framing(mf_model *model, mf_error *error) {
-    const char *text = mf_model_setting(model, "input.framing");
-    model->framing = MF_FRAMING_STRETCH;
-    if (!text) return MF_OK;
-    for (; model->framing <= MF_FRAMING_TILE; model->framing++)
-        if (strcmp(text, framing_names[model->framing]) == 0) return MF_OK;
-    return mf_fail(error, MF_E_FORMAT, "setting 'input.framing' is '%.40s'; stretch, fit and tile are possible", text);
 }
 
 /* ---- Parts ------------------------------------------------------------------------------------------------------- */
@@ -178,18 +129,16 @@ static mf_status check_gradient(const mf_model *model, mf_error *error) {
 }
 
 static mf_status check_parts(mf_model *model, mf_error *error) {
-    double channels, height, width, threshold;
-    MF_TRY(mf_model_number(model, "input.channels", 0, 1, 3, &channels, error));
-    MF_TRY(mf_model_number(model, "input.height", 0, MF_MIN_SIDE, 4096, &height, error));
-    MF_TRY(mf_model_number(model, "input.width", 0, MF_MIN_SIDE, 4096, &width, error));
-    MF_TRY(
-        mf_model_number(model, "threshold", (double)INFINITY, -(double)INFINITY, (double)INFINITY, &threshold, error));
-    MF_TRY(read_framing(model, error));
-    MF_TRY(mf_model_number(model, "score.share", 0, 0, 1, &model->score_share, error));
-    if (channels != 1 && channels != 3)
-        return mf_fail(error, MF_E_FORMAT, "setting 'input.channels' is %g; 1 and 3 are possible", channels);
-    model->channels = (int32_t)channels, model->height = (int32_t)height, model->width = (int32_t)width,
-    model->threshold = (float)threshold;
+    int channels, framing;
+    double height, width, threshold;
+    MF_TRY(mf_model_choice(model, MF_KEY_input_channels, &channels, error));
+    MF_TRY(mf_model_number(model, MF_KEY_input_height, &height, error));
+    MF_TRY(mf_model_number(model, MF_KEY_input_width, &width, error));
+    MF_TRY(mf_model_choice(model, MF_KEY_input_framing, &framing, error));
+    MF_TRY(mf_model_number(model, MF_KEY_score_share, &model->score_share, error));
+    MF_TRY(mf_model_number(model, MF_KEY_threshold, &threshold, error));
+    model->channels = channels ? 3 : 1, model->height = (int32_t)height, model->width = (int32_t)width;
+    model->framing = (mf_framing)(MF_FRAMING_STRETCH + framing), model->threshold = (float)threshold;
     for (int part = 0; part < MF_PART_COUNT; part++) MF_TRY(check_variables(model, part, error));
     uint32_t c = (uint32_t)model->channels;
     if (model->parts[MF_PART_INSPECT]) {
@@ -247,10 +196,10 @@ static mf_status make_model(mf_file *file, const mf_allocator *allocator, const 
 /* The options of opening, checked; options may be NULL. */
 static mf_status take_options(const mf_open_options *options, mf_allocator *allocator, mf_logger *logger,
                               mf_error *error) {
-    if (options && options->struct_size < sizeof *options)
-        return mf_fail(error, MF_E_INVALID, "mf_open_options: struct_size is not set");
-    *logger = options ? (mf_logger){options->log, options->opaque} : (mf_logger){0};
-    return mf_allocator_resolve(options ? options->allocator : NULL, allocator, error);
+    mf_open_options own = {.struct_size = sizeof own};
+    if (options) MF_TRY(mf_open_options_read(options, &own, error));
+    *logger = (mf_logger){own.log, own.opaque};
+    return mf_allocator_resolve(own.allocator, allocator, error);
 }
 
 mf_status mf_model_open_file(const char *path, const mf_open_options *options, mf_model **out_model, mf_error *error) {
@@ -278,14 +227,15 @@ mf_status mf_model_open_memory(const void *data, size_t size, const mf_open_opti
 
 mf_status mf_model_open_reader(const mf_reader *reader, const mf_open_options *options, mf_model **out_model,
                                mf_error *error) {
-    if (!reader || !out_model) return mf_fail(error, MF_E_INVALID, "mf_model_open_reader: NULL argument");
-    if (reader->struct_size < sizeof *reader || !reader->read)
-        return mf_fail(error, MF_E_INVALID, "mf_reader: needs struct_size and its function");
+    if (!out_model) return mf_fail(error, MF_E_INVALID, "mf_model_open_reader: NULL argument");
+    mf_reader own;
+    MF_TRY(mf_reader_read(reader, &own, error));
+    if (!own.read) return mf_fail(error, MF_E_INVALID, "mf_reader: needs its function");
     mf_allocator allocator;
     mf_logger logger;
     mf_file *file;
     MF_TRY(take_options(options, &allocator, &logger, error));
-    MF_TRY(mf_file_open_reader(reader, &allocator, 1, &file, error));
+    MF_TRY(mf_file_open_reader(&own, &allocator, 1, &file, error));
     return make_model(file, &allocator, &logger, out_model, error);
 }
 

@@ -34,9 +34,6 @@ struct mf_model {
 mf_model *mf_model_retain(const mf_model *model);
 void mf_model_drop(mf_model *model);
 
-/* A framing as the setting "input.framing" says it. */
-const char *mf_framing_name(mf_framing framing);
-
 /* A new model over the same file, with room for settings of its own; nothing of it is changed yet. */
 mf_status mf_model_derive(const mf_model *model, mf_model **out_model, mf_error *error);
 mf_status mf_model_set(mf_model *model, const char *key, const char *value, mf_error *error);
@@ -46,9 +43,4 @@ const float *mf_model_values(const mf_model *model, const char *name, uint64_t c
 
 /* Binds each variable of a runner's program that the model has values of to these, which it only reads. */
 mf_status mf_model_bind(const mf_model *model, mf_part part, mf_runner *runner, mf_error *error);
-
-/* A setting as a number within limits; fallback where there is none. */
-mf_status mf_model_number(const mf_model *model, const char *key, double fallback, double low, double high,
-                          double *out_value, mf_error *error);
-
 #endif

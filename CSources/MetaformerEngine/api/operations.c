@@ -1,5 +1,6 @@
 /* Single operations on the caller's buffers: a program of one instruction, checked and run as any other. */
 #include "kernels/kernel.h"
+#include "support/abi.h"
 #include "support/error.h"
 #include "support/memory.h"
 #include "support/resources.h"
@@ -75,11 +76,10 @@ static float *readable(const float *data) {
 
 mf_status mf_convolution_run(const mf_convolution *shape, const float *x, const float *w, float *y,
                              const mf_runner_options *options, mf_error *error) {
-    if (!shape || shape->struct_size < sizeof *shape)
-        return mf_fail(error, MF_E_INVALID, "mf_convolution: NULL, or without struct_size");
-    const mf_convolution *s = shape;
+    mf_convolution own, *s = &own;
+    MF_TRY(mf_convolution_read(shape, &own, error));
     int32_t height, width, groups = s->groups ? s->groups : 1;
-    MF_TRY(mf_convolution_size(shape, &height, &width, error));
+    MF_TRY(mf_convolution_size(s, &height, &width, error));
     if (groups < 1 || s->channels % groups)
         return mf_fail(error, MF_E_INVALID, "%d channels in %d groups", s->channels, groups);
     operation o = {.op = MF_OP_convolution,
@@ -102,9 +102,10 @@ static int32_t out_side(int64_t in, int64_t kernel, int64_t stride, int64_t befo
     return room < 0 || room / stride >= INT32_MAX ? 0 : (int32_t)(room / stride + 1);
 }
 
-mf_status mf_convolution_size(const mf_convolution *s, int32_t *out_height, int32_t *out_width, mf_error *error) {
-    if (!s || s->struct_size < sizeof *s || !out_height || !out_width)
-        return mf_fail(error, MF_E_INVALID, "mf_convolution_size: NULL argument, or no struct_size");
+mf_status mf_convolution_size(const mf_convolution *shape, int32_t *out_height, int32_t *out_width, mf_error *error) {
+    if (!out_height || !out_width) return mf_fail(error, MF_E_INVALID, "mf_convolution_size: NULL argument");
+    mf_convolution own, *s = &own;
+    MF_TRY(mf_convolution_read(shape, &own, error));
     if (s->stride_y < 1 || s->stride_x < 1 || s->pad_top < 0 || s->pad_left < 0 || s->pad_bottom < 0 ||
         s->pad_right < 0 || s->kernel_height < 1 || s->kernel_width < 1)
         return mf_fail(error, MF_E_INVALID, "a stride or a kernel below 1, or a padding below 0");
@@ -119,9 +120,8 @@ mf_status mf_convolution_size(const mf_convolution *s, int32_t *out_height, int3
 
 mf_status mf_attention_run(const mf_attention *shape, const float *q, const float *k, const float *v, float *y,
                            const mf_runner_options *options, mf_error *error) {
-    if (!shape || shape->struct_size < sizeof *shape)
-        return mf_fail(error, MF_E_INVALID, "mf_attention: NULL, or without struct_size");
-    const mf_attention *s = shape;
+    mf_attention own, *s = &own;
+    MF_TRY(mf_attention_read(shape, &own, error));
     operation o = {
         .op = MF_OP_attention, .inputs = 3, .data = {readable(q), readable(k), readable(v), y}, .attribute_count = 1};
     memcpy(o.attributes, &s->scale, sizeof s->scale);

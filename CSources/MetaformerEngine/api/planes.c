@@ -1,5 +1,6 @@
 /* Frames as the floats that models take, for who trains them. */
 #include "image/frame.h"
+#include "support/abi.h"
 #include "support/error.h"
 
 #include <metaformer/engine.h>
@@ -13,13 +14,15 @@ mf_status mf_frame_planes(const mf_image *frame, int32_t channels, int32_t heigh
         return mf_fail(error, MF_E_INVALID,
                        "mf_frame_planes: 1 or 3 channels of 1 to %d rows and columns, not %d of %d x %d", MF_MAX_SIDE,
                        channels, width, height);
-    MF_TRY(mf_frame_check(frame, error));
+    mf_image own;
+    MF_TRY(mf_image_read(frame, &own, error));
+    MF_TRY(mf_frame_check(&own, error));
     mf_team alone = {.threads = 1};
     void *scratch = malloc(MF_RESAMPLE_SCRATCH);
     if (!scratch) return mf_fail(error, MF_E_NOMEM, "no memory to read a frame");
-    mf_plan plan = mf_plan_make(MF_FRAMING_STRETCH, frame->height, frame->width, height, width);
+    mf_plan plan = mf_plan_make(MF_FRAMING_STRETCH, own.height, own.width, height, width);
     mf_view view = mf_plan_view(&plan, 0, 0);
-    mf_frame_see(frame, channels, &plan, &view, planes, &alone, scratch);
+    mf_frame_see(&own, channels, &plan, &view, planes, &alone, scratch);
     free(scratch);
     return MF_OK;
 }

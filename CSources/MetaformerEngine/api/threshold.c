@@ -1,5 +1,6 @@
 #include "api/threshold.h"
 
+#include "api/settings.h"
 #include "support/error.h"
 #include "support/memory.h"
 
@@ -14,7 +15,7 @@
 #define PRIOR_SCORES 10.0
 
 const char *mf_threshold_rule_name(mf_threshold_rule rule) {
-    return rule == MF_THRESHOLD_CONFORMAL ? "conformal" : "extrapolated";
+    return mf_key_choice(MF_KEY_threshold_rule, (int)rule);
 }
 
 static int ascending(const void *a, const void *b) {

@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-/* How a threshold came about. */
+/* How a threshold came about, in the order of settings.def. */
 typedef enum mf_threshold_rule {
     /* An order statistic of held-out scores: the stated rate holds whatever their distribution. */
     MF_THRESHOLD_CONFORMAL,

@@ -45,8 +45,7 @@ static mf_status check_stride(ptrdiff_t stride, int64_t row, const char *what, m
 }
 
 mf_status mf_frame_check(const mf_image *frame, mf_error *error) {
-    if (!frame || frame->struct_size < sizeof *frame || !frame->data)
-        return mf_fail(error, MF_E_INVALID, "frame: NULL, without data, or without struct_size");
+    if (!frame->data) return mf_fail(error, MF_E_INVALID, "frame: without data");
     const layout *l = find_layout(frame->pixel_format);
     if (!l)
         return mf_fail(
@@ -63,8 +62,7 @@ mf_status mf_frame_check(const mf_image *frame, mf_error *error) {
 }
 
 mf_status mf_mask_check(const mf_mask *mask, const mf_image *frame, mf_error *error) {
-    if (mask->struct_size < sizeof *mask || !mask->data)
-        return mf_fail(error, MF_E_INVALID, "mask: without data or struct_size");
+    if (!mask->data) return mf_fail(error, MF_E_INVALID, "mask: without data");
     if (mask->width != frame->width || mask->height != frame->height)
         return mf_fail(error, MF_E_INVALID, "mask: %d x %d pixels, the frame has %d x %d", mask->width, mask->height,
                        frame->width, frame->height);
@@ -72,8 +70,7 @@ mf_status mf_mask_check(const mf_mask *mask, const mf_image *frame, mf_error *er
 }
 
 mf_status mf_map_check(const mf_map *map, const mf_image *frame, mf_error *error) {
-    if (map->struct_size < sizeof *map || !map->data)
-        return mf_fail(error, MF_E_INVALID, "map: without data or struct_size");
+    if (!map->data) return mf_fail(error, MF_E_INVALID, "map: without data");
     if (map->width != frame->width || map->height != frame->height)
         return mf_fail(error, MF_E_INVALID, "map: %d x %d pixels, the frame has %d x %d", map->width, map->height,
                        frame->width, frame->height);

@@ -5,7 +5,7 @@
 #include "image/framing.h"
 #include "support/team.h"
 
-/* Checks a frame: struct_size, data, pixel format, sides, and a stride that holds a row. */
+/* Checks a frame that was read of the host: data, pixel format, sides, and a stride that holds a row. */
 mf_status mf_frame_check(const mf_image *frame, mf_error *error);
 /* Checks that a mask or a map fits the frame. */
 mf_status mf_mask_check(const mf_mask *mask, const mf_image *frame, mf_error *error);

@@ -1,5 +1,6 @@
 #include "metrics/metric.h"
 #include "metrics/sweep.h"
+#include "support/abi.h"
 #include "support/error.h"
 #include "support/memory.h"
 
@@ -32,8 +33,8 @@ static mf_sweep sweep(const uint64_t *samples, size_t count, uint64_t defective)
 
 mf_status mf_classify(const float *scores, const uint8_t *labels, size_t count, const mf_metric_options *options,
                       mf_classification *out_result, mf_error *error) {
-    if (!scores || !labels || !out_result || out_result->struct_size < sizeof *out_result)
-        return mf_fail(error, MF_E_INVALID, "scores, labels and a result with struct_size are needed");
+    if (!scores || !labels) return mf_fail(error, MF_E_INVALID, "scores and labels are needed");
+    MF_TRY(mf_classification_writable(out_result, 0, error));
     if (count > UINT32_MAX) return mf_fail(error, MF_E_LIMIT, "%zu scores; at most %u", count, UINT32_MAX);
     mf_metric_options resolved;
     mf_allocator allocator;
@@ -53,9 +54,10 @@ mf_status mf_classify(const float *scores, const uint8_t *labels, size_t count, 
     qsort(samples, count, sizeof *samples, descending);
     mf_sweep s = sweep(samples, count, defective);
     mf_free(&allocator, samples);
-    out_result->auroc = s.roc_area / ((double)defective * (double)(count - defective));
-    out_result->average_precision = s.precision / (double)defective;
-    out_result->best_f1 = s.best_f1;
-    out_result->best_threshold = mf_key_score(s.best_key);
+    mf_classification result = {.auroc = s.roc_area / ((double)defective * (double)(count - defective)),
+                                .average_precision = s.precision / (double)defective,
+                                .best_f1 = s.best_f1,
+                                .best_threshold = mf_key_score(s.best_key)};
+    mf_classification_write(out_result, &result);
     return MF_OK;
 }

@@ -1,6 +1,7 @@
 #include "metrics/evaluation.h"
 
 #include "metrics/regions.h"
+#include "support/abi.h"
 #include "support/error.h"
 #include "support/memory.h"
 
@@ -67,8 +68,7 @@ static const float *row_of(const mf_map *map, int32_t y) {
 }
 
 static mf_status check(const mf_map *map, const mf_mask *mask, mf_error *error) {
-    if (!map || map->struct_size < sizeof *map || !map->data)
-        return mf_fail(error, MF_E_INVALID, "a map with struct_size and data is needed");
+    if (!map->data) return mf_fail(error, MF_E_INVALID, "the map is without data");
     if (map->width < 1 || map->height < 1 || map->width > MF_MAX_SIDE || map->height > MF_MAX_SIDE)
         return mf_fail(error, MF_E_INVALID, "the map is %d x %d; sides are 1 to %d", map->width, map->height,
                        MF_MAX_SIDE);
@@ -76,8 +76,7 @@ static mf_status check(const mf_map *map, const mf_mask *mask, mf_error *error) 
         map->row_stride % (ptrdiff_t)sizeof(float) != 0)
         return mf_fail(error, MF_E_INVALID, "row_stride %td does not hold %d floats", map->row_stride, map->width);
     if (!mask) return MF_OK;
-    if (mask->struct_size < sizeof *mask || !mask->data)
-        return mf_fail(error, MF_E_INVALID, "the mask lacks struct_size or data");
+    if (!mask->data) return mf_fail(error, MF_E_INVALID, "the mask is without data");
     if (mask->width != map->width || mask->height != map->height)
         return mf_fail(error, MF_E_INVALID, "the mask is %d x %d, its map %d x %d", mask->width, mask->height,
                        map->width, map->height);
@@ -196,8 +195,8 @@ static mf_status add_to_bins(mf_evaluation *e, const mf_map *map, const mf_mask_
     return MF_OK;
 }
 
-mf_status mf_evaluation_add(mf_evaluation *e, const mf_map *map, const mf_mask *mask, mf_error *error) {
-    if (!e) return mf_fail(error, MF_E_INVALID, "an evaluation is needed");
+/* Adds what was read of the host. */
+static mf_status add(mf_evaluation *e, const mf_map *map, const mf_mask *mask, mf_error *error) {
     MF_TRY(check(map, mask, error));
     mf_mask_regions regions = {0};
     if (mask && mf_mask_regions_find(mask, &e->allocator, &regions) != MF_OK)
@@ -211,4 +210,13 @@ mf_status mf_evaluation_add(mf_evaluation *e, const mf_map *map, const mf_mask *
     }
     mf_mask_regions_release(&regions, &e->allocator);
     return status;
+}
+
+mf_status mf_evaluation_add(mf_evaluation *e, const mf_map *map, const mf_mask *mask, mf_error *error) {
+    if (!e) return mf_fail(error, MF_E_INVALID, "an evaluation is needed");
+    mf_map own_map;
+    mf_mask own_mask;
+    MF_TRY(mf_map_read(map, &own_map, error));
+    if (mask) MF_TRY(mf_mask_read(mask, &own_mask, error));
+    return add(e, &own_map, mask ? &own_mask : NULL, error);
 }

@@ -1,5 +1,6 @@
 /* Results of an evaluation. */
 #include "metrics/evaluation.h"
+#include "support/abi.h"
 #include "support/error.h"
 #include "support/memory.h"
 
@@ -36,8 +37,8 @@ static mf_status check_state(const mf_evaluation *e, mf_error *error) {
 
 mf_status mf_evaluation_measure(const mf_evaluation *e, double pro_limit, mf_localization *out_result,
                                 mf_error *error) {
-    if (!e || !out_result || out_result->struct_size < sizeof *out_result)
-        return mf_fail(error, MF_E_INVALID, "an evaluation and a result with struct_size are needed");
+    if (!e) return mf_fail(error, MF_E_INVALID, "an evaluation is needed");
+    MF_TRY(mf_localization_writable(out_result, 0, error));
     if (!(pro_limit > 0 && pro_limit <= 1))
         return mf_fail(error, MF_E_INVALID, "the limit of PRO is %g; it lies in (0, 1]", pro_limit);
     MF_TRY(check_state(e, error));
@@ -51,8 +52,7 @@ mf_status mf_evaluation_measure(const mf_evaluation *e, double pro_limit, mf_loc
         MF_TRY(mf_exact_sweep(e, &s, error));
     }
     double overlap_unit = (double)e->regions * s.limit;
-    *out_result = (mf_localization){
-        .struct_size = out_result->struct_size,
+    mf_localization result = {
         .images = e->images,
         .pixels = e->ok + e->defective,
         .defective_pixels = e->defective,
@@ -65,6 +65,7 @@ mf_status mf_evaluation_measure(const mf_evaluation *e, double pro_limit, mf_loc
         .auroc_error = e->bins ? s.roc_slack / (ok * defective) : 0,
         .pro_error = e->bins ? s.overlap_slack / overlap_unit : 0,
     };
+    mf_localization_write(out_result, &result);
     return MF_OK;
 }
 

@@ -1,5 +1,6 @@
 #include "metrics/metric.h"
 
+#include "support/abi.h"
 #include "support/error.h"
 #include "support/memory.h"
 
@@ -8,11 +9,7 @@
 mf_status mf_metric_options_resolve(const mf_metric_options *given, mf_metric_options *out_options,
                                     mf_allocator *out_allocator, mf_error *error) {
     mf_metric_options options = {.struct_size = sizeof options};
-    if (given) {
-        if (given->struct_size < sizeof *given)
-            return mf_fail(error, MF_E_INVALID, "struct_size of the options is not set");
-        options = *given;
-    }
+    if (given) MF_TRY(mf_metric_options_read(given, &options, error));
     MF_TRY(mf_team_check(options.threads, NULL, error));
     if (options.bins != 0) {
         if (options.bins < 2 || options.bins > MF_MAX_EVALUATION_BINS)

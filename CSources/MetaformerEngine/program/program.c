@@ -1,5 +1,6 @@
 /* Opens a program: every count, offset and operand is checked before anything is made of it. */
 #include "program/program.h"
+#include "support/abi.h"
 #include "support/error.h"
 #include "support/memory.h"
 
@@ -270,22 +271,24 @@ size_t mf_program_instruction_count(const mf_program *p) {
 }
 
 mf_status mf_program_instruction(const mf_program *p, size_t index, mf_instruction_info *out_info) {
-    if (!p || !out_info || out_info->struct_size < sizeof *out_info || index >= p->instruction_count)
+    if (!p || index >= p->instruction_count || mf_instruction_info_writable(out_info, 0, NULL) != MF_OK)
         return MF_E_INVALID;
+    mf_instruction_info info = {0};
     const mf_instruction *i = &p->instructions[index];
     const mf_shape *shape = &p->buffers[i->output].shape;
-    out_info->op = mf_ops[i->op].name;
-    out_info->rank = shape->rank;
+    info.op = mf_ops[i->op].name;
+    info.rank = shape->rank;
     for (uint32_t axis = 0; axis < MF_TENSOR_MAX_RANK; axis++)
-        out_info->dims[axis] = axis < shape->rank ? shape->dims[axis] : 0;
-    out_info->flops = i->flops;
+        info.dims[axis] = axis < shape->rank ? shape->dims[axis] : 0;
+    info.flops = i->flops;
     uint64_t count = shape->count;
     for (uint32_t k = 0; k < i->input_count; k++) {
         int seen = 0;
         for (uint32_t other = 0; other < k; other++) seen |= i->inputs[other] == i->inputs[k];
         if (!seen) count += mf_rule_elements_read(p, i, k);
     }
-    out_info->bytes = count * sizeof(float);
+    info.bytes = count * sizeof(float);
+    mf_instruction_info_write(out_info, &info);
     return MF_OK;
 }
 

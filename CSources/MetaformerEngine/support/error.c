@@ -1,5 +1,7 @@
 #include "support/error.h"
 
+#include "support/abi.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -41,12 +43,13 @@ const char *mf_status_name(mf_status status) {
 }
 
 mf_status mf_fail(mf_error *error, mf_status status, const char *format, ...) {
-    if (error && error->struct_size >= sizeof *error) {
+    if (error) {
+        mf_error own = {.status = status};
         va_list arguments;
         va_start(arguments, format);
-        vsnprintf(error->text, sizeof error->text, format, arguments);
+        vsnprintf(own.text, sizeof own.text, format, arguments);
         va_end(arguments);
-        error->status = status;
+        mf_error_write(error, &own);
     }
     return status;
 }

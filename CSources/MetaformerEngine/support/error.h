@@ -4,7 +4,7 @@
 
 #include <metaformer.h>
 
-/* Fills in error, if there is one, and returns status. */
+/* Fills in error, if there is one and its struct_size is set, and returns status. */
 __attribute__((format(printf, 3, 4))) mf_status mf_fail(mf_error *error, mf_status status, const char *format, ...);
 
 #define MF_TRY(expression)                                                                                             \

@@ -1,5 +1,6 @@
 #include "support/memory.h"
 
+#include "support/abi.h"
 #include "support/error.h"
 
 #include <stdlib.h>
@@ -20,9 +21,10 @@ mf_status mf_allocator_resolve(const mf_allocator *given, mf_allocator *out_allo
         *out_allocator = (mf_allocator){sizeof *out_allocator, NULL, system_allocate, system_release};
         return MF_OK;
     }
-    if (given->struct_size < sizeof *given || !given->allocate || !given->release)
-        return mf_fail(error, MF_E_INVALID, "the allocator needs struct_size and both of its functions");
-    *out_allocator = *given;
+    mf_allocator own;
+    MF_TRY(mf_allocator_read(given, &own, error));
+    if (!own.allocate || !own.release) return mf_fail(error, MF_E_INVALID, "mf_allocator: needs both of its functions");
+    *out_allocator = own;
     return MF_OK;
 }
 

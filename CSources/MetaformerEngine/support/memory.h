@@ -6,7 +6,7 @@
 
 #define MF_CACHE_LINE 64
 
-/* The allocator to use where the host gives NULL; a given one is checked for struct_size and functions. */
+/* The allocator to use where the host gives NULL; a given one is checked. */
 mf_status mf_allocator_resolve(const mf_allocator *given, mf_allocator *out_allocator, mf_error *error);
 
 /* Zeroed memory at a cache line, NULL where there is none; size 0 gives one line. */

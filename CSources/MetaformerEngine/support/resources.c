@@ -1,5 +1,6 @@
 #include "support/resources.h"
 
+#include "support/abi.h"
 #include "support/error.h"
 #include "support/isa.h"
 #include "support/memory.h"
@@ -7,11 +8,7 @@
 mf_status mf_resources_resolve(const mf_runner_options *given, const mf_allocator *fallback,
                                mf_resources *out_resources, mf_error *error) {
     mf_runner_options o = {.struct_size = sizeof o};
-    if (given) {
-        if (given->struct_size < sizeof o)
-            return mf_fail(error, MF_E_INVALID, "mf_runner_options: struct_size is not set");
-        o = *given;
-    }
+    if (given) MF_TRY(mf_runner_options_read(given, &o, error));
     MF_TRY(mf_team_check(o.threads, o.pool, error));
     MF_TRY(mf_allocator_resolve(o.allocator ? o.allocator : fallback, &out_resources->allocator, error));
     MF_TRY(mf_isa_resolve(o.isa, &out_resources->isa, error));

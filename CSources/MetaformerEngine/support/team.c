@@ -1,5 +1,6 @@
 #include "support/team.h"
 
+#include "support/abi.h"
 #include "support/error.h"
 
 #include <stdatomic.h>
@@ -19,15 +20,16 @@ typedef struct deal {
 mf_status mf_team_check(int32_t threads, const mf_thread_pool *pool, mf_error *error) {
     if (threads < 0 || threads > MF_MAX_THREADS)
         return mf_fail(error, MF_E_INVALID, "threads: 0 to %d, not %d", MF_MAX_THREADS, threads);
-    if (pool && (pool->struct_size < sizeof *pool || !pool->run))
-        return mf_fail(error, MF_E_INVALID, "the thread pool needs struct_size and its function");
-    return MF_OK;
+    if (!pool) return MF_OK;
+    mf_thread_pool own;
+    MF_TRY(mf_thread_pool_read(pool, &own, error));
+    return own.run ? MF_OK : mf_fail(error, MF_E_INVALID, "mf_thread_pool: needs its function");
 }
 
 mf_team mf_team_make(int32_t threads, const mf_thread_pool *pool) {
     int count = threads > 0 ? threads : omp_get_num_procs();
     mf_team team = {.threads = count > MF_MAX_THREADS ? MF_MAX_THREADS : count};
-    if (pool) team.pool = *pool;
+    if (pool) team.pool = mf_thread_pool_at(pool, 0);
     return team;
 }
 

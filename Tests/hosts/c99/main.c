@@ -27,24 +27,25 @@ static unsigned char *read_frame(const char *path, size_t size) {
 }
 
 int main(int argument_count, char **arguments) {
-    mf_error error = {sizeof error, MF_OK, ""};
+    mf_error error = MF_INIT(mf_error);
     mf_model *model = NULL, *taught = NULL;
     mf_context *context = NULL;
     mf_image frames[16];
-    mf_adapt_options options = {0};
-    mf_result result = {0};
+    mf_adapt_options options = MF_INIT(mf_adapt_options);
+    mf_result result = MF_INIT(mf_result);
     int width, height, count = argument_count - 5;
     if (count < 1 || count > 16) return fail("usage: host MODEL OUTPUT WIDTH HEIGHT FRAME...");
     width = atoi(arguments[3]);
     height = atoi(arguments[4]);
     for (int i = 0; i < count; i++) {
         unsigned char *pixels = read_frame(arguments[5 + i], (size_t)width * (size_t)height);
-        mf_image frame = {sizeof frame, MF_PIXEL_MONO8, width, height, width, pixels};
+        mf_image frame = MF_INIT(mf_image);
         if (!pixels) return fail("a frame cannot be read");
+        frame.pixel_format = MF_PIXEL_MONO8;
+        frame.width = width, frame.height = height, frame.row_stride = width, frame.data = pixels;
         frames[i] = frame;
     }
     if (mf_model_open_file(arguments[1], NULL, &model, &error)) return fail(error.text);
-    options.struct_size = sizeof options;
     options.epochs = 2;
     options.seed = 7;
     if (mf_adapt(model, frames, (size_t)count, &options, &taught, &error)) return fail(error.text);
@@ -52,7 +53,6 @@ int main(int argument_count, char **arguments) {
     if (mf_model_save(taught, arguments[2], &error)) return fail(error.text);
     if (mf_context_create(taught, NULL, &context, &error)) return fail(error.text);
     mf_model_release(taught); /* the context keeps what it needs */
-    result.struct_size = sizeof result;
     if (mf_inspect(context, &frames[count - 1], NULL, NULL, &result)) return fail(mf_context_error(context));
     printf("%a %s\n", (double)result.score, result.is_anomalous ? "defective" : "good");
     mf_context_release(context);

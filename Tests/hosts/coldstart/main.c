@@ -36,14 +36,13 @@ static double peak_memory(void) {
 
 int main(int argument_count, char **arguments) {
     static unsigned char pixels[WIDTH * HEIGHT];
-    mf_error error = {sizeof error, MF_OK, ""};
+    mf_error error = MF_INIT(mf_error);
     mf_image frame = {sizeof frame, MF_PIXEL_MONO8, WIDTH, HEIGHT, WIDTH, pixels};
-    mf_result result = {0};
+    mf_result result = MF_INIT(mf_result);
     mf_model *model = NULL;
     mf_context *context = NULL;
     if (argument_count != 2) return 2;
     for (int i = 0; i < WIDTH * HEIGHT; i++) pixels[i] = (unsigned char)(i % 251);
-    result.struct_size = sizeof result;
 
     double start = now();
     if (mf_model_open_file(arguments[1], NULL, &model, &error)) {

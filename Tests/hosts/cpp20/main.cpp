@@ -29,7 +29,7 @@ int main(int argument_count, char **arguments) {
 
     auto model = metaformer::Model::open(arguments[1]);
     if (!model) return fail(model.error().text);
-    mf_adapt_options options = {};
+    mf_adapt_options options = MF_INIT(mf_adapt_options);
     options.epochs = 2;
     options.seed = 7;
     auto taught = model->adapt(frames, options);
@@ -67,6 +67,15 @@ int main(int argument_count, char **arguments) {
     context->cancel();
     if (auto after = context->inspect(frames.back()); !after || after->score != result->score)
         return fail("the context does not serve on");
+    /* What can be set. */
+    bool epochs = false, framing = false;
+    for (const auto &option : metaformer::options())
+        epochs |= option.key == std::string("mf_adapt_options.epochs") && option.low == 0 && option.high >= 30;
+    for (const auto &setting : metaformer::settings())
+        framing |= setting.key == std::string("input.framing") && setting.default_choice == std::string("stretch") &&
+                   setting.choices[2] == std::string("tile") && !setting.choices[3];
+    if (!epochs || !framing) return fail("settings and options are not listed");
+
     options.framing = MF_FRAMING_TILE;
     auto tiled = model->adapt(std::span(frames).first(1), options, std::span(&mask, 1));
     return tiled && std::string(tiled->setting("input.framing")) == "tile" ? 0 : fail("tiles are not taught");

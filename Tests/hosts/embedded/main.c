@@ -14,11 +14,11 @@
 #include <stdlib.h>
 
 int main(int argument_count, char **arguments) {
-    mf_error error = {sizeof error, MF_OK, ""};
+    mf_error error = MF_INIT(mf_error);
     mf_model *model = NULL;
     mf_context *context = NULL;
     mf_image frame = {sizeof frame, MF_PIXEL_MONO8, 0, 0, 0, NULL};
-    mf_result result = {0};
+    mf_result result = MF_INIT(mf_result);
     if (argument_count != 3) return 2;
     frame.width = atoi(arguments[1]), frame.height = atoi(arguments[2]), frame.row_stride = frame.width;
     size_t count = (size_t)frame.width * (size_t)frame.height;
@@ -31,7 +31,6 @@ int main(int argument_count, char **arguments) {
         fprintf(stderr, "host: %s\n", error.text);
         return 1;
     }
-    result.struct_size = sizeof result;
     if (mf_inspect(context, &frame, NULL, NULL, &result)) {
         fprintf(stderr, "host: %s\n", mf_context_error(context));
         return 1;

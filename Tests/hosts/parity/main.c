@@ -72,8 +72,7 @@ static int compare(mf_context *context, const char *picture, const char *map_pat
     mf_image frame = {sizeof frame,         info.channels == 1 ? MF_PIXEL_MONO8 : MF_PIXEL_RGB8, (int32_t)info.width,
                       (int32_t)info.height, (ptrdiff_t)info.width * (ptrdiff_t)info.channels,    pixels};
     mf_map map = {sizeof map, frame.width, frame.height, (ptrdiff_t)(info.width * sizeof(float)), values};
-    mf_result result = {0};
-    result.struct_size = sizeof result;
+    mf_result result = MF_INIT(mf_result);
     if (!failed && mf_inspect(context, &frame, NULL, &map, &result)) failed = fail(picture, mf_context_error(context));
     if (!failed && (map_info.width != info.width || map_info.height != info.height ||
                     memcmp(values, expected, count * sizeof *values) != 0))
@@ -85,7 +84,7 @@ static int compare(mf_context *context, const char *picture, const char *map_pat
 
 int main(int argument_count, char **arguments) {
     char line[8192];
-    mf_error error = {sizeof error, MF_OK, ""};
+    mf_error error = MF_INIT(mf_error);
     mf_model *model = NULL;
     mf_context *context = NULL;
     int failed = 0;

@@ -67,14 +67,13 @@ static int visit(const char *path, const char *model_path, unsigned *out_bits) {
     LOAD(library, mf_context_release);
     LOAD(library, mf_model_release);
 
-    mf_error error = {sizeof error, MF_OK, ""};
+    mf_error error = MF_INIT(mf_error);
     mf_context_options options = {.struct_size = sizeof options, .threads = 2};
     mf_image frame = {sizeof frame, MF_PIXEL_MONO8, WIDTH, HEIGHT, WIDTH, pixels};
-    mf_result result = {0};
+    mf_result result = MF_INIT(mf_result);
     mf_model *model = NULL;
     mf_context *context = NULL;
     for (int i = 0; i < WIDTH * HEIGHT; i++) pixels[i] = (unsigned char)(i % 251);
-    result.struct_size = sizeof result;
     if (mf_model_open_file_p(model_path, NULL, &model, &error)) return fail(error.text);
     if (mf_context_create_p(model, &options, &context, &error)) return fail(error.text);
     if (mf_inspect_p(context, &frame, NULL, NULL, &result)) return fail("mf_inspect");

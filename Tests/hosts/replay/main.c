@@ -37,7 +37,7 @@ static const mf_tensor *find(const mf_file *file, const char *number, const char
 }
 
 static int note_ops(const mf_program *program) {
-    mf_instruction_info info = {.struct_size = sizeof info};
+    mf_instruction_info info = MF_INIT(mf_instruction_info);
     for (size_t i = 0; mf_program_instruction(program, i, &info) == MF_OK; i++) {
         size_t op = 0;
         while (op < OPS && strcmp(ops[op], info.op) != 0) op++;
@@ -64,7 +64,7 @@ static int compare(const mf_tensor *expected, const mf_tensor *bound, const floa
 /* Runs a case once; one_thread has what the outputs were with one thread, or receives it. */
 static int run(const mf_file *file, mf_program *program, const char *number, const char *title, mf_isa isa,
                int32_t threads, float **one_thread) {
-    mf_error error = {sizeof error, MF_OK, ""};
+    mf_error error = MF_INIT(mf_error);
     mf_runner_options options = {.struct_size = sizeof options, .threads = threads, .isa = isa};
     mf_runner *runner = NULL;
     float *buffers[MAX_SLOTS] = {NULL};
@@ -105,7 +105,7 @@ static int run(const mf_file *file, mf_program *program, const char *number, con
 
 static int replay(const mf_file *file, const mf_tensor *tensor) {
     const char *number = tensor->name + strlen("program/"), *title = number;
-    mf_error error = {sizeof error, MF_OK, ""};
+    mf_error error = MF_INIT(mf_error);
     mf_program *program = NULL;
     for (size_t i = 0; i < mf_file_entry_count(file); i++)
         if (strcmp(mf_file_entry(file, i)->key, number) == 0) title = mf_file_entry(file, i)->value;
@@ -126,7 +126,7 @@ static int replay(const mf_file *file, const mf_tensor *tensor) {
 }
 
 static int replay_all(const char *path) {
-    mf_error error = {sizeof error, MF_OK, ""};
+    mf_error error = MF_INIT(mf_error);
     mf_file *file = NULL;
     if (mf_file_open(path, &file, &error)) return fail(path, error.text);
     int failures = 0, cases = 0;
@@ -151,8 +151,8 @@ static void draw(int number, unsigned char *pixels) {
 }
 
 static int inspect(mf_model *model, const mf_image *frame, float *score) {
-    mf_error error = {sizeof error, MF_OK, ""};
-    mf_result result = {.struct_size = sizeof result};
+    mf_error error = MF_INIT(mf_error);
+    mf_result result = MF_INIT(mf_result);
     mf_context *context = NULL;
     if (mf_context_create(model, NULL, &context, &error)) return fail("a context", error.text);
     int failed = mf_inspect(context, frame, NULL, NULL, &result) ? fail("a frame", mf_context_error(context)) : 0;
@@ -169,7 +169,7 @@ static int note_loss(void *last, const char *stage, size_t done, size_t total, f
 
 /* The loss at the end of teaching the frames, by some set of kernels. */
 static int teach(const mf_model *model, const mf_image *frames, const char *set, float *loss) {
-    mf_error error = {sizeof error, MF_OK, ""};
+    mf_error error = MF_INIT(mf_error);
     mf_adapt_options options = {
         .struct_size = sizeof options, .epochs = 5, .seed = 7, .progress = note_loss, .opaque = loss};
     mf_model *taught = NULL;
@@ -193,7 +193,7 @@ static int check_model(const char *path, float expected) {
         draw(i, pixels[i]);
         frames[i] = (mf_image){sizeof frames[i], MF_PIXEL_MONO8, WIDTH, HEIGHT, WIDTH, pixels[i]};
     }
-    mf_error error = {sizeof error, MF_OK, ""};
+    mf_error error = MF_INIT(mf_error);
     mf_model *model = NULL;
     if (mf_model_open_file(path, NULL, &model, &error)) return fail(path, error.text);
     float score = 0, loss = 0, by_reference = 0;

@@ -30,10 +30,9 @@ static int fail(const char *what) {
 static unsigned inspect(const mf_model *model, int threads) {
     mf_context_options options = {.struct_size = sizeof options, .threads = threads};
     mf_image frame = {sizeof frame, MF_PIXEL_MONO8, WIDTH, HEIGHT, WIDTH, pixels};
-    mf_result result = {0};
+    mf_result result = MF_INIT(mf_result);
     mf_context *context = NULL;
     unsigned bits = 0;
-    result.struct_size = sizeof result;
     if (mf_context_create(model, &options, &context, NULL)) return 0;
     if (mf_inspect(context, &frame, NULL, NULL, &result) == MF_OK) memcpy(&bits, &result.score, sizeof bits);
     mf_context_release(context);
@@ -54,7 +53,7 @@ static void *multiply(void *wrong) {
 }
 
 int main(int argument_count, char **arguments) {
-    mf_error error = {sizeof error, MF_OK, ""};
+    mf_error error = MF_INIT(mf_error);
     mf_model *model = NULL;
     int wrong = 0, wrong_products = 0;
     if (argument_count != 2) return 2;

@@ -104,6 +104,20 @@ class CScores(ctypes.Structure):
     ]
 
 
+class CSettingDescription(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_size_t),
+        ("key", ctypes.c_char_p),
+        ("type", ctypes.c_int),
+        ("low", ctypes.c_double),
+        ("high", ctypes.c_double),
+        ("default_number", ctypes.c_double),
+        ("choices", ctypes.POINTER(ctypes.c_char_p)),
+        ("default_choice", ctypes.c_char_p),
+        ("help", ctypes.c_char_p),
+    ]
+
+
 CProgress = ctypes.CFUNCTYPE(
     ctypes.c_int, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_size_t, ctypes.c_float
 )
@@ -158,6 +172,10 @@ mf_model_open_file = _declare("mf_model_open_file", ctypes.c_int, _text, _handle
 mf_model_open_memory = _declare("mf_model_open_memory", ctypes.c_int, _handle, _size, _handle, _out_handle, _error)
 mf_model_save = _declare("mf_model_save", ctypes.c_int, _handle, _text, _error)
 mf_model_setting = _declare("mf_model_setting", _text, _handle, _text)
+mf_setting_count = _declare("mf_setting_count", _size)
+mf_setting_info = _declare("mf_setting_info", ctypes.c_int, _size, ctypes.POINTER(CSettingDescription))
+mf_option_count = _declare("mf_option_count", _size)
+mf_option_info = _declare("mf_option_info", ctypes.c_int, _size, ctypes.POINTER(CSettingDescription))
 mf_model_release = _declare("mf_model_release", None, _handle)
 mf_adapt = _declare(
     "mf_adapt", ctypes.c_int, _handle, ctypes.POINTER(CImage), _size, ctypes.POINTER(CAdaptOptions), _out_handle, _error

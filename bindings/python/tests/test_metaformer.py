@@ -31,7 +31,9 @@ class LayoutTests(unittest.TestCase):
         "mf_context_options": _library.CContextOptions,
         "mf_region": _library.CRegion,
         "mf_result": _library.CResult,
+        "mf_scores": _library.CScores,
         "mf_adapt_options": _library.CAdaptOptions,
+        "mf_setting_description": _library.CSettingDescription,
     }
 
     def setUp(self):
@@ -50,6 +52,28 @@ class LayoutTests(unittest.TestCase):
     def test_statuses(self):
         expected = [line for line in self.lines if line.startswith("MF_E_")]
         self.assertEqual([f"MF_E_{status.name} 0x{status.value:x}" for status in metaformer.Status], expected)
+
+
+class SettingTests(unittest.TestCase):
+    def test_settings_and_options_are_listed(self):
+        settings = {setting.key: setting for setting in metaformer.settings()}
+        self.assertEqual(settings["input.framing"].choices, ("stretch", "fit", "tile"))
+        self.assertEqual((settings["input.framing"].default, settings["input.framing"].low), ("stretch", None))
+        epochs = settings["adapt.epochs"]
+        self.assertEqual((epochs.low, epochs.high, epochs.default, epochs.choices), (1, 1000000, 30, ()))
+        self.assertIsNone(settings["input.width"].default)
+        options = {option.key: option for option in metaformer.options()}
+        self.assertEqual(options["mf_context_options.max_width"].default, 8192)
+        self.assertTrue(all(entry.help for entry in (*settings.values(), *options.values())))
+
+    def test_options_out_of_their_bounds_are_refused_by_name(self):
+        model = metaformer.Model.open(os.environ["MODEL"])
+        for option in metaformer.options():
+            structure, field = option.key.split(".")
+            if structure == "mf_adapt_options" and field in ("epochs", "batch", "learning_rate", "shift"):
+                with self.assertRaisesRegex(metaformer.Error, option.key) as raised:
+                    model.adapt([ramp()], **{field: -1})
+                self.assertEqual(raised.exception.status, metaformer.Status.INVALID)
 
 
 class ModelTests(unittest.TestCase):

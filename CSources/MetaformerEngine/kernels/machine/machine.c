@@ -1,5 +1,6 @@
 /* What a processor can do at best, in the instructions of a variant. */
 #include "kernels/kernel.h"
+#include "support/abi.h"
 #include "support/error.h"
 #include "support/memory.h"
 #include "support/resources.h"
@@ -38,8 +39,7 @@ static void stream(void *context, size_t index, int worker) {
 }
 
 mf_status mf_machine_measure(const mf_runner_options *options, mf_machine *out_machine, mf_error *error) {
-    if (!out_machine || out_machine->struct_size < sizeof *out_machine)
-        return mf_fail(error, MF_E_INVALID, "mf_machine: NULL, or struct_size is not set");
+    MF_TRY(mf_machine_writable(out_machine, 0, error));
     mf_resources resources;
     MF_TRY(mf_resources_resolve(options, NULL, &resources, error));
     const mf_team *team = &resources.team;
@@ -49,8 +49,8 @@ mf_status mf_machine_measure(const mf_runner_options *options, mf_machine *out_m
     if (!m.a) return mf_fail(error, MF_E_NOMEM, "no memory for arrays of %zu bytes", 3 * sizeof(float) * FLOATS);
     m.b = m.a + FLOATS, m.c = m.b + FLOATS;
     mf_team_run(team, m.threads, compute, &m);
-    out_machine->flops_per_second = 0;
-    for (size_t i = 0; i < m.threads; i++) out_machine->flops_per_second += m.flops_per_second[i];
+    mf_machine machine = {0};
+    for (size_t i = 0; i < m.threads; i++) machine.flops_per_second += m.flops_per_second[i];
     uint64_t best = UINT64_MAX;
     for (int run = 0; run < RUNS; run++) {
         uint64_t start = mf_clock();
@@ -58,7 +58,8 @@ mf_status mf_machine_measure(const mf_runner_options *options, mf_machine *out_m
         uint64_t time = mf_clock() - start + 1;
         if (time < best) best = time;
     }
-    out_machine->bytes_per_second = 3.0 * sizeof(float) * (double)FLOATS * 1e9 / (double)best;
+    machine.bytes_per_second = 3.0 * sizeof(float) * (double)FLOATS * 1e9 / (double)best;
     mf_free(&resources.allocator, m.a);
+    mf_machine_write(out_machine, &machine);
     return MF_OK;
 }

@@ -1,0 +1,192 @@
+#include "api/settings.h"
+
+#include "support/abi.h"
+#include "support/error.h"
+#include "support/team.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* No default. */
+#define NONE ((double)NAN)
+
+/* ---- The tables -------------------------------------------------------------------------------------------------- */
+
+static const mf_setting_description settings[MF_KEY_COUNT] = {
+#define MF_NUMBER(id, name, least, most, fallback, text)                                                               \
+    [MF_KEY_##id] = {.key = name,                                                                                      \
+                     .type = MF_SETTING_NUMBER,                                                                        \
+                     .low = (double)(least),                                                                           \
+                     .high = (double)(most),                                                                           \
+                     .default_number = (double)(fallback),                                                             \
+                     .help = text},
+#define MF_CHOICE(id, name, fallback, text, ...)                                                                       \
+    [MF_KEY_##id] = {.key = name,                                                                                      \
+                     .type = MF_SETTING_CHOICE,                                                                        \
+                     .default_number = NONE,                                                                           \
+                     .default_choice = fallback,                                                                       \
+                     .choices = (const char *const[]){__VA_ARGS__, NULL},                                              \
+                     .help = text},
+#define MF_TEXT(id, name, text)                                                                                        \
+    [MF_KEY_##id] = {.key = name, .type = MF_SETTING_TEXT, .default_number = NONE, .help = text},
+#include "api/settings.def"
+};
+
+typedef enum kind { INT32, UINT32, UINT64, FLOAT } kind;
+
+/* An option, and where it lies. */
+typedef struct option {
+    const char *type;
+    size_t offset;
+    kind kind;
+    mf_setting_description description;
+} option;
+
+#define KIND_OF(type, field)                                                                                           \
+    _Generic(((type *)0)->field, int32_t : INT32, uint32_t : UINT32, uint64_t : UINT64, float : FLOAT)
+
+static const option options[] = {
+#define MF_OPTION(structure, field, least, most, fallback, text)                                                       \
+    {#structure,                                                                                                       \
+     offsetof(structure, field),                                                                                       \
+     KIND_OF(structure, field),                                                                                        \
+     {.key = #structure "." #field,                                                                                    \
+      .type = MF_SETTING_NUMBER,                                                                                       \
+      .low = (double)(least),                                                                                          \
+      .high = (double)(most),                                                                                          \
+      .default_number = (double)(fallback),                                                                            \
+      .help = text}},
+#include "api/options.def"
+};
+
+enum { OPTION_COUNT = sizeof options / sizeof *options };
+
+/* ---- Listing ----------------------------------------------------------------------------------------------------- */
+
+size_t mf_setting_count(void) {
+    return MF_KEY_COUNT;
+}
+
+size_t mf_option_count(void) {
+    return OPTION_COUNT;
+}
+
+mf_status mf_setting_info(size_t index, mf_setting_description *out_description) {
+    if (index >= MF_KEY_COUNT || mf_setting_description_writable(out_description, 0, NULL) != MF_OK)
+        return MF_E_INVALID;
+    mf_setting_description_write(out_description, &settings[index]);
+    return MF_OK;
+}
+
+mf_status mf_option_info(size_t index, mf_setting_description *out_description) {
+    if (index >= OPTION_COUNT || mf_setting_description_writable(out_description, 0, NULL) != MF_OK)
+        return MF_E_INVALID;
+    mf_setting_description_write(out_description, &options[index].description);
+    return MF_OK;
+}
+
+/* ---- Settings of a model ----------------------------------------------------------------------------------------- */
+
+/* A decimal number whatever the host's locale: its comma or point would change what strtod reads. */
+static int parse_number(const char *text, double *out_value) {
+    double value = 0, scale = 1;
+    int exponent = 0, digits = 0, negative = *text == '-';
+    const char *c = text + negative;
+    for (; *c >= '0' && *c <= '9'; c++, digits++) value = value * 10 + (*c - '0');
+    if (*c == '.')
+        for (c++; *c >= '0' && *c <= '9'; c++, digits++) value = value * 10 + (*c - '0'), scale *= 10;
+    if (digits && (*c == 'e' || *c == 'E')) {
+        int down = *++c == '-', any = 0;
+        if (*c == '-' || *c == '+') c++;
+        for (; *c >= '0' && *c <= '9' && exponent < 1000; c++, any = 1) exponent = exponent * 10 + (*c - '0');
+        if (!any) return 0;
+        if (down) exponent = -exponent;
+    }
+    if (!digits || *c) return 0;
+    *out_value = (negative ? -value : value) / scale * pow(10, exponent);
+    return 1;
+}
+
+mf_status mf_model_number(const mf_model *model, mf_key key, double *out_value, mf_error *error) {
+    const mf_setting_description *s = &settings[key];
+    const char *text = mf_model_setting(model, s->key);
+    double value = s->default_number;
+    if (text && !parse_number(text, &value))
+        return mf_fail(error, MF_E_FORMAT, "setting '%s' is '%.40s', not a number", s->key, text);
+    if (isnan(value)) return mf_fail(error, MF_E_FORMAT, "the model has no setting '%s'", s->key);
+    if (!(value >= s->low && value <= s->high))
+        return mf_fail(error, MF_E_LIMIT, "setting '%s' is %g; %g to %g are possible", s->key, value, s->low, s->high);
+    *out_value = value;
+    return MF_OK;
+}
+
+/* "mean and sum", "stretch, fit and tile". */
+static void list_choices(const char *const *choices, char *text, size_t size) {
+    size_t used = 0;
+    for (; *choices && used < size; choices++) {
+        const char *before = !used ? "" : choices[1] ? ", " : " and ";
+        used += (size_t)snprintf(text + used, size - used, "%s%s", before, *choices);
+    }
+}
+
+mf_status mf_model_choice(const mf_model *model, mf_key key, int *out_choice, mf_error *error) {
+    const mf_setting_description *s = &settings[key];
+    const char *text = mf_model_setting(model, s->key);
+    if (!text) text = s->default_choice;
+    if (!text) return mf_fail(error, MF_E_FORMAT, "the model has no setting '%s'", s->key);
+    for (int i = 0; s->choices[i]; i++)
+        if (strcmp(text, s->choices[i]) == 0) {
+            *out_choice = i;
+            return MF_OK;
+        }
+    char choices[120];
+    list_choices(s->choices, choices, sizeof choices);
+    return mf_fail(error, MF_E_FORMAT, "setting '%s' is '%.40s'; %s are possible", s->key, text, choices);
+}
+
+const char *mf_key_choice(mf_key key, int choice) {
+    return settings[key].choices[choice];
+}
+
+/* ---- Options of a call ------------------------------------------------------------------------------------------- */
+
+/* A number of the kind that the field is. */
+typedef union number {
+    int32_t int32;
+    uint32_t uint32;
+    uint64_t uint64;
+    float single;
+} number;
+
+static double read_number(const option *o, const void *field) {
+    number n = {0};
+    memcpy(&n, field, o->kind == UINT64 ? sizeof n.uint64 : sizeof n.uint32);
+    return o->kind == INT32    ? (double)n.int32
+           : o->kind == UINT32 ? (double)n.uint32
+           : o->kind == UINT64 ? (double)n.uint64
+                               : (double)n.single;
+}
+
+static void write_number(const option *o, double value, void *field) {
+    number n = {0};
+    if (o->kind == INT32) n.int32 = (int32_t)value;
+    if (o->kind == UINT32) n.uint32 = (uint32_t)value;
+    if (o->kind == UINT64) n.uint64 = (uint64_t)value;
+    if (o->kind == FLOAT) n.single = (float)value;
+    memcpy(field, &n, o->kind == UINT64 ? sizeof n.uint64 : sizeof n.uint32);
+}
+
+mf_status mf_options_resolve(const char *type, void *given, mf_error *error) {
+    for (const option *o = options; o < options + OPTION_COUNT; o++) {
+        if (strcmp(o->type, type) != 0) continue;
+        const mf_setting_description *d = &o->description;
+        char *field = (char *)given + o->offset;
+        double value = read_number(o, field);
+        if (!(value >= d->low && value <= d->high))
+            return mf_fail(error, MF_E_INVALID, "%s is %.10g; %.10g to %.10g are possible", d->key, value, d->low,
+                           d->high);
+        if (value == 0 && !isnan(d->default_number)) write_number(o, d->default_number, field);
+    }
+    return MF_OK;
+}

@@ -1,0 +1,497 @@
+/*
+ * Metaformer: inspects images for defects, taught from a handful of good pictures.
+ *
+ * The contract of libmetaformer for host programs. A host opens a model (mf_model), creates a context of it for each of
+ * its threads (mf_context), and hands over camera frames:
+ *
+ *     mf_model *model;
+ *     mf_context *context;
+ *     mf_error error = {sizeof error};
+ *     if (mf_model_open_file("washer.safetensors", NULL, &model, &error)) fail(error.text);
+ *     if (mf_context_create(model, NULL, &context, &error)) fail(error.text);
+ *     mf_image frame = {sizeof frame, MF_PIXEL_MONO8, width, height, stride, pixels};
+ *     mf_result result = {sizeof result};
+ *     if (mf_inspect(context, &frame, NULL, NULL, &result)) fail(mf_context_error(context));
+ *     if (result.is_anomalous) reject();
+ *
+ * mf_adapt teaches a product from good frames. A model to teach from comes with the library, trained on photographs
+ * of many things: share/metaformer/universal.safetensors below the prefix that it is installed to. pkg-config's
+ * variable universal_model has its path, and Metaformer_UNIVERSAL_MODEL after CMake's find_package.
+ *
+ * Rules that hold everywhere:
+ * - Every function that can fail returns an mf_status. On failure its out-parameters are untouched, there is nothing to
+ *   free, and a text says what was wrong: in the mf_error given, or, once there is a context, from mf_context_error.
+ * - A struct passed by pointer starts with struct_size: set it to sizeof the struct. Fields are only ever added at the
+ * end.
+ * - Release functions take NULL.
+ * - The library keeps no global mutable state, never exits or aborts, and writes nothing to the standard streams. The
+ *   one environment variable that it reads is MF_FORCE_ISA (reference, generic, avx2 or avx512), for testing.
+ * - Results are the same, bit for bit, for any number of threads.
+ */
+#ifndef METAFORMER_H
+#define METAFORMER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__GNUC__)
+#define MF_API __attribute__((visibility("default")))
+#define MF_MUST_USE __attribute__((warn_unused_result))
+#else
+#define MF_API
+#define MF_MUST_USE
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Version ----------------------------------------------------------------------------------------------------- */
+
+#define MF_VERSION_MAJOR 0
+#define MF_VERSION_MINOR 1
+#define MF_VERSION_PATCH 0
+
+/** The version of the library in use, as "major.minor.patch". */
+MF_API const char *mf_version(void);
+
+/* ---- Status ------------------------------------------------------------------------------------------------------ */
+
+/** What went wrong. The high nibble is the group: 1 a mistake of the caller, 2 a resource or a file, 3 an
+ *  interruption. */
+typedef enum mf_status {
+    MF_OK = 0,
+    MF_E_INVALID = 0x11,     /**< an argument is NULL, out of range, or does not fit another                     */
+    MF_E_UNSUPPORTED = 0x12, /**< well-formed, but not something that this library does (say, a pixel format)    */
+    MF_E_STATE = 0x13,       /**< called in the wrong order, or on a model that lacks the program needed         */
+    MF_E_NOMEM = 0x21,       /**< the allocator returned NULL                                                    */
+    MF_E_IO = 0x22,          /**< a file could not be read or written                                            */
+    MF_E_FORMAT = 0x23,      /**< not a model file, or a malformed one                                           */
+    MF_E_CHECKSUM = 0x24,    /**< the file's contents do not match their checksum                                */
+    MF_E_VERSION = 0x25,     /**< the file was written by a newer version                                        */
+    MF_E_LIMIT = 0x26,       /**< a size is over a stated limit                                                  */
+    MF_E_DEADLINE = 0x31,    /**< the time limit that the host gave is over                                      */
+    MF_E_CANCELLED = 0x32    /**< the host asked to stop                                                         */
+} mf_status;
+
+/** Where a function that has no context puts its text. May be NULL wherever it is taken. */
+typedef struct mf_error {
+    size_t struct_size;
+    mf_status status;
+    char text[248]; /**< zero-terminated UTF-8, one line */
+} mf_error;
+
+/** The name of a status, such as "MF_E_FORMAT"; "unknown status" for other numbers. */
+MF_API const char *mf_status_name(mf_status status);
+
+/* ---- Memory ------------------------------------------------------------------------------------------------------ */
+
+/** The host's allocator. Both functions may be called from the thread that calls the library, never from its workers.
+ *  */
+typedef struct mf_allocator {
+    size_t struct_size;
+    void *opaque;
+    /** Returns size bytes at a multiple of alignment (a power of two, at most 4096), or NULL. */
+    void *(*allocate)(void *opaque, size_t size, size_t alignment);
+    /** Takes back what allocate gave; pointer may be NULL. */
+    void (*release)(void *opaque, void *pointer);
+} mf_allocator;
+
+/* ---- What a host may give ---------------------------------------------------------------------------------------- */
+
+typedef enum mf_log_level { MF_LOG_INFO = 1, MF_LOG_WARNING = 2 } mf_log_level;
+
+/** Receives a line of text, without its end, while a model is opened, a context created or a product taught; from the
+ *  thread that called. Nothing is ever written during an inspection. */
+typedef void (*mf_log)(void *opaque, mf_log_level level, const char *text);
+
+/** Threads of the host's, instead of OpenMP's. Results are the same bits. */
+typedef struct mf_thread_pool {
+    size_t struct_size;
+    void *opaque;
+    /** Calls work(context, index) once for each index below count, on any threads, some or all at the same time, and
+     *  returns when all calls have returned. Called from the thread that called the library; count is at most the
+     *  threads of the options. */
+    void (*run)(void *opaque, size_t count, void (*work)(void *context, size_t index), void *context);
+} mf_thread_pool;
+
+/* ---- Model ------------------------------------------------------------------------------------------------------- */
+
+/** Parameters, programs and configuration of one product or of a universal model: immutable, shared between threads. */
+typedef struct mf_model mf_model;
+
+/** The largest model file that is opened, bytes. */
+#define MF_MAX_FILE_BYTES ((uint64_t)1 << 32)
+
+typedef struct mf_open_options {
+    size_t struct_size;
+    const mf_allocator *allocator; /**< NULL for malloc; copied, and used by everything made from this model */
+    mf_log log;                    /**< NULL for silence; else of everything made from this model */
+    void *opaque;                  /**< handed to log */
+} mf_open_options;
+
+/**
+ * Opens a model file. Everything is checked before memory is allocated for it: structure, sizes, checksum, and every
+ * instruction of every program.
+ * @param options  NULL for none
+ * @return MF_OK, MF_E_IO, MF_E_FORMAT, MF_E_CHECKSUM, MF_E_VERSION, MF_E_LIMIT, MF_E_NOMEM, MF_E_INVALID
+ */
+MF_API MF_MUST_USE mf_status mf_model_open_file(const char *path, const mf_open_options *options, mf_model **out_model,
+                                                mf_error *error);
+
+/** As mf_model_open_file, from memory, which is copied and need not outlive the call. */
+MF_API MF_MUST_USE mf_status mf_model_open_memory(const void *data, size_t size, const mf_open_options *options,
+                                                  mf_model **out_model, mf_error *error);
+
+/** Bytes that lie where only the host can read them: in flash, say, or in an archive. */
+typedef struct mf_reader {
+    size_t struct_size;
+    void *opaque;
+    uint64_t size; /**< bytes of the model */
+    /** Fills buffer with bytes from an offset on; 0 where it could. Called from the thread that called the library. */
+    int (*read)(void *opaque, uint64_t offset, void *buffer, size_t bytes);
+} mf_reader;
+
+/** As mf_model_open_file, by a function of the host's, which is not used after the call; MF_E_IO where it fails. */
+MF_API MF_MUST_USE mf_status mf_model_open_reader(const mf_reader *reader, const mf_open_options *options,
+                                                  mf_model **out_model, mf_error *error);
+
+/** Writes a model file: to a temporary file beside path, synced, then renamed over it. A model reads back bit for bit.
+ *  */
+MF_API MF_MUST_USE mf_status mf_model_save(const mf_model *model, const char *path, mf_error *error);
+
+/**
+ * A value of the model's configuration, such as "input.width" or "threshold", or NULL where the model has no such key.
+ * The text lives as long as the model.
+ */
+MF_API const char *mf_model_setting(const mf_model *model, const char *key);
+
+/** Releases a model. Contexts keep what they need: a model may be released before them. A second release is without
+ *  effect as long as a context of the model is left. After that, and of all other handles, it is a mistake that cannot
+ *  be caught. */
+MF_API void mf_model_release(mf_model *model);
+
+/* ---- Images ------------------------------------------------------------------------------------------------------ */
+
+/** Pixel formats by their GenICam PFNC number. Values of 10 to 14 bits lie in the low bits of 16. */
+typedef enum mf_pixel_format {
+    MF_PIXEL_MONO8 = 0x01080001,
+    MF_PIXEL_MONO10 = 0x01100003,
+    MF_PIXEL_MONO12 = 0x01100005,
+    MF_PIXEL_MONO14 = 0x01100025,
+    MF_PIXEL_MONO16 = 0x01100007,
+    MF_PIXEL_RGB8 = 0x02180014,
+    MF_PIXEL_BGR8 = 0x02180015,
+    MF_PIXEL_RGBA8 = 0x02200016,
+    MF_PIXEL_BGRA8 = 0x02200017,
+    MF_PIXEL_RGB16 = 0x02300033
+} mf_pixel_format;
+
+/** The smallest and largest width and height of a frame, pixels. */
+#define MF_MIN_SIDE 32
+#define MF_MAX_SIDE 65535
+
+/** A frame of the host's. The library reads it during the call and never writes it, nor reads between the rows. */
+typedef struct mf_image {
+    size_t struct_size;
+    uint32_t pixel_format; /**< an mf_pixel_format */
+    int32_t width, height; /**< pixels */
+    /** Bytes from a row to the next; negative for a frame that is stored bottom-up. */
+    ptrdiff_t row_stride;
+    const void *data; /**< the first pixel of the top row */
+} mf_image;
+
+/** A region of interest as one byte a pixel of the frame: 0 is ignored, all else is inspected. */
+typedef struct mf_mask {
+    size_t struct_size;
+    int32_t width, height; /**< the frame's own */
+    ptrdiff_t row_stride;
+    const uint8_t *data;
+} mf_mask;
+
+/** A float image of the host's, which receives the anomaly map. */
+typedef struct mf_map {
+    size_t struct_size;
+    int32_t width, height; /**< the frame's own */
+    ptrdiff_t row_stride;  /**< bytes */
+    float *data;
+} mf_map;
+
+/**
+ * How a frame of any size comes to the model's input of fixed size: the setting "input.framing" of a model.
+ *
+ * In FIT, padding repeats the frame's edges and counts for nothing. In TILE, the frame is not scaled: views of the
+ * input's size cover it, each sharing at least a quarter with its neighbours, and their maps are blended by smooth
+ * weights; the score, the map and the regions are then exact to a pixel, and memory does not grow with the frame.
+ */
+typedef enum mf_framing {
+    MF_FRAMING_OWN = 0,     /**< of options: as the model says                           */
+    MF_FRAMING_STRETCH = 1, /**< the whole frame, scaled to the input's width and height */
+    MF_FRAMING_FIT = 2,     /**< the whole frame, its aspect kept                        */
+    MF_FRAMING_TILE = 3     /**< many views at the frame's own scale                     */
+} mf_framing;
+
+/* ---- Context ----------------------------------------------------------------------------------------------------- */
+
+/** What one thread needs to use a model. Never share one between threads; any number may share a model. */
+typedef struct mf_context mf_context;
+
+typedef struct mf_context_options {
+    size_t struct_size;
+    int32_t threads;            /**< that work at the same time, 1 to 256; 0 for one a processor */
+    const mf_thread_pool *pool; /**< NULL for OpenMP's; copied */
+    int32_t max_width;          /**< of the frames, where the model tiles them, pixels; 0 for 8192 */
+} mf_context_options;
+
+/** Creates a context, and allocates all that mf_inspect will ever need: nothing is allocated after this. */
+MF_API MF_MUST_USE mf_status mf_context_create(const mf_model *model, const mf_context_options *options,
+                                               mf_context **out_context, mf_error *error);
+
+/** The text of the context's last failure; "" if there was none. Valid until the context's next call. */
+MF_API const char *mf_context_error(const mf_context *context);
+
+/** Sets the threshold that the context compares scores with; it starts as the model's. Not for NaN. */
+MF_API MF_MUST_USE mf_status mf_context_set_threshold(mf_context *context, float threshold);
+
+/** Limits the time of each inspection that follows, nanoseconds; 0 for no limit, as a context starts. One that is not
+ *  done by then returns MF_E_DEADLINE. */
+MF_API MF_MUST_USE mf_status mf_context_set_time_limit(mf_context *context, uint64_t nanoseconds);
+
+/** Stops the inspection that is under way, which returns MF_E_CANCELLED; without effect where there is none. The one
+ *  call that any thread may make, as long as the context is not released. */
+MF_API void mf_context_cancel(mf_context *context);
+
+MF_API void mf_context_release(mf_context *context);
+
+/* ---- Inspection -------------------------------------------------------------------------------------------------- */
+
+/** A connected region (8-connectivity) of the frame where the map is above the threshold. */
+typedef struct mf_region {
+    int32_t x, y, width, height; /**< bounding box, pixels of the frame */
+    int32_t area;                /**< pixels */
+    float peak;                  /**< the map's highest value in it */
+} mf_region;
+
+/** The most regions that a result holds. */
+#define MF_MAX_REGIONS 64
+
+typedef struct mf_result {
+    size_t struct_size;
+    float score;          /**< the map's highest value inside the mask, or the mean of its highest where the model
+                           says so; the higher, the less like the good images */
+    float threshold;      /**< what it was compared with */
+    int32_t is_anomalous; /**< 1 where score > threshold */
+    int32_t region_count; /**< how many of regions are filled in, highest peak first */
+    mf_region regions[MF_MAX_REGIONS];
+    uint64_t elapsed_ns; /**< from call to return */
+} mf_result;
+
+/**
+ * Inspects a frame.
+ * @param mask    NULL to inspect all of it; something in it must be
+ * @param map     NULL, or an image of the frame's size that receives the anomaly map: outside the mask it says nothing,
+ *                and after a failure it may be partly written
+ * @return MF_OK, MF_E_INVALID, MF_E_UNSUPPORTED (pixel format), MF_E_LIMIT (frame too small or too large), MF_E_STATE
+ *         (the model has no inspect program), MF_E_DEADLINE and MF_E_CANCELLED (looked for between instructions; the
+ *         context serves on)
+ */
+MF_API MF_MUST_USE mf_status mf_inspect(mf_context *context, const mf_image *frame, const mf_mask *mask, mf_map *map,
+                                        mf_result *out_result);
+
+/**
+ * Inspects count frames, one after the other, with all their arguments checked before the first.
+ * @param frames, masks, maps, results  count structs each, all with the struct_size of their first; masks and maps may
+ *                                      be NULL
+ * @param out_done  how many were inspected: count, or fewer where a limit or a cancellation ended the batch
+ * @return as mf_inspect; a time limit is one frame's, a cancellation the whole batch's
+ */
+MF_API MF_MUST_USE mf_status mf_inspect_batch(mf_context *context, const mf_image *frames, const mf_mask *masks,
+                                              mf_map *maps, mf_result *results, size_t count, size_t *out_done);
+
+/** Copies one of the planes that the last mf_inspect computed at the model's own size (of a tiled frame, at its last
+ *  view), channels first: "image" as the model saw it, "reconstruction", "response" (where the model has a prior),
+ *  "map". size is in floats; NULL data asks for it. */
+MF_API MF_MUST_USE mf_status mf_context_plane(mf_context *context, const char *name, float *data, size_t *size);
+
+/* How a context's scores have been since it was created or they were reset: where good products' scores creep up, the
+ * light, the lens or the product drifts. Kept in bins of a thirty-second of a power of two, in memory of fixed size. */
+
+typedef struct mf_scores {
+    size_t struct_size;
+    uint64_t count, anomalous; /**< inspections, and those with is_anomalous */
+    double mean;
+    float lowest, highest; /**< 0 where there was none */
+} mf_scores;
+
+MF_API MF_MUST_USE mf_status mf_context_scores(mf_context *context, mf_scores *out_scores);
+
+/** The score that a share of all, 0 to 1, was not above: 0.5 for the median. Within 1/32 of its value. MF_E_STATE where
+ *  nothing has been inspected. */
+MF_API MF_MUST_USE mf_status mf_context_score_quantile(mf_context *context, double share, float *out_score);
+
+MF_API MF_MUST_USE mf_status mf_context_reset_scores(mf_context *context);
+
+/* ---- Adaptation -------------------------------------------------------------------------------------------------- */
+
+/** What mf_adapt tells its host: a stage, what is done of it and how much there is. Returns non-zero to stop. */
+typedef int (*mf_progress)(void *opaque, const char *stage, size_t done, size_t total, float loss);
+
+typedef struct mf_adapt_options {
+    size_t struct_size;
+    int32_t threads;            /**< as in mf_context_options */
+    int32_t epochs;             /**< passes over the frames; 0 for the model's own (30 in the paper) */
+    int32_t batch;              /**< frames a step; 0 for the model's own (64 in the paper) */
+    float learning_rate;        /**< 0 for the model's own (1e-4 in the paper) */
+    uint64_t seed;              /**< of shuffling, shifts and flips */
+    int32_t flips;              /**< 1 where a mirrored product is still a good one */
+    int32_t shift;              /**< random shifts of up to so many pixels of the model's input */
+    float false_alarm_rate;     /**< for the threshold, in (0, 0.5]; 0 for 0.01 */
+    mf_progress progress;       /**< NULL, or called from the calling thread between steps */
+    void *opaque;               /**< handed to progress */
+    uint64_t time_limit_ns;     /**< of the whole call, nanoseconds; 0 for none */
+    const mf_thread_pool *pool; /**< as in mf_context_options */
+    mf_framing framing;         /**< of the new model; MF_FRAMING_OWN for the model's own */
+    const mf_mask *masks;       /**< NULL, one for all frames or one for each; loss, map and threshold are of what they
+                                     inspect: the rest is seen, but nothing is learnt of it */
+    size_t mask_count;          /**< 0, 1 or count */
+    uint64_t cache_bytes;       /**< the most memory for frames as the model sees them, bytes; 0 for 1 GiB. What does
+                                     not fit is computed again whenever it is needed: slower, and the same bits */
+} mf_adapt_options;
+
+/**
+ * Teaches a product: tunes the model on good frames by gradient descent (Eq. 6 and the 30 epochs of the paper),
+ * measures their maps, by which later ones are normalised where the model asks for it, and sets the threshold from good
+ * frames that were held out: of 30 or more a fifth, but 10 at least; by cross-validation where there are fewer; from
+ * shifted copies of a single one. A tiled frame gives all of its views.
+ * @param frames   count structs, all with the struct_size of the first
+ * @param options  NULL for the model's own
+ * @return MF_OK and a new model, which has nothing to do with the old one any more; MF_E_INVALID, MF_E_UNSUPPORTED,
+ *         MF_E_LIMIT (see mf_inspect, or over 1,000,000 frames or views), MF_E_STATE (the model cannot be trained, or
+ *         not with masks or padding), MF_E_NOMEM, MF_E_CANCELLED (by progress), MF_E_DEADLINE
+ */
+MF_API MF_MUST_USE mf_status mf_adapt(const mf_model *model, const mf_image *frames, size_t count,
+                                      const mf_adapt_options *options, mf_model **out_model, mf_error *error);
+
+/* ---- Metrics ----------------------------------------------------------------------------------------------------- */
+
+/* How good scores and maps are, when it is known what is defective. Everything is computed in double and exactly, ties
+ * included; scores that are NaN or infinite are refused with MF_E_INVALID. A threshold counts what is at or
+ * above it. */
+
+/** The most pixels that an exact evaluation holds, and the most bins of one by histogram. */
+#define MF_MAX_EVALUATION_PIXELS ((uint64_t)UINT32_MAX)
+#define MF_MAX_EVALUATION_BINS (1 << 24)
+
+typedef struct mf_metric_options {
+    size_t struct_size;
+    int32_t threads;               /**< 1 to 256; 0 for one a processor */
+    const mf_allocator *allocator; /**< NULL for malloc; otherwise copied */
+    int32_t bins;    /**< of an evaluation: 0 for exact; 2 to MF_MAX_EVALUATION_BINS for a histogram of fixed size */
+    float low, high; /**< what the bins span, evenly; scores beyond fall into the first or the last */
+} mf_metric_options;
+
+/**
+ * Structural similarity of two images (Wang et al. 2004): an 11x11 Gaussian window with sigma 1.5 inside the image, K
+ * = (0.01, 0.03), a channel at a time, for values in [0, 1].
+ * @param a, b      planes [channels, height, width]; height and width 11 to MF_MAX_SIDE, channels 1 to 1024
+ * @param options   NULL for none; bins has no effect
+ * @param map       NULL, or room for [channels, height - 10, width - 10]
+ * @param out_mean  of the map
+ * @return MF_OK, MF_E_INVALID, MF_E_NOMEM
+ */
+MF_API MF_MUST_USE mf_status mf_ssim(const float *a, const float *b, int32_t channels, int32_t height, int32_t width,
+                                     const mf_metric_options *options, float *map, double *out_mean, mf_error *error);
+
+/** How well scores tell defective from good. */
+typedef struct mf_classification {
+    size_t struct_size;
+    double auroc;             /**< the chance that a defective one scores higher than a good one, ties counting half */
+    double average_precision; /**< sum of precision times gain in recall over the distinct scores */
+    double best_f1;           /**< the highest F1 of any threshold */
+    float best_threshold;     /**< the highest threshold that reaches it */
+} mf_classification;
+
+/**
+ * Measures image scores.
+ * @param labels  a byte a score: 0 for good, all else for defective; at least one of each
+ * @return MF_OK, MF_E_INVALID, MF_E_LIMIT (over UINT32_MAX scores), MF_E_NOMEM
+ */
+MF_API MF_MUST_USE mf_status mf_classify(const float *scores, const uint8_t *labels, size_t count,
+                                         const mf_metric_options *options, mf_classification *out_result,
+                                         mf_error *error);
+
+/** Anomaly maps and masks of a test set, gathered one image at a time. Not for use by two threads at once. */
+typedef struct mf_evaluation mf_evaluation;
+
+/**
+ * Creates an evaluation. An exact one keeps 4 bytes a good and 8 a defective pixel, and at most 16 while it measures.
+ * One by histogram keeps 24 bytes a bin, takes scores in a bin as equal, and says how far its areas can be off by that.
+ */
+MF_API MF_MUST_USE mf_status mf_evaluation_create(const mf_metric_options *options, mf_evaluation **out_evaluation,
+                                                  mf_error *error);
+MF_API void mf_evaluation_release(mf_evaluation *evaluation);
+
+/**
+ * Adds an image. On failure the evaluation is as before.
+ * @param map   its anomaly map, which is only read; sides 1 to MF_MAX_SIDE
+ * @param mask  NULL for a good image; otherwise of the map's size, defective where it is not 0. Defective pixels that
+ *              touch, also by a corner, are one region.
+ * @return MF_OK, MF_E_INVALID, MF_E_LIMIT (over MF_MAX_EVALUATION_PIXELS), MF_E_NOMEM
+ */
+MF_API MF_MUST_USE mf_status mf_evaluation_add(mf_evaluation *evaluation, const mf_map *map, const mf_mask *mask,
+                                               mf_error *error);
+
+/** How well maps tell defective pixels from good ones. */
+typedef struct mf_localization {
+    size_t struct_size;
+    uint64_t images, pixels, defective_pixels, regions;
+    double auroc; /**< these four over pixels, as in mf_classification */
+    double average_precision;
+    double best_f1;
+    float best_threshold;
+    /** Area under the curve of mean region overlap over false-positive rate, up to the limit, divided by the limit. */
+    double pro;
+    double auroc_error; /**< how far auroc and pro can be from the exact values; 0 without bins */
+    double pro_error;
+} mf_localization;
+
+/**
+ * Measures what was added. PRO follows Bergmann et al. (CVPR 2019, section 5): at each distinct score, the mean over
+ * all regions of the share that is found, against the share of good pixels found; between scores the curve is straight.
+ * @param pro_limit  the highest false-positive rate, in (0, 1]; 0.3 is usual
+ * @return MF_OK, MF_E_INVALID, MF_E_STATE (no good or no defective pixel yet), MF_E_NOMEM
+ */
+MF_API MF_MUST_USE mf_status mf_evaluation_measure(const mf_evaluation *evaluation, double pro_limit,
+                                                   mf_localization *out_result, mf_error *error);
+
+/** A corner of the curves over the false-positive rate; between corners they are straight. */
+typedef struct mf_curve_point {
+    float threshold;
+    double false_positive_rate, true_positive_rate, region_overlap;
+} mf_curve_point;
+
+/**
+ * Gives the exact curves, from the highest threshold down; the first point is (0, 0), with a threshold of infinity,
+ * and the last (1, 1).
+ * @param points  NULL to ask for the number of points
+ * @param count   the room in points; receives the number
+ * @return as mf_evaluation_measure; MF_E_LIMIT where there is too little room
+ */
+MF_API MF_MUST_USE mf_status mf_evaluation_curve(const mf_evaluation *evaluation, mf_curve_point *points, size_t *count,
+                                                 mf_error *error);
+
+/**
+ * Gives each region's share of pixels that score at or above a threshold, in the order of images, and of first pixels
+ * in them.
+ * @param overlaps  NULL to ask for the number of regions
+ * @param count     the room in overlaps; receives the number
+ * @return MF_OK, MF_E_INVALID, MF_E_LIMIT (too little room), MF_E_STATE (an evaluation by histogram), MF_E_NOMEM
+ */
+MF_API MF_MUST_USE mf_status mf_evaluation_overlaps(const mf_evaluation *evaluation, float threshold, double *overlaps,
+                                                    size_t *count, mf_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,251 @@
+/*
+ * The lower half of the library, for language layers: programs and the files that hold them.
+ *
+ * A program is a flat list of instructions over one planned arena (CSources/MetaformerEngine/program/format.h). It is
+ * validated once, when opened; a runner then binds its inputs, outputs and variables to memory of the caller's, and
+ * runs it any number of times without allocating.
+ */
+#ifndef METAFORMER_ENGINE_H
+#define METAFORMER_ENGINE_H
+
+#include <metaformer.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Programs ---------------------------------------------------------------------------------------------------- */
+
+/** A validated program: immutable, shared between threads. */
+typedef struct mf_program mf_program;
+
+/** The highest rank of a tensor, and the largest number of its elements. */
+#define MF_TENSOR_MAX_RANK 6
+#define MF_TENSOR_MAX_COUNT ((uint64_t)1 << 31)
+
+typedef enum mf_slot_kind { MF_SLOT_INPUT = 1, MF_SLOT_OUTPUT = 2, MF_SLOT_VARIABLE = 3 } mf_slot_kind;
+
+/** A named tensor that a program reads or writes. */
+typedef struct mf_slot {
+    mf_slot_kind kind;
+    const char *name; /**< lives as long as the program */
+    uint32_t rank;
+    uint32_t dims[MF_TENSOR_MAX_RANK];
+    uint64_t count;  /**< elements */
+    int32_t written; /**< 1 where the program writes it */
+} mf_slot;
+
+/** Validates the bytes of a program and copies them. No byte of an invalid program is ever run. */
+MF_API MF_MUST_USE mf_status mf_program_open(const void *data, size_t size, mf_program **out_program, mf_error *error);
+MF_API void mf_program_release(mf_program *program);
+
+MF_API size_t mf_program_arena_bytes(const mf_program *program);
+MF_API size_t mf_program_instruction_count(const mf_program *program);
+MF_API size_t mf_program_slot_count(const mf_program *program);
+/** The slot of a number below mf_program_slot_count; NULL past it. */
+MF_API const mf_slot *mf_program_slot(const mf_program *program, size_t index);
+
+/* ---- Runners ----------------------------------------------------------------------------------------------------- */
+
+/** The kernels that a runner uses; automatic takes the best that the processor has. Generic ones run everywhere: they
+ *  are the best on processors without AVX2, and on aarch64, where they use NEON. */
+typedef enum mf_isa {
+    MF_ISA_AUTOMATIC = 0,
+    MF_ISA_REFERENCE = 1,
+    MF_ISA_AVX2 = 2,
+    MF_ISA_AVX512 = 3,
+    MF_ISA_GENERIC = 4
+} mf_isa;
+
+/** The best set that this processor runs. */
+MF_API mf_isa mf_isa_best(void);
+MF_API const char *mf_isa_name(mf_isa isa);
+
+/** A program with an arena of its own. Not shared between threads. */
+typedef struct mf_runner mf_runner;
+
+typedef struct mf_runner_options {
+    size_t struct_size;
+    int32_t threads; /**< 1 to 256; 0 for one a processor */
+    mf_isa isa;
+    const mf_allocator *allocator; /**< NULL for malloc */
+    const mf_thread_pool *pool;    /**< NULL for OpenMP's threads; copied */
+} mf_runner_options;
+
+/** Creates a runner, and allocates all that it will ever need. The program may be released before it. */
+MF_API MF_MUST_USE mf_status mf_runner_create(mf_program *program, const mf_runner_options *options,
+                                              mf_runner **out_runner, mf_error *error);
+MF_API void mf_runner_release(mf_runner *runner);
+
+/** Binds all slots of a name to count floats, at a multiple of 4 bytes, that stay there until bound anew or released.
+ *  */
+MF_API MF_MUST_USE mf_status mf_runner_bind(mf_runner *runner, const char *name, float *data, size_t count,
+                                            mf_error *error);
+
+/** Has kernels keep packed forms of the weights that the program reads and never writes, which then cost no time in each
+ *  run: what lies in its variables, all bound by now (MF_E_STATE), changes from here on only by being bound anew. Allocates. */
+MF_API MF_MUST_USE mf_status mf_runner_settle(mf_runner *runner, mf_error *error);
+
+/** Runs every instruction in order. MF_E_STATE where a slot is not bound. Allocates nothing. */
+MF_API MF_MUST_USE mf_status mf_runner_run(mf_runner *runner, mf_error *error);
+
+/** Bytes of scratch that the runner's kernels asked for, beside the arena. */
+MF_API size_t mf_runner_scratch_bytes(const mf_runner *runner);
+
+/** One instruction's share of the last mf_runner_run. */
+/** Times every instruction of the runs that follow. */
+MF_API void mf_runner_set_timing(mf_runner *runner, int enabled);
+
+/** What an instruction took in the last run that was timed; MF_E_INVALID past the last one. mf_program_instruction says
+ *  what it did. */
+MF_API MF_MUST_USE mf_status mf_runner_timing(const mf_runner *runner, size_t index, uint64_t *out_nanoseconds);
+
+/* ---- Measuring --------------------------------------------------------------------------------------------------- */
+
+/** What an instruction of a program does. */
+typedef struct mf_instruction_info {
+    size_t struct_size;
+    const char *op;                    /**< its name, which lives for ever */
+    uint32_t rank;                     /**< of its output */
+    uint32_t dims[MF_TENSOR_MAX_RANK]; /**< of its output */
+    uint64_t flops;                    /**< multiplications and additions */
+    uint64_t bytes;                    /**< of what it reads and writes, each tensor counted once */
+} mf_instruction_info;
+
+/** The instruction of a number below mf_program_instruction_count; MF_E_INVALID past it. */
+MF_API MF_MUST_USE mf_status mf_program_instruction(const mf_program *program, size_t index,
+                                                    mf_instruction_info *out_info);
+
+/** What a machine does at best, with the threads and the instruction set that a runner would use. */
+typedef struct mf_machine {
+    size_t struct_size;
+    double flops_per_second; /**< multiplications and additions in registers, fused where the processor can */
+    double bytes_per_second; /**< read and written, of arrays that no cache holds */
+} mf_machine;
+
+/** Measures it there and then: some tenths of a second, and 192 MiB. MF_E_INVALID, MF_E_UNSUPPORTED, MF_E_NOMEM. */
+MF_API MF_MUST_USE mf_status mf_machine_measure(const mf_runner_options *options, mf_machine *out_machine,
+                                                mf_error *error);
+
+/* ---- Operations -------------------------------------------------------------------------------------------------- */
+
+/* The engine's kernels on plain buffers: fp32, row-major, without gaps; the same bits as the instruction of a program.
+ * The output is none of the inputs. options may be NULL; scratch is allocated for the call. Errors are MF_E_INVALID,
+ * MF_E_LIMIT (over MF_TENSOR_MAX_COUNT elements), MF_E_UNSUPPORTED (an instruction set) and MF_E_NOMEM. */
+
+/** A cross-correlation with zero padding: x [batch, channels, height, width], w [filters, channels / groups,
+ *  kernel_height, kernel_width] -> y [batch, filters, out_height, out_width]. */
+typedef struct mf_convolution {
+    size_t struct_size;
+    int32_t batch, channels, height, width;
+    int32_t filters, kernel_height, kernel_width;
+    int32_t stride_y, stride_x;
+    int32_t pad_top, pad_left, pad_bottom, pad_right;
+    int32_t groups; /**< of channels and filters alike; 0 for 1 */
+} mf_convolution;
+
+/** The height and width of the output: (height + pad_top + pad_bottom - kernel_height) / stride_y + 1, rounded down. */
+MF_API MF_MUST_USE mf_status mf_convolution_size(const mf_convolution *shape, int32_t *out_height, int32_t *out_width,
+                                                 mf_error *error);
+MF_API MF_MUST_USE mf_status mf_convolution_run(const mf_convolution *shape, const float *x, const float *w, float *y,
+                                                const mf_runner_options *options, mf_error *error);
+
+/** softmax(scale q kT) v: q [batch, queries, width], k [batch, keys, width], v [batch, keys, value_width] -> y [batch,
+ *  queries, value_width]. */
+typedef struct mf_attention {
+    size_t struct_size;
+    int32_t batch, queries, keys, width, value_width;
+    float scale; /**< 1 / sqrt(width) is usual */
+} mf_attention;
+
+MF_API MF_MUST_USE mf_status mf_attention_run(const mf_attention *shape, const float *q, const float *k, const float *v,
+                                              float *y, const mf_runner_options *options, mf_error *error);
+
+/* ---- Frames ------------------------------------------------------------------------------------------------------ */
+
+/**
+ * A frame as an inspection sees it: planes [channels, height, width] in [0, 1], channels being 1 (luma) or 3 (red,
+ * green, blue), resampled without aliasing. By this, training sees what inspections will.
+ */
+MF_API MF_MUST_USE mf_status mf_frame_planes(const mf_image *frame, int32_t channels, int32_t height, int32_t width,
+                                             float *planes, mf_error *error);
+
+/* ---- Scores ------------------------------------------------------------------------------------------------------ */
+
+/**
+ * The score of a map as an inspection gives it: the mean of its highest values.
+ * @param values  count values, count at least 1
+ * @param share   of the values, in [0, 1], rounded up: the setting "score.share" of a model file; 0 for the highest alone
+ * @return MF_OK, MF_E_INVALID, MF_E_NOMEM
+ */
+MF_API MF_MUST_USE mf_status mf_map_score(const float *values, size_t count, double share, float *out_score,
+                                          mf_error *error);
+
+/* ---- Thresholds -------------------------------------------------------------------------------------------------- */
+
+/**
+ * The score that a good image exceeds with the given probability, from the scores of good images that were not taught: an
+ * order statistic where they suffice for it (conformal prediction), otherwise a prediction bound of their logarithms,
+ * which takes their spread for 0.3 until some ten of them say otherwise.
+ * @param scores    count finite scores, count at least 1
+ * @param rate      in (0, 0.5]
+ * @param out_rule  NULL, or receives "conformal" or "extrapolated", which live for ever
+ * @return MF_OK, MF_E_INVALID, MF_E_NOMEM
+ */
+MF_API MF_MUST_USE mf_status mf_threshold_fit(const float *scores, size_t count, double rate, float *out_threshold,
+                                              const char **out_rule, mf_error *error);
+
+/* ---- Tensor files ------------------------------------------------------------------------------------------------ */
+
+/* A model file is one .safetensors file: parameters as F32 or F16 tensors, programs as U8 tensors named "program/…",
+ * the configuration as metadata. Besides it the metadata holds "format" (see MF_FILE_FORMAT) and "checksum" (XXH3-128
+ * of the whole file with the checksum's own digits as '0'). */
+
+#define MF_FILE_FORMAT "metaformer 1"
+
+typedef enum mf_dtype {
+    MF_F32 = 1,
+    MF_U8 = 2,
+    MF_F16 = 3 /**< in files only: an open file's tensors are MF_F32, widened; those to write are rounded from floats */
+} mf_dtype;
+
+typedef struct mf_tensor {
+    const char *name;
+    mf_dtype dtype;
+    uint32_t rank;
+    uint64_t dims[MF_TENSOR_MAX_RANK];
+    const void *data; /**< at a multiple of 8 bytes */
+    size_t bytes;
+} mf_tensor;
+
+typedef struct mf_entry {
+    const char *key;
+    const char *value;
+} mf_entry;
+
+/** A tensor file in memory: immutable, shared between threads. */
+typedef struct mf_file mf_file;
+
+MF_API MF_MUST_USE mf_status mf_file_open(const char *path, mf_file **out_file, mf_error *error);
+MF_API MF_MUST_USE mf_status mf_file_open_memory(const void *data, size_t size, mf_file **out_file, mf_error *error);
+MF_API void mf_file_release(mf_file *file);
+MF_API size_t mf_file_tensor_count(const mf_file *file);
+MF_API const mf_tensor *mf_file_tensor(const mf_file *file, size_t index);
+/** The type that a tensor has in the file itself. */
+MF_API mf_dtype mf_file_dtype(const mf_file *file, size_t index);
+/** The tensor of a name, or NULL. */
+MF_API const mf_tensor *mf_file_find(const mf_file *file, const char *name);
+MF_API size_t mf_file_entry_count(const mf_file *file);
+MF_API const mf_entry *mf_file_entry(const mf_file *file, size_t index);
+
+/** Writes tensors and metadata ("format" and "checksum" are added) to a temporary file beside path, syncs and renames
+ *  it. The data of a tensor of type MF_F16 are floats, bytes those of floats: they are rounded to nearest, ties to even;
+ *  MF_E_LIMIT where a finite one is beyond 65504. */
+MF_API MF_MUST_USE mf_status mf_file_write(const char *path, const mf_tensor *tensors, size_t tensor_count,
+                                           const mf_entry *entries, size_t entry_count, mf_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
