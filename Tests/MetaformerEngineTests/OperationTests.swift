@@ -121,6 +121,18 @@ struct OperationTests {
         }
     }
 
+    @Test("the table of ops is asked for its rows, and for nothing else") func table() {
+        var facts = mf_op_description()
+        #expect(mf_op_info(1, &facts) == MF_E_INVALID, "without struct_size")
+        facts.struct_size = MemoryLayout<mf_op_description>.size
+        #expect(mf_op_info(1, nil) == MF_E_INVALID)
+        #expect(mf_op_info(0, &facts) == MF_E_INVALID && mf_op_info(.max, &facts) == MF_E_INVALID)
+        #expect(facts.name == nil)
+        #expect(mf_op_info(5, &facts) == MF_OK)
+        #expect(String(cString: facts.name) == "matmul" && facts.fixed_inputs == 2 && facts.has_expression == 1)
+        #expect(facts.attribute_words == 2 && facts.in_place_from == 2 && facts.columns == -1)
+    }
+
     @Test("what cannot be computed is refused, and nothing is written") func refused() {
         let good = convolution(1, 2, (8, 8), 4, 3, stride: 1, pad: (0, 0, 0, 0), groups: 1)
         let (x, w) = (values(128, 1), values(72, 2))
