@@ -87,9 +87,13 @@ public struct AnomalyMap: Hashable, Sendable, Codable {
     /// Filtered by a Gaussian of that deviation in pixels of an image of 256, with mirrored edges. The window reaches four
     /// deviations, as far as its limit lets it.
     static func smoothed(_ map: Tensor, _ smoothing: Float) throws -> Tensor {
-        let sigma = smoothing * Float(map.shape[2]) / 256
-        guard sigma > 0 else { return map }
+        try smoothed(map, places: smoothing * Float(map.shape[2]) / 256)
+    }
+
+    /// The same by a deviation in places of the map.
+    static func smoothed(_ map: Tensor, places sigma: Float) throws -> Tensor {
         let radius = min(Int(min((4 * sigma).rounded(.up), 31)), map.shape[2] - 1, map.shape[3] - 1)
+        guard sigma > 0, radius > 0 else { return map }
         return try gaussianFilter(map.reflectPad(radius), taps: 2 * radius + 1, sigma: sigma)
     }
 }

@@ -62,6 +62,19 @@ public struct FeatureNetwork: Hashable, Sendable {
         }
     }
 
+    /// Features of places on three grids, from images [N, 3, H, W]: [N, C, ⌈H/8⌉, ⌈W/8⌉], [N, C', ⌈H/16⌉, ⌈W/16⌉] and
+    /// [N, C'', ⌈H/32⌉, ⌈W/32⌉]. The finer ones tell objects' parts, the coarsest surfaces.
+    ///
+    /// Throws when the images have another number of channels.
+    public func groups(of image: Tensor, in scope: Scope) throws -> [Tensor] {
+        switch architecture {
+        case .resNet18: return Array(try stages(of: image, count: 4, in: scope).dropFirst())
+        case .efficientNetLite0:
+            let stages = try stages(of: image, count: 6, in: scope)
+            return [stages[2], try concatenate([stages[3], stages[4]], axis: 1), stages[5]]
+        }
+    }
+
     /// What the first stages give, or all of them and the last layer where no number is given.
     private func stages(of image: Tensor, count: Int?, in scope: Scope) throws -> [Tensor] {
         guard image.rank == 4, image.shape[1] == 3 else {

@@ -11,7 +11,7 @@ struct MetaformerCommand: ParsableCommand {
             PriorCommand.self,
             TasksCommand.self, MetaTrainCommand.self, InfoCommand.self, ExportCommand.self, DataCommand.self,
             SampleCommand.self,
-            BenchCommand.self,
+            BenchCommand.self, FoundationCommand.self,
         ]
     )
 

@@ -103,8 +103,8 @@ final class MaskedTeachingTests {
         var architecture = Metaformer.Configuration(mode: .autoencoder, imageSize: 64, channels: 1, latentSize: 16)
         architecture.loss.weight = 0
         let programs = try ModelPrograms(architecture)
-        let gradient = try Runner(program: programs.gradient.data)
-        let inspect = try Runner(program: programs.inspect.data)
+        let gradient = try Runner(program: (programs["gradient"]?.data ?? []))
+        let inspect = try Runner(program: (programs["inspect"]?.data ?? []))
         let values = Dictionary(
             uniqueKeysWithValues: programs.parameters.map { ($0.name, $0.initialValues(seed: 3)) })
         var buffers: [String: FloatBuffer] = [:]

@@ -28,10 +28,10 @@ static mf_status prepare(mf_context *context, const mf_context_options *given, m
         .struct_size = sizeof options, .threads = given->threads, .allocator = &model->allocator, .pool = given->pool};
     mf_team team = mf_team_make(given->threads, given->pool);
     mf_runner *runner;
-    MF_TRY(mf_runner_create(model->parts[MF_PART_INSPECT], &options, &runner, error));
+    MF_TRY(mf_runner_create(model->programs[MF_PROGRAM_INSPECT], &options, &runner, error));
     MF_TRY(mf_inspection_prepare(&context->inspection, model, model->framing, runner, &team, given->max_width, error));
     mf_runner_watch(runner, &context->stop);
-    MF_TRY(mf_model_bind(model, MF_PART_INSPECT, runner, error));
+    MF_TRY(mf_model_bind(model, MF_PROGRAM_INSPECT, runner, error));
     MF_TRY(mf_runner_settle(runner, error));
     mf_log_write(&model->logger, MF_LOG_INFO, "context: %d threads%s, %s kernels", team.threads,
                  given->pool ? " of the host" : "", mf_isa_name(mf_runner_isa(runner)));
@@ -43,7 +43,7 @@ mf_status mf_context_create(const mf_model *model, const mf_context_options *opt
     if (!model || !out_context) return mf_fail(error, MF_E_INVALID, "mf_context_create: NULL argument");
     mf_context_options resolved = {.struct_size = sizeof resolved};
     if (options) MF_TRY(mf_context_options_read(options, &resolved, error));
-    if (!model->parts[MF_PART_INSPECT]) return mf_fail(error, MF_E_STATE, "this model has no inspect program");
+    if (!model->programs[MF_PROGRAM_INSPECT]) return mf_fail(error, MF_E_STATE, "this model has no inspect program");
     MF_TRY(mf_options_resolve("mf_context_options", &resolved, error));
     MF_TRY(mf_team_check(resolved.threads, resolved.pool, error));
     mf_context *context = mf_allocate(&model->allocator, sizeof *context);
@@ -190,12 +190,12 @@ mf_status mf_context_plane(mf_context *context, const char *name, float *data, s
     const mf_model *model = context->model;
     const mf_inspection *s = &context->inspection;
     size_t plane = (size_t)model->height * (size_t)model->width, count = plane;
-    const mf_slot *response = mf_program_find(model->parts[MF_PART_INSPECT], "response");
+    const mf_slot *response = mf_program_find(model->programs[MF_PROGRAM_INSPECT], "response");
     const float *source = NULL;
     if (strcmp(name, "map") == 0) source = s->map;
     if (strcmp(name, "response") == 0 && response && response->kind == MF_SLOT_OUTPUT) source = s->response;
     if (strcmp(name, "image") == 0) source = s->image, count = plane * (size_t)model->channels;
-    if (strcmp(name, "reconstruction") == 0 && mf_program_find(model->parts[MF_PART_INSPECT], name))
+    if (strcmp(name, "reconstruction") == 0 && mf_program_find(model->programs[MF_PROGRAM_INSPECT], name))
         source = s->reconstruction, count = plane * (size_t)model->channels;
     if (!source) return mf_fail(error, MF_E_INVALID, "this model has no plane '%.40s'", name);
     if (data) {

@@ -41,10 +41,10 @@ mf_status mf_inspection_prepare(mf_inspection *s, const mf_model *model, mf_fram
         !s->search || !s->scratch || !s->bins)
         return mf_fail(error, MF_E_NOMEM, "no memory to inspect with");
     MF_TRY(mf_runner_bind(runner, "image", s->image, image, error));
-    if (mf_program_find(model->parts[MF_PART_INSPECT], "reconstruction"))
+    if (mf_program_find(model->programs[MF_PROGRAM_INSPECT], "reconstruction"))
         MF_TRY(mf_runner_bind(runner, "reconstruction", s->reconstruction, image, error));
     MF_TRY(mf_runner_bind(runner, "map", s->map, plane, error));
-    const mf_slot *response = mf_program_find(model->parts[MF_PART_INSPECT], "response");
+    const mf_slot *response = mf_program_find(model->programs[MF_PROGRAM_INSPECT], "response");
     if (response && response->kind == MF_SLOT_OUTPUT)
         MF_TRY(mf_runner_bind(runner, "response", s->response, plane, error));
     return MF_OK;

@@ -7,9 +7,6 @@
 
 #include <string.h>
 
-static const char *const part_names[MF_PART_COUNT] = {"program/inspect", "program/prior", "program/gradient",
-                                                      "program/update"};
-
 /* ---- Settings ---------------------------------------------------------------------------------------------------- */
 
 const char *mf_model_setting(const mf_model *model, const char *key) {
@@ -42,7 +39,7 @@ mf_status mf_model_set(mf_model *model, const char *key, const char *value, mf_e
     return MF_OK;
 }
 
-/* ---- Parts ------------------------------------------------------------------------------------------------------- */
+/* ---- Values ------------------------------------------------------------------------------------------------------ */
 
 const float *mf_model_values(const mf_model *model, const char *name, uint64_t count) {
     const mf_tensor *tensor = mf_file_find(model->file, name);
@@ -51,8 +48,8 @@ const float *mf_model_values(const mf_model *model, const char *name, uint64_t c
     return own ? own : tensor->data;
 }
 
-mf_status mf_model_bind(const mf_model *model, mf_part part, mf_runner *runner, mf_error *error) {
-    const mf_program *p = model->parts[part];
+mf_status mf_model_bind(const mf_model *model, mf_program_kind kind, mf_runner *runner, mf_error *error) {
+    const mf_program *p = model->programs[kind];
     for (size_t i = 0; i < mf_program_slot_count(p); i++) {
         const mf_slot *slot = mf_program_slot(p, i);
         if (slot->kind != MF_SLOT_VARIABLE) continue;
@@ -64,94 +61,6 @@ mf_status mf_model_bind(const mf_model *model, mf_part part, mf_runner *runner, 
         MF_TRY(mf_runner_bind(runner, slot->name, values.bound, slot->count, error));
     }
     return MF_OK;
-}
-
-static mf_status open_parts(mf_model *model, mf_error *error) {
-    for (int part = 0; part < MF_PART_COUNT; part++) {
-        const mf_tensor *tensor = mf_file_find(model->file, part_names[part]);
-        if (!tensor) continue;
-        mf_error cause = {.struct_size = sizeof cause};
-        mf_status status =
-            mf_program_open_with(tensor->data, tensor->bytes, &model->allocator, &model->parts[part], &cause);
-        if (status != MF_OK) return mf_fail(error, status, "%s: %s", part_names[part], cause.text);
-    }
-    return MF_OK;
-}
-
-/* What a program reads must be in the file, but for what it writes itself: that is state, which starts at zero. */
-static mf_status check_variables(const mf_model *model, int part, mf_error *error) {
-    const mf_program *p = model->parts[part];
-    for (size_t i = 0; p && i < mf_program_slot_count(p); i++) {
-        const mf_slot *slot = mf_program_slot(p, i);
-        if (slot->kind != MF_SLOT_VARIABLE) continue;
-        if (slot->written && (part == MF_PART_INSPECT || part == MF_PART_PRIOR))
-            return mf_fail(error, MF_E_FORMAT, "%s writes '%.60s'", part_names[part], slot->name);
-        if (mf_model_values(model, slot->name, slot->count)) continue;
-        const mf_program *update = model->parts[MF_PART_UPDATE];
-        const mf_slot *state = update ? mf_program_find(update, slot->name) : NULL;
-        if (!slot->written && !(state && state->written))
-            return mf_fail(error, MF_E_FORMAT, "%s needs '%.60s', which the file has not in this shape",
-                           part_names[part], slot->name);
-        if (mf_file_find(model->file, slot->name))
-            return mf_fail(error, MF_E_FORMAT, "'%.60s' has not the shape that %s needs", slot->name, part_names[part]);
-    }
-    return MF_OK;
-}
-
-/* A slot holds batch images of so many channels. Its dims may be those of another view, so the elements are counted. */
-static mf_status check_slot(const mf_model *model, int part, const char *name, mf_slot_kind kind, uint64_t batch,
-                            uint32_t channels, mf_error *error) {
-    const mf_slot *slot = mf_program_find(model->parts[part], name);
-    if (!slot || slot->kind != kind ||
-        slot->count != batch * channels * (uint64_t)model->height * (uint64_t)model->width)
-        return mf_fail(error, MF_E_FORMAT, "%s has no %s '%s' of %llu x %u x %d x %d", part_names[part],
-                       kind == MF_SLOT_INPUT ? "input" : "output", name, (unsigned long long)batch, channels,
-                       model->height, model->width);
-    return MF_OK;
-}
-
-static mf_status check_gradient(const mf_model *model, mf_error *error) {
-    const mf_program *p = model->parts[MF_PART_GRADIENT];
-    const mf_slot *weight = mf_program_find(p, "weight"), *loss = mf_program_find(p, "loss");
-    if (!weight || weight->kind != MF_SLOT_INPUT)
-        return mf_fail(error, MF_E_FORMAT, "program/gradient has no input 'weight'");
-    if (!loss || loss->kind != MF_SLOT_OUTPUT || loss->count != 1)
-        return mf_fail(error, MF_E_FORMAT, "program/gradient has no output 'loss' of one number");
-    MF_TRY(
-        check_slot(model, MF_PART_GRADIENT, "image", MF_SLOT_INPUT, weight->count, (uint32_t)model->channels, error));
-    if (mf_program_find(p, "mask"))
-        MF_TRY(check_slot(model, MF_PART_GRADIENT, "mask", MF_SLOT_INPUT, weight->count, 1, error));
-    if (!mf_program_find(p, "response")) return MF_OK;
-    MF_TRY(check_slot(model, MF_PART_GRADIENT, "response", MF_SLOT_INPUT, weight->count, 1, error));
-    if (!model->parts[MF_PART_PRIOR])
-        return mf_fail(error, MF_E_FORMAT, "a gradient program that takes a response, but no prior to make it");
-    return MF_OK;
-}
-
-static mf_status check_parts(mf_model *model, mf_error *error) {
-    int channels, framing;
-    double height, width, threshold;
-    MF_TRY(mf_model_choice(model, MF_KEY_input_channels, &channels, error));
-    MF_TRY(mf_model_number(model, MF_KEY_input_height, &height, error));
-    MF_TRY(mf_model_number(model, MF_KEY_input_width, &width, error));
-    MF_TRY(mf_model_choice(model, MF_KEY_input_framing, &framing, error));
-    MF_TRY(mf_model_number(model, MF_KEY_score_share, &model->score_share, error));
-    MF_TRY(mf_model_number(model, MF_KEY_threshold, &threshold, error));
-    model->channels = channels ? 3 : 1, model->height = (int32_t)height, model->width = (int32_t)width;
-    model->framing = (mf_framing)(MF_FRAMING_STRETCH + framing), model->threshold = (float)threshold;
-    for (int part = 0; part < MF_PART_COUNT; part++) MF_TRY(check_variables(model, part, error));
-    uint32_t c = (uint32_t)model->channels;
-    if (model->parts[MF_PART_INSPECT]) {
-        MF_TRY(check_slot(model, MF_PART_INSPECT, "image", MF_SLOT_INPUT, 1, c, error));
-        if (mf_program_find(model->parts[MF_PART_INSPECT], "reconstruction"))
-            MF_TRY(check_slot(model, MF_PART_INSPECT, "reconstruction", MF_SLOT_OUTPUT, 1, c, error));
-        MF_TRY(check_slot(model, MF_PART_INSPECT, "map", MF_SLOT_OUTPUT, 1, 1, error));
-    }
-    if (model->parts[MF_PART_PRIOR]) {
-        MF_TRY(check_slot(model, MF_PART_PRIOR, "image", MF_SLOT_INPUT, 1, c, error));
-        MF_TRY(check_slot(model, MF_PART_PRIOR, "response", MF_SLOT_OUTPUT, 1, 1, error));
-    }
-    return model->parts[MF_PART_GRADIENT] ? check_gradient(model, error) : MF_OK;
 }
 
 /* ---- Life -------------------------------------------------------------------------------------------------------- */
@@ -178,8 +87,7 @@ static mf_status make_model(mf_file *file, const mf_allocator *allocator, const 
         const mf_entry *entry = mf_file_entry(file, i);
         status = mf_model_set(model, entry->key, entry->value, error);
     }
-    if (status == MF_OK) status = open_parts(model, error);
-    if (status == MF_OK) status = check_parts(model, error);
+    if (status == MF_OK) status = mf_model_open_programs(model, error);
     if (status != MF_OK) {
         if (!model->file) mf_file_release(file);
         mf_model_drop(model);
@@ -269,8 +177,8 @@ mf_status mf_model_derive(const mf_model *model, mf_model **out_model, mf_error 
         derived->file = model->file;
         derived->file_references = model->file_references;
         __atomic_add_fetch(derived->file_references, 1, __ATOMIC_RELAXED);
-        for (int part = 0; part < MF_PART_COUNT; part++)
-            if (model->parts[part]) derived->parts[part] = mf_program_retain(model->parts[part]);
+        for (int kind = 0; kind < MF_PROGRAM_KINDS; kind++)
+            if (model->programs[kind]) derived->programs[kind] = mf_program_retain(model->programs[kind]);
     }
     for (size_t i = 0; status == MF_OK && i < tensors; i++) {
         if (!model->parameters[i]) continue;
@@ -301,7 +209,7 @@ void mf_model_drop(mf_model *model) {
     mf_allocator allocator = model->allocator;
     for (size_t i = 0; i < model->setting_count; i++)
         mf_free(&allocator, model->settings[i].key), mf_free(&allocator, model->settings[i].value);
-    for (int part = 0; part < MF_PART_COUNT; part++) mf_program_release(model->parts[part]);
+    for (int kind = 0; kind < MF_PROGRAM_KINDS; kind++) mf_program_release(model->programs[kind]);
     for (size_t i = 0; model->file && model->parameters && i < mf_file_tensor_count(model->file); i++)
         mf_free(&allocator, model->parameters[i]);
     if (model->file && __atomic_sub_fetch(model->file_references, 1, __ATOMIC_ACQ_REL) == 0) {

@@ -6,8 +6,17 @@
 #include "program/program.h"
 #include "support/log.h"
 
-/* The programs that a model may hold, as tensors "program/<name>". */
-typedef enum mf_part { MF_PART_INSPECT, MF_PART_PRIOR, MF_PART_GRADIENT, MF_PART_UPDATE, MF_PART_COUNT } mf_part;
+/* The programs that a model may hold, as tensors "program/<name>". It is adapted by gradient with gradient and update,
+   and in closed form with observe and fit. */
+typedef enum mf_program_kind {
+    MF_PROGRAM_INSPECT,
+    MF_PROGRAM_PRIOR,
+    MF_PROGRAM_GRADIENT,
+    MF_PROGRAM_UPDATE,
+    MF_PROGRAM_OBSERVE,
+    MF_PROGRAM_FIT,
+    MF_PROGRAM_KINDS
+} mf_program_kind;
 
 typedef struct mf_setting {
     char *key, *value;
@@ -23,7 +32,7 @@ struct mf_model {
     float **parameters;    /* by tensor: its own values where adaptation changed them, NULL where the file's stand */
     mf_setting *settings;
     size_t setting_count;
-    mf_program *parts[MF_PART_COUNT];
+    mf_program *programs[MF_PROGRAM_KINDS];
     int32_t channels, height, width; /* of the input */
     mf_framing framing;
     float threshold;
@@ -34,6 +43,9 @@ struct mf_model {
 mf_model *mf_model_retain(const mf_model *model);
 void mf_model_drop(mf_model *model);
 
+/* Opens the programs that the model's file holds, and checks them and the settings that go with them (programs.c). */
+mf_status mf_model_open_programs(mf_model *model, mf_error *error);
+
 /* A new model over the same file, with room for settings of its own; nothing of it is changed yet. */
 mf_status mf_model_derive(const mf_model *model, mf_model **out_model, mf_error *error);
 mf_status mf_model_set(mf_model *model, const char *key, const char *value, mf_error *error);
@@ -42,5 +54,5 @@ mf_status mf_model_set(mf_model *model, const char *key, const char *value, mf_e
 const float *mf_model_values(const mf_model *model, const char *name, uint64_t count);
 
 /* Binds each variable of a runner's program that the model has values of to these, which it only reads. */
-mf_status mf_model_bind(const mf_model *model, mf_part part, mf_runner *runner, mf_error *error);
+mf_status mf_model_bind(const mf_model *model, mf_program_kind kind, mf_runner *runner, mf_error *error);
 #endif

@@ -68,7 +68,8 @@ public struct Calibration {
         // Only where all of the input shows the product are its maps compared: tiles have no norm of their own at a
         // position, and what a picture leaves of the input is no picture.
         let isStretched = ["stretch", nil].contains(file.metadata["input.framing"])
-        guard !options.keepsMap, isStretched else {
+        let isOfPixels = [ModelDescription.Target.pixels.rawValue, nil].contains(file.metadata["target"])
+        guard !options.keepsMap, isStretched, isOfPixels else {
             (rows, chosen) = ([], nil)
             let inspector = try Inspector(model, threads: options.threads)
             let scores = try pictures.enumerated().map { index, picture in

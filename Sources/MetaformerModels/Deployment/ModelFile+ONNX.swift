@@ -19,13 +19,13 @@ extension TensorFile {
     /// positive.
     public func onnx(_ program: ExportedProgram = .inspect, batch: Int = 1) throws -> ONNXModel {
         let graph = try self.graph(program, batch: batch)
-        let model = Metaformer(try ModelDescription(settings: metadata).architecture)
+        let channels = try ModelDescription(settings: metadata).imageShape()[1]
         var values: [String: [Float]] = [:]
         for parameter in graph.parameters { values[parameter.name] = floats(parameter.name) }
         return try ONNXModel(
             name: program.rawValue, outputs: graph.outputs, parameters: values,
             documentation: [
-                "image": "values in [0, 1]; channels: \(model.imageShape(1)[1] == 1 ? "grey" : "red, green, blue")"
+                "image": "values in [0, 1]; channels: \(channels == 1 ? "grey" : "red, green, blue")"
             ],
             metadata: metadata.filter { $0.key != "description" })
     }
@@ -37,6 +37,12 @@ extension TensorFile {
 
     private func graph(_ program: ExportedProgram, batch: Int) throws -> ModelGraph {
         let description = try ModelDescription(settings: metadata)
+        if let features = description.features {
+            guard program == .inspect, batch == 1 else {
+                throw ModelError("a model over features has its inspection to export, an image at a time")
+            }
+            return try FeatureModel(features).inspectionGraph()
+        }
         let model = Metaformer(description.architecture)
         guard batch >= 1 else { throw ModelError("a batch of \(batch) images is none; take 1 or more") }
         let mode = description.architecture.mode

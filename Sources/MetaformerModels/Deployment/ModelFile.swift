@@ -3,7 +3,33 @@ import MetaformerGraph
 
 /// What a model file holds beside parameters and programs, as far as it is the same for every product.
 public struct ModelDescription: Hashable, Sendable, Codable {
+    /// What is compared with what is known of good images.
+    public enum Target: String, Sendable, Codable, CaseIterable {
+        /// The pixels of the image, with their reconstruction: the paper. Adapted by gradient.
+        case pixels
+        /// What a frozen network makes of the image. Adapted in closed form.
+        case features
+    }
+
+    /// What is known of the scores of good frames before a product's are: the logarithm of their level by a model of n frames is
+    /// `level` + `excess` / n, which is worth `weight` scores.
+    public struct ScorePrior: Hashable, Sendable, Codable {
+        public var level: Float
+        public var excess: Float
+        public var weight: Float
+
+        public init(level: Float, excess: Float, weight: Float) {
+            self.level = level
+            self.excess = excess
+            self.weight = weight
+        }
+    }
+
+    /// Of the target pixels.
     public var architecture: Metaformer.Configuration
+    /// Of the target features; nil for pixels.
+    public var features: FeatureModel.Configuration?
+    public var scorePrior: ScorePrior?
     public var map: AnomalyMap
     public var optimizer: Optimizer
     /// Images that the gradient program takes at once.
@@ -44,27 +70,62 @@ public struct ModelDescription: Hashable, Sendable, Codable {
         architecture.prior.channels = channels
     }
 
-    /// What the names of parameters begin with that teaching measures.
-    static let measuredPrefix = "normal."
+    public var target: Target { features == nil ? .pixels : .features }
+
+    /// The parts that the model has.
+    public var mode: Metaformer.Mode {
+        get { features?.mode ?? architecture.mode }
+        set {
+            architecture.mode = newValue
+            features?.mode = newValue
+        }
+    }
+
+    /// [batch, C, H, W] of the images that the model takes.
+    public func imageShape(_ batch: Int = 1) -> Shape {
+        guard let features else { return Metaformer(architecture).imageShape(batch) }
+        return Shape([batch] + FeatureModel(features).imageShape.dims.dropFirst())
+    }
+
+    /// Whether adaptation makes a parameter of good images: it is no part of a model that knows no product.
+    static func isMeasured(_ name: String) -> Bool {
+        [FeatureModel.sums, FeatureModel.normal].contains { name.hasPrefix($0 + ".") }
+    }
+
+    /// The model over features that the universal one is.
+    public init(features: FeatureModel.Configuration, scorePrior: ScorePrior? = nil, origin: String) {
+        self.init(origin: origin)
+        self.features = features
+        self.scorePrior = scorePrior
+        map.score = .highestHundredth
+    }
 
     /// The settings of a file: those that the engine reads, one each, and all of it as JSON for who builds graphs again.
     public func settings() throws -> [String: String] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let json = String(decoding: try encoder.encode(self), as: UTF8.self)
-        let size = architecture.autoencoder.imageSize
-        return [
-            "configuration": architecture.mode.rawValue,
-            "input.channels": "\(architecture.autoencoder.channels)",
-            "input.height": "\(size)",
-            "input.width": "\(size)",
+        let shape = imageShape()
+        var settings = [
+            "configuration": mode.rawValue,
+            "target": target.rawValue,
+            "input.channels": "\(shape[1])",
+            "input.height": "\(shape[2])",
+            "input.width": "\(shape[3])",
             "score.share": "\(map.score.share)",
-            "adapt.epochs": "\(epochs)",
-            "adapt.batch": "\(batch)",
-            "adapt.learning_rate": "\(learningRate)",
-            "adapt.loss": optimizer == .gradientDescent ? "sum" : "mean",
             "description": json,
         ]
+        if let scorePrior {
+            settings["threshold.prior_level"] = "\(scorePrior.level)"
+            settings["threshold.prior_excess"] = "\(scorePrior.excess)"
+            settings["threshold.prior_weight"] = "\(scorePrior.weight)"
+        }
+        guard target == .pixels else { return settings }
+        settings["adapt.epochs"] = "\(epochs)"
+        settings["adapt.batch"] = "\(batch)"
+        settings["adapt.learning_rate"] = "\(learningRate)"
+        settings["adapt.loss"] = optimizer == .gradientDescent ? "sum" : "mean"
+        return settings
     }
 
     /// The description that a file's settings hold; throws where there is none, or one of another version.
@@ -77,12 +138,12 @@ public struct ModelDescription: Hashable, Sendable, Codable {
         }
     }
 
-    /// The file of a model with these parameters, by name. Throws where one is missing or has another count. What teaching
-    /// measures ("normal.…") may be missing: it is then that of an untaught model.
+    /// The file of a model with these parameters, by name. Throws where one is missing or has another count. What adaptation
+    /// makes may be missing: it is then that of a model that knows no product.
     public func file(parameters: [String: [Float]]) throws -> TensorFile {
-        let programs = try ModelPrograms(architecture, map: map, optimizer: optimizer, microBatch: microBatch)
+        let programs = try ModelPrograms(self)
         var entries = try programs.parameters.map { specification in
-            let isMeasured = specification.name.hasPrefix(ModelDescription.measuredPrefix)
+            let isMeasured = ModelDescription.isMeasured(specification.name)
             let values = parameters[specification.name] ?? (isMeasured ? specification.initialValues(seed: 0) : nil)
             guard let values, values.count == specification.shape.count else {
                 throw ModelError(
@@ -99,8 +160,9 @@ public struct ModelDescription: Hashable, Sendable, Codable {
     ///
     /// Throws where the prior is not of the architecture's own size and channels.
     public func file(seed: UInt64, prior: FrozenPrior? = nil) throws -> TensorFile {
-        let graph = try Metaformer(architecture).inspectionGraph(map: map)
-        let parameters = graph.parameters.map { ($0.name, prior?.parameters[$0.name] ?? $0.initialValues(seed: seed)) }
+        let parameters = try ModelPrograms(self).parameters.map {
+            ($0.name, prior?.parameters[$0.name] ?? $0.initialValues(seed: seed))
+        }
         return try file(parameters: Dictionary(uniqueKeysWithValues: parameters))
     }
 }

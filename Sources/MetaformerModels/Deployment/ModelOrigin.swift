@@ -50,7 +50,7 @@ public struct ModelOrigin: Sendable {
             } catch let error as ModelError { throw ModelError("\(path): \(error.description)") }
         case .scratch(let describe):
             var description = describe(channels)
-            if let mode { description.architecture.mode = mode }
+            if let mode { description.mode = mode }
             file = try description.file(seed: seed, prior: prior)
         }
         return try optimizer.map { try file.updated(by: $0) } ?? file
@@ -82,16 +82,16 @@ extension TensorFile {
     /// Throws where the file is no model, or has not all of the parts.
     public func reduced(to mode: Metaformer.Mode) throws -> TensorFile {
         var description = try ModelDescription(settings: metadata)
-        let own = description.architecture.mode
+        let own = description.mode
         guard own != mode else { return self }
         let parts = Metaformer.Mode.allCases
         guard let wanted = parts.firstIndex(of: mode), let there = parts.firstIndex(of: own), wanted < there else {
             throw ModelError("the model is of configuration \(own.rawValue) and has not all parts of \(mode.rawValue)")
         }
-        description.architecture.mode = mode
+        description.mode = mode
         description.origin += ", its parts \(mode.rawValue)"
         var parameters: [String: [Float]] = [:]
-        for entry in entries where !entry.name.hasPrefix(ModelDescription.measuredPrefix) {
+        for entry in entries where !ModelDescription.isMeasured(entry.name) {
             if case .floats(let values) = entry.contents { parameters[entry.name] = values }
         }
         return try description.file(parameters: parameters)
@@ -100,6 +100,9 @@ extension TensorFile {
     /// The model file with another optimiser in its update program. Throws where the file is no model.
     public func updated(by optimizer: Optimizer) throws -> TensorFile {
         var description = try ModelDescription(settings: metadata)
+        guard description.target == .pixels else {
+            throw ModelError("the model is adapted in closed form: it has no optimiser")
+        }
         description.optimizer = optimizer
         let update = try optimizer.program(updating: Metaformer(description.architecture).trainableParameters())
         let name = "program/update"
@@ -112,7 +115,7 @@ extension TensorFile {
     public var inHalfPrecision: TensorFile {
         var file = self
         for index in file.entries.indices {
-            file.entries[index].isHalf = !file.entries[index].name.hasPrefix(ModelDescription.measuredPrefix)
+            file.entries[index].isHalf = !ModelDescription.isMeasured(file.entries[index].name)
         }
         return file
     }

@@ -20,17 +20,26 @@ public enum Optimizer: Hashable, Sendable, Codable {
 ///
 /// Variables are the parameters by their own names; the state of training has names of its own: the accumulated gradient
 /// of a parameter is "gradient/<name>", Adam's moments are "adam.mean/<name>" and "adam.square/<name>". State is not
-/// stored in files: it starts at zero. What the engine measures on good images when it teaches a product are the parameters
-/// "normal.mean" and "normal.gain" of the inspection.
+/// stored in files: it starts at zero. What the engine makes of good images are parameters "normal.…", and "sums.…" where it goes
+/// on from them.
 public struct ModelPrograms: Sendable {
-    public let inspect: Program
-    /// Image → response map; nil for the autoencoder alone.
-    public let prior: Program?
-    public let gradient: Program
-    public let update: Program
+    /// By their names in the file.
+    public let named: [(name: String, program: Program)]
     /// Every parameter of the model, those that stay frozen included.
     public let parameters: [ParameterSpecification]
 
+    public init(_ description: ModelDescription) throws {
+        if let features = description.features {
+            try self.init(FeatureModel(features))
+        } else {
+            try self.init(
+                description.architecture, map: description.map, optimizer: description.optimizer,
+                microBatch: description.microBatch)
+        }
+    }
+
+    /// Those of the target pixels.
+    ///
     /// - Parameter microBatch: images that the gradient program takes at once; memory grows with it.
     public init(
         _ configuration: Metaformer.Configuration, map: AnomalyMap = AnomalyMap(), optimizer: Optimizer = .adam(Adam()),
@@ -39,17 +48,29 @@ public struct ModelPrograms: Sendable {
         let model = Metaformer(configuration)
         let trainable = try model.trainableParameters()
         let inspection = try model.inspectionGraph(map: map)
-        inspect = try inspection.program()
         parameters = inspection.parameters
-        prior = configuration.mode == .autoencoder ? nil : try model.priorGraph().program()
-        gradient = try ModelPrograms.gradient(model, trainable, microBatch)
-        update = try optimizer.program(updating: trainable)
+        var named = [
+            (name: "inspect", program: try inspection.program()),
+            (name: "gradient", program: try ModelPrograms.gradient(model, trainable, microBatch)),
+            (name: "update", program: try optimizer.program(updating: trainable)),
+        ]
+        // Image → response map.
+        if configuration.mode != .autoencoder { named.append(("prior", try model.priorGraph().program())) }
+        self.named = named
     }
 
-    /// By their names in the file.
-    public var named: [(name: String, program: Program)] {
-        [("inspect", inspect), ("gradient", gradient), ("update", update)] + (prior.map { [("prior", $0)] } ?? [])
+    /// Those of the target features: image → map, a good image → added to sums, sums → what is normal.
+    public init(_ model: FeatureModel) throws {
+        let graphs = [
+            ("inspect", try model.inspectionGraph()), ("observe", try model.observeGraph()), ("fit", try model.fitGraph()),
+        ]
+        named = try graphs.map { (name: $0.0, program: try $0.1.program()) }
+        var names: Set<String> = []
+        parameters = graphs.flatMap(\.1.parameters).filter { names.insert($0.name).inserted }
     }
+
+    /// The program of a name; nil where the model has none.
+    public subscript(name: String) -> Program? { named.first { $0.name == name }?.program }
 
     // MARK: Programs
 
@@ -82,14 +103,16 @@ public struct ModelPrograms: Sendable {
 /// What a model computes, before it is compiled.
 struct ModelGraph {
     let outputs: [(name: String, tensor: Tensor)]
+    /// New values of variables.
+    var updates: [(name: String, tensor: Tensor)] = []
     /// Every parameter that the outputs need, in the order in which they were made.
     let parameters: [ParameterSpecification]
 
     func program() throws -> Program {
-        guard let graph = outputs.first?.tensor.graph else {
+        guard let graph = (outputs + updates).first?.tensor.graph else {
             throw GraphError("program", [], "there is nothing to compute")
         }
-        return try Program(graph: graph, outputs: outputs)
+        return try Program(graph: graph, outputs: outputs, updates: updates)
     }
 }
 

@@ -1,4 +1,4 @@
-#include "api/threshold.h"
+#include "adaptation/threshold.h"
 
 #include "api/settings.h"
 #include "support/error.h"
@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What is known of scores before any is seen: the spread of their logarithms, and how many scores that is worth. Few
-   scores say little of it, and a bound by them alone lies far beyond what good images reach. */
-#define PRIOR_SPREAD 0.3
+/* The spread of the logarithms of good frames' scores, and how many scores that knowledge is worth. Measured over the
+   products that detection was developed on (EXPERIMENTS.md, "Threshold"): few scores say little of their spread. */
+#define PRIOR_SPREAD 0.14
 #define PRIOR_SCORES 10.0
 
 const char *mf_threshold_rule_name(mf_threshold_rule rule) {
@@ -29,14 +29,14 @@ static double normal_quantile(double p) {
     return t - (2.515517 + t * (0.802853 + t * 0.010328)) / (1 + t * (1.432788 + t * (0.189269 + t * 0.001308)));
 }
 
-/* Student's t quantile from the normal's: Abramowitz and Stegun, 26.7.5. */
-static double student_quantile(double p, double freedom) {
-    double z = normal_quantile(p), z2 = z * z;
-    return z + z * (z2 + 1) / (4 * freedom) + z * (5 * z2 * z2 + 16 * z2 + 3) / (96 * freedom * freedom) +
-           z * (3 * z2 * z2 * z2 + 19 * z2 * z2 + 17 * z2 - 15) / (384 * freedom * freedom * freedom);
+/* Scores are errors: positive, with a spread in proportion to their size, hence the logarithm. What is far below the
+   highest, zero even, says nothing of how high they get, and counts as a tenth of it. */
+static double logarithm(float score, float highest) {
+    return log(fmax((double)score, fmax((double)highest / 10, 1e-12)));
 }
 
-float mf_threshold_of(float *scores, size_t count, double rate, mf_threshold_rule *out_rule) {
+float mf_threshold_of(float *scores, size_t count, double rate, const mf_threshold_prior *prior,
+                      mf_threshold_rule *out_rule) {
     qsort(scores, count, sizeof *scores, ascending);
     size_t k = (size_t)ceil((1 - rate) * (double)(count + 1));
     if (k >= 1 && k <= count) {
@@ -44,18 +44,15 @@ float mf_threshold_of(float *scores, size_t count, double rate, mf_threshold_rul
         return scores[k - 1];
     }
     *out_rule = MF_THRESHOLD_EXTRAPOLATED;
-    /* Scores are errors: positive, with a spread in proportion to their size, hence the logarithm. What is far below
-       the highest, zero even, says nothing of how high they get, and counts as a tenth of it. */
-    double highest = (double)scores[count - 1], least = fmax(highest / 10, 1e-12);
     double sum = 0, squares = 0, n = (double)count;
-    for (size_t i = 0; i < count; i++) sum += log(fmax((double)scores[i], least));
-    double mean = sum / n;
-    for (size_t i = 0; i < count; i++) squares += pow(log(fmax((double)scores[i], least)) - mean, 2);
-    /* The posterior prediction under a scaled inverse chi-squared prior of their variance. */
-    double freedom = PRIOR_SCORES + n - 1;
+    float highest = count ? scores[count - 1] : 0;
+    for (size_t i = 0; i < count; i++) sum += logarithm(scores[i], highest);
+    double own = count ? sum / n : 0;
+    for (size_t i = 0; i < count; i++) squares += pow(logarithm(scores[i], highest) - own, 2);
+    double worth = prior->weight + n, mean = (prior->weight * prior->level + sum) / worth;
+    double freedom = PRIOR_SCORES + (count ? n - 1 : 0);
     double deviation = sqrt((PRIOR_SCORES * PRIOR_SPREAD * PRIOR_SPREAD + squares) / freedom);
-    double bound = exp(mean + student_quantile(1 - rate, freedom) * deviation * sqrt(1 + 1 / n));
-    return (float)fmax(bound, highest);
+    return (float)exp(mean + normal_quantile(1 - rate) * deviation * sqrt(1 + 1 / worth));
 }
 
 mf_status mf_threshold_fit(const float *scores, size_t count, double rate, float *out_threshold, const char **out_rule,
@@ -72,7 +69,7 @@ mf_status mf_threshold_fit(const float *scores, size_t count, double rate, float
     if (!sorted) return mf_fail(error, MF_E_NOMEM, "no memory for %zu scores", count);
     memcpy(sorted, scores, count * sizeof *sorted);
     mf_threshold_rule rule;
-    *out_threshold = mf_threshold_of(sorted, count, rate, &rule);
+    *out_threshold = mf_threshold_of(sorted, count, rate, &(mf_threshold_prior){0, 0}, &rule);
     if (out_rule) *out_rule = mf_threshold_rule_name(rule);
     mf_free(&allocator, sorted);
     return MF_OK;

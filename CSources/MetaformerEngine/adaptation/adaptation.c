@@ -1,0 +1,50 @@
+#include "adaptation/adaptation.h"
+
+#include "api/settings.h"
+#include "support/abi.h"
+#include "support/error.h"
+#include "support/memory.h"
+
+/* What is not of a single number. */
+static mf_status check_options(const mf_adaptation *a, const mf_adapt_options *o, size_t frame_count) {
+    MF_TRY(mf_team_check(o->threads, o->pool, a->error));
+    if (o->shift * 2LL >= a->model->width || o->shift * 2LL >= a->model->height)
+        return mf_fail(a->error, MF_E_INVALID, "shift: under half of the model's %d x %d pixels", a->model->width,
+                       a->model->height);
+    if (o->mask_count && (!o->masks || (o->mask_count != 1 && o->mask_count != frame_count)))
+        return mf_fail(a->error, MF_E_INVALID, "masks: one for all frames or one for each of %zu, not %zu", frame_count,
+                       o->mask_count);
+    return MF_OK;
+}
+
+mf_status mf_adaptation_begin(mf_adaptation *a, const mf_adapt_options *given, size_t frame_count) {
+    mf_adapt_options o = {.struct_size = sizeof o};
+    if (given) MF_TRY(mf_adapt_options_read(given, &o, a->error));
+    MF_TRY(mf_options_resolve("mf_adapt_options", &o, a->error));
+    MF_TRY(check_options(a, &o, frame_count));
+    double epochs, batch, rate;
+    MF_TRY(mf_model_number(a->model, MF_KEY_adapt_epochs, &epochs, a->error));
+    MF_TRY(mf_model_number(a->model, MF_KEY_adapt_batch, &batch, a->error));
+    MF_TRY(mf_model_number(a->model, MF_KEY_adapt_learning_rate, &rate, a->error));
+    if (!o.epochs) o.epochs = (int32_t)epochs;
+    if (!o.batch) o.batch = (int32_t)batch;
+    if (o.learning_rate == 0) o.learning_rate = (float)rate;
+    if (o.framing == MF_FRAMING_OWN) o.framing = a->model->framing;
+    a->options = o;
+    a->stop.deadline = mf_deadline_after(o.time_limit_ns);
+    a->team = mf_team_make(o.threads, o.pool);
+    return MF_OK;
+}
+
+void *mf_adaptation_allocate(const mf_adaptation *a, size_t count, size_t size, int *failed) {
+    void *memory = count <= SIZE_MAX / size ? mf_allocate(a->allocator, count * size) : NULL;
+    if (!memory) *failed = 1;
+    return memory;
+}
+
+mf_status mf_adaptation_report(mf_adaptation *a, const char *stage, size_t done, size_t total, float loss) {
+    MF_TRY(mf_stop_check(&a->stop, a->error));
+    if (a->options.progress && a->options.progress(a->options.opaque, stage, done, total, loss))
+        return mf_fail(a->error, MF_E_CANCELLED, "adaptation was cancelled");
+    return MF_OK;
+}

@@ -1,0 +1,29 @@
+/* Adapting a model to a product: what all parts of it share. Frames become samples (samples.h); programs of the model
+   change its variables (variables.h), by gradient (gradient.h) or in closed form (closed_form.h); frames that were held
+   out are scored (hold_out.h), and their scores give the threshold (threshold.h). */
+#ifndef MF_ADAPTATION_ADAPTATION_H
+#define MF_ADAPTATION_ADAPTATION_H
+
+#include "api/model.h"
+#include "support/stop.h"
+#include "support/team.h"
+
+typedef struct mf_adaptation {
+    const mf_model *model;
+    const mf_allocator *allocator;
+    mf_adapt_options options; /* the library's own copy, with defaults filled in */
+    mf_error *error;
+    mf_team team;
+    mf_stop stop;
+} mf_adaptation;
+
+/* Checks the host's options, NULL for none, and fills in the rest from the model. */
+mf_status mf_adaptation_begin(mf_adaptation *adaptation, const mf_adapt_options *options, size_t frame_count);
+
+/* Zeroed memory for so many items; sets *failed where there is none. */
+void *mf_adaptation_allocate(const mf_adaptation *adaptation, size_t count, size_t size, int *failed);
+
+/* Tells the host how far a stage is; not MF_OK where it, or the time limit, ends the adaptation. */
+mf_status mf_adaptation_report(mf_adaptation *adaptation, const char *stage, size_t done, size_t total, float loss);
+
+#endif

@@ -1,0 +1,183 @@
+#include "adaptation/closed_form.h"
+
+#include "api/settings.h"
+#include "support/error.h"
+#include "support/memory.h"
+
+#define XXH_INLINE_ALL
+#include <math.h>
+#include <string.h>
+#include <xxhash.h>
+
+typedef struct closed_form {
+    mf_adaptation *a;
+    mf_samples *samples;
+    mf_variables *variables;
+    mf_runner *observe, *fit;
+    mf_inspection inspection;
+    float *image, *mask;      /* the inputs of observe */
+    const mf_variable **sums; /* the variables that it writes */
+    size_t sum_count, size;   /* and how many floats they are together */
+    size_t folds;
+    float *own, *total, *held; /* sums: of a frame, of all, and of each fold */
+    size_t *order, *fold_of;   /* frames as they are dealt; the fold of each frame */
+    uint64_t *digests;         /* of each frame's sums */
+    size_t earlier;            /* frames that the model was adapted to before */
+    size_t distinct;           /* frames that are not copies of others */
+    double excess;             /* the setting threshold.prior_excess */
+    int has_prior;             /* whether a threshold can be had without scores */
+} closed_form;
+
+/* ---- Setting up -------------------------------------------------------------------------------------------------- */
+
+static mf_status find_sums(closed_form *c) {
+    const mf_program *observe = c->a->model->programs[MF_PROGRAM_OBSERVE];
+    int failed = 0;
+    c->sums = mf_adaptation_allocate(c->a, mf_program_slot_count(observe), sizeof *c->sums, &failed);
+    if (failed) return mf_fail(c->a->error, MF_E_NOMEM, "no memory to adapt with");
+    for (size_t i = 0; i < mf_program_slot_count(observe); i++) {
+        const mf_slot *slot = mf_program_slot(observe, i);
+        if (slot->kind != MF_SLOT_VARIABLE || !slot->written) continue;
+        c->sums[c->sum_count] = mf_variables_find(c->variables, slot->name);
+        c->size += slot->count;
+        c->sum_count++;
+    }
+    return MF_OK;
+}
+
+static mf_status prepare(closed_form *c) {
+    mf_adaptation *a = c->a;
+    const mf_samples *s = c->samples;
+    double earlier, weight;
+    MF_TRY(mf_model_number(a->model, MF_KEY_adapted_images, &earlier, a->error));
+    MF_TRY(mf_model_number(a->model, MF_KEY_threshold_prior_excess, &c->excess, a->error));
+    MF_TRY(mf_model_number(a->model, MF_KEY_threshold_prior_weight, &weight, a->error));
+    c->earlier = (size_t)earlier, c->has_prior = weight > 0;
+    c->folds = s->count < MF_CLOSED_FORM_FOLDS ? s->count : MF_CLOSED_FORM_FOLDS;
+    MF_TRY(find_sums(c));
+    int failed = 0;
+    c->image = mf_adaptation_allocate(a, s->image, sizeof(float), &failed);
+    c->mask = mf_adaptation_allocate(a, s->plane, sizeof(float), &failed);
+    c->own = mf_adaptation_allocate(a, c->size, sizeof(float), &failed);
+    c->total = mf_adaptation_allocate(a, c->size, sizeof(float), &failed);
+    c->held = mf_adaptation_allocate(a, c->folds * c->size, sizeof(float), &failed);
+    c->order = mf_adaptation_allocate(a, s->count, sizeof *c->order, &failed);
+    c->fold_of = mf_adaptation_allocate(a, s->count, sizeof *c->fold_of, &failed);
+    c->digests = mf_adaptation_allocate(a, s->count, sizeof *c->digests, &failed);
+    if (failed) return mf_fail(a->error, MF_E_NOMEM, "no memory to adapt with");
+    MF_TRY(mf_variables_run(c->variables, a, MF_PROGRAM_OBSERVE, &c->observe));
+    MF_TRY(mf_runner_bind(c->observe, "image", c->image, s->image, a->error));
+    MF_TRY(mf_runner_bind(c->observe, "mask", c->mask, s->plane, a->error));
+    MF_TRY(mf_runner_settle(c->observe, a->error));
+    MF_TRY(mf_variables_run(c->variables, a, MF_PROGRAM_FIT, &c->fit));
+    mf_runner *inspect = NULL;
+    MF_TRY(mf_variables_run(c->variables, a, MF_PROGRAM_INSPECT, &inspect));
+    return mf_inspection_prepare(&c->inspection, a->model, a->options.framing, inspect, &a->team, s->widest, a->error);
+}
+
+static void end(closed_form *c) {
+    mf_runner_release(c->observe), mf_runner_release(c->fit);
+    mf_inspection_release(&c->inspection);
+    void *parts[] = {c->image, c->mask, c->sums, c->own, c->total, c->held, c->order, c->fold_of, c->digests};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) mf_free(c->a->allocator, parts[i]);
+}
+
+/* ---- Sums -------------------------------------------------------------------------------------------------------- */
+
+static void copy_sums_to(const closed_form *c, float *to) {
+    for (size_t i = 0; i < c->sum_count; to += c->sums[i++]->count)
+        memcpy(to, c->sums[i]->values, c->sums[i]->count * sizeof(float));
+}
+
+/* Sets the sums to a, or to a - b. */
+static void set_sums(const closed_form *c, const float *a, const float *b) {
+    for (size_t i = 0; i < c->sum_count; i++)
+        for (uint64_t k = 0; k < c->sums[i]->count; k++, a++) c->sums[i]->values[k] = b ? *a - *b++ : *a;
+}
+
+static void add(float *to, const float *from, size_t count) {
+    for (size_t i = 0; i < count; i++) to[i] += from[i];
+}
+
+/* The sums of a frame alone. */
+static mf_status observe(closed_form *c, size_t frame) {
+    memset(c->own, 0, c->size * sizeof(float));
+    set_sums(c, c->own, NULL);
+    for (size_t tile = c->samples->first_tile[frame]; tile < c->samples->first_tile[frame + 1]; tile++) {
+        mf_samples_read(c->samples, tile, c->image, c->mask);
+        MF_TRY(mf_runner_run(c->observe, c->a->error));
+    }
+    copy_sums_to(c, c->own);
+    return MF_OK;
+}
+
+/* The fold of a frame, given its place in the order of dealing: that of a frame before it which is the same picture, as a
+   copy would be scored by a model that knows it. */
+static size_t choose_fold(closed_form *c, size_t frame) {
+    c->digests[frame] = XXH3_64bits(c->own, c->size * sizeof(float));
+    for (size_t other = 0; other < frame; other++)
+        if (c->digests[other] == c->digests[frame]) {
+            mf_log_write(&c->a->model->logger, MF_LOG_WARNING, "frames %zu and %zu are the same picture", other, frame);
+            return c->fold_of[other];
+        }
+    size_t place = 0;
+    while (c->order[place] != frame) place++;
+    c->distinct++;
+    return place * c->folds / c->samples->count;
+}
+
+static mf_status observe_all(closed_form *c) {
+    size_t count = c->samples->count;
+    copy_sums_to(c, c->total);
+    mf_fold_deal(c->a->options.seed, count, 0, 0, c->order);
+    for (size_t i = 0; i < count; i++) {
+        MF_TRY(observe(c, i));
+        c->fold_of[i] = choose_fold(c, i);
+        add(c->total, c->own, c->size);
+        add(c->held + c->fold_of[i] * c->size, c->own, c->size);
+        MF_TRY(mf_adaptation_report(c->a, "observing", i + 1, count, 0));
+    }
+    return MF_OK;
+}
+
+/* What is normal by these sums. */
+static mf_status fit(closed_form *c, const float *sums, const float *without) {
+    set_sums(c, sums, without);
+    return mf_runner_run(c->fit, c->a->error);
+}
+
+/* ---- Holding out ------------------------------------------------------------------------------------------------- */
+
+static mf_status score_fold(closed_form *c, size_t fold, mf_held_out *held_out) {
+    size_t count = c->samples->count, members = 0, all = c->earlier + count;
+    for (size_t i = 0; i < count; i++)
+        if (c->fold_of[i] == fold) c->order[members++] = i;
+    if (members == 0) return MF_OK;
+    MF_TRY(fit(c, c->total, c->held + fold * c->size));
+    size_t most = MF_CLOSED_FORM_SCORES / c->folds, scored = members < most ? members : most;
+    float *scores = held_out->scores + held_out->count;
+    MF_TRY(mf_score_frames(&c->inspection, c->samples, c->order, scored, scores, c->a->error));
+    float to_all = (float)exp(c->excess / (double)all - c->excess / (double)(all - members));
+    for (size_t i = 0; i < scored; i++) scores[i] *= to_all;
+    held_out->count += scored;
+    return mf_adaptation_report(c->a, "holding out", fold + 1, c->folds, 0);
+}
+
+static mf_status adapt(closed_form *c, mf_held_out *held_out) {
+    MF_TRY(observe_all(c));
+    int alone = c->distinct == 1 && c->earlier == 0;
+    held_out->from = !alone ? "cross-validation" : c->has_prior ? "other products" : "shifted views of one image";
+    for (size_t fold = 0; !alone && fold < c->folds; fold++) MF_TRY(score_fold(c, fold, held_out));
+    MF_TRY(fit(c, c->total, NULL));
+    if (!alone || c->has_prior) return MF_OK;
+    held_out->count = MF_SHIFTED_VIEWS;
+    return mf_score_shifted(&c->inspection, c->samples, held_out->scores, c->a->error);
+}
+
+mf_status mf_closed_form_adapt(mf_adaptation *a, mf_samples *samples, mf_variables *variables, mf_held_out *held_out) {
+    closed_form c = {.a = a, .samples = samples, .variables = variables};
+    mf_status status = prepare(&c);
+    if (status == MF_OK) status = adapt(&c, held_out);
+    end(&c);
+    return status;
+}

@@ -1,0 +1,81 @@
+#include "adaptation/hold_out.h"
+
+#include "image/score.h"
+#include "support/error.h"
+#include "support/memory.h"
+
+#include <math.h>
+
+/* SplitMix64 (Steele, Lea, Flood 2014). */
+uint64_t mf_random_next(uint64_t *state) {
+    uint64_t z = *state += 0x9e3779b97f4a7c15ULL;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ULL;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebULL;
+    return z ^ z >> 31;
+}
+
+size_t mf_random_below(uint64_t *state, size_t bound) {
+    return (size_t)(((mf_random_next(state) >> 32) * (uint64_t)bound) >> 32);
+}
+
+void mf_random_shuffle(uint64_t *state, size_t *items, size_t count) {
+    for (size_t i = count; i > 1; i--) {
+        size_t other = mf_random_below(state, i), swap = items[i - 1];
+        items[i - 1] = items[other];
+        items[other] = swap;
+    }
+}
+
+void mf_fold_deal(uint64_t seed, size_t count, size_t first, size_t held, size_t *order) {
+    uint64_t random = seed ^ 0x5851f42d4c957f2dULL;
+    for (size_t i = 0; i < count; i++) order[i] = i;
+    mf_random_shuffle(&random, order, count);
+    for (size_t i = 0; i < held; i++) {
+        size_t end = count - 1 - i, swap = order[first + held - 1 - i];
+        order[first + held - 1 - i] = order[end];
+        order[end] = swap;
+    }
+}
+
+mf_status mf_score_frames(mf_inspection *inspection, const mf_samples *samples, const size_t *order, size_t count,
+                          float *scores, mf_error *error) {
+    for (size_t i = 0; i < count; i++) {
+        mf_result result;
+        mf_image frame = mf_samples_frame(samples, order[i]);
+        mf_mask mask;
+        MF_TRY(mf_inspection_run(inspection, &frame, mf_samples_mask(samples, order[i], &mask), NULL, INFINITY, &result,
+                                 error));
+        scores[i] = result.score;
+    }
+    return MF_OK;
+}
+
+/* The score of the only frame, moved, as far as it is inspected. */
+static mf_status score_moved(mf_inspection *inspection, mf_samples *samples, int64_t down, int64_t right, float *image,
+                             float *inside, float *out_score, mf_error *error) {
+    const mf_model *model = samples->adaptation->model;
+    mf_score score;
+    mf_score_start(&score, model->score_share, inspection->bins);
+    for (size_t tile = 0; tile < samples->first_tile[1]; tile++) {
+        mf_samples_read(samples, tile, image, inside);
+        mf_samples_move(samples, image, (size_t)model->channels, down, right, 0, inspection->image);
+        MF_TRY(mf_runner_run(inspection->runner, error));
+        mf_score_add(&score, inspection->map, inside ? samples->grid : NULL, samples->plane);
+    }
+    *out_score = mf_score_finish(&score);
+    return MF_OK;
+}
+
+mf_status mf_score_shifted(mf_inspection *inspection, mf_samples *samples, float *scores, mf_error *error) {
+    static const int64_t down[MF_SHIFTED_VIEWS] = {-8, -8, -8, 0, 0, 8, 8, 8},
+                         right[MF_SHIFTED_VIEWS] = {-8, 0, 8, -8, 8, -8, 0, 8};
+    const mf_adaptation *a = samples->adaptation;
+    int failed = 0;
+    float *image = mf_adaptation_allocate(a, samples->image, sizeof *image, &failed);
+    float *inside = samples->masked ? mf_adaptation_allocate(a, samples->plane, sizeof *inside, &failed) : NULL;
+    mf_status status = failed ? mf_fail(error, MF_E_NOMEM, "no memory to score a moved frame") : MF_OK;
+    for (size_t i = 0; status == MF_OK && i < MF_SHIFTED_VIEWS; i++)
+        status = score_moved(inspection, samples, down[i], right[i], image, inside, &scores[i], error);
+    mf_free(a->allocator, image), mf_free(a->allocator, inside);
+    return status;
+}

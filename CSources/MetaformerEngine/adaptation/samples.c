@@ -1,0 +1,126 @@
+#include "adaptation/samples.h"
+
+#include "support/abi.h"
+#include "support/error.h"
+#include "support/memory.h"
+
+#include <string.h>
+
+enum { MAX_TILES = 1000000 };
+
+mf_image mf_samples_frame(const mf_samples *s, size_t frame) {
+    return mf_image_at(s->frames, frame);
+}
+
+const mf_mask *mf_samples_mask(const mf_samples *s, size_t frame, mf_mask *out_mask) {
+    const mf_adapt_options *o = &s->adaptation->options;
+    if (!o->mask_count) return NULL;
+    *out_mask = mf_mask_at(o->masks, o->mask_count == 1 ? 0 : frame);
+    return out_mask;
+}
+
+static mf_status check_frame(const mf_samples *s, size_t index, mf_error *error) {
+    const mf_adapt_options *o = &s->adaptation->options;
+    mf_image frame;
+    mf_mask mask;
+    MF_TRY(mf_image_read_element(s->frames, index, &frame, error));
+    MF_TRY(mf_frame_check(&frame, error));
+    if (!o->mask_count) return MF_OK;
+    MF_TRY(mf_mask_read_element(o->masks, o->mask_count == 1 ? 0 : index, &mask, error));
+    MF_TRY(mf_mask_check(&mask, &frame, error));
+    return mf_mask_is_empty(&mask) ? mf_fail(error, MF_E_INVALID, "mask: nothing in it is inspected") : MF_OK;
+}
+
+/* Frames and masks, before any memory is taken for them. */
+static mf_status check_frames(mf_samples *s) {
+    for (size_t i = 0; i < s->count; i++) {
+        mf_error cause = {.struct_size = sizeof cause};
+        mf_status status = check_frame(s, i, &cause);
+        if (status != MF_OK) return mf_fail(s->adaptation->error, status, "frame %zu: %s", i, cause.text);
+        int32_t width = mf_samples_frame(s, i).width;
+        s->widest = width > s->widest ? width : s->widest;
+    }
+    return MF_OK;
+}
+
+static mf_plan plan_of(const mf_samples *s, size_t index) {
+    const mf_adaptation *a = s->adaptation;
+    mf_image frame = mf_samples_frame(s, index);
+    return mf_plan_make(a->options.framing, frame.height, frame.width, a->model->height, a->model->width);
+}
+
+/* Gathers the tiles of all frames that show anything inspected. */
+static mf_status lay_out(mf_samples *s, size_t most) {
+    mf_adaptation *a = s->adaptation;
+    int failed = 0;
+    s->tiles = mf_adaptation_allocate(a, most, sizeof *s->tiles, &failed);
+    s->first_tile = mf_adaptation_allocate(a, s->count + 1, sizeof *s->first_tile, &failed);
+    s->grid = mf_adaptation_allocate(a, s->plane, 1, &failed);
+    s->scratch = mf_allocate_unset(a->allocator, MF_RESAMPLE_SCRATCH); /* narrow frames never touch most of it */
+    if (failed || !s->scratch) return mf_fail(a->error, MF_E_NOMEM, "no memory for %zu frames", s->count);
+    size_t n = 0;
+    for (size_t i = 0; i < s->count; i++) {
+        mf_plan plan = plan_of(s, i);
+        mf_mask own;
+        const mf_mask *mask = mf_samples_mask(s, i, &own);
+        for (int32_t at = 0; at < plan.rows * plan.columns; at++) {
+            mf_tile tile = {(uint32_t)i, at / plan.columns, at % plan.columns, 1};
+            mf_view view = mf_plan_view(&plan, tile.row, tile.column);
+            int whole = !mask && mf_view_is_full(&plan, &view);
+            size_t cells = whole ? s->plane : mf_mask_see(mask, &plan, &view, s->grid);
+            if (!cells) continue;
+            tile.coverage = (float)cells / (float)s->plane;
+            s->masked |= cells < s->plane;
+            s->tiles[n++] = tile;
+        }
+        s->first_tile[i + 1] = n;
+    }
+    return MF_OK;
+}
+
+mf_status mf_samples_prepare(mf_samples *s, mf_adaptation *a, const mf_image *frames, size_t count) {
+    *s = (mf_samples){.adaptation = a, .frames = frames, .count = count};
+    s->plane = (size_t)a->model->height * (size_t)a->model->width, s->image = s->plane * (size_t)a->model->channels;
+    MF_TRY(check_frames(s));
+    uint64_t most = 0;
+    for (size_t i = 0; i < count; i++) {
+        mf_plan plan = plan_of(s, i);
+        most += (uint64_t)plan.rows * (uint64_t)plan.columns;
+    }
+    if (most > MAX_TILES)
+        return mf_fail(a->error, MF_E_LIMIT, "mf_adapt: %llu tiles of the frames; at most %d are taken",
+                       (unsigned long long)most, MAX_TILES);
+    return lay_out(s, (size_t)most);
+}
+
+void mf_samples_release(mf_samples *s) {
+    if (!s->adaptation) return;
+    void *parts[] = {s->tiles, s->first_tile, s->grid, s->scratch};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) mf_free(s->adaptation->allocator, parts[i]);
+}
+
+void mf_samples_read(mf_samples *s, size_t index, float *image, float *inside) {
+    const mf_tile *tile = &s->tiles[index];
+    mf_plan plan = plan_of(s, tile->frame);
+    mf_view view = mf_plan_view(&plan, tile->row, tile->column);
+    mf_image frame = mf_samples_frame(s, tile->frame);
+    mf_frame_see(&frame, s->adaptation->model->channels, &plan, &view, image, &s->adaptation->team, s->scratch);
+    if (!inside) return;
+    mf_mask mask;
+    mf_mask_see(mf_samples_mask(s, tile->frame, &mask), &plan, &view, s->grid);
+    for (size_t i = 0; i < s->plane; i++) inside[i] = s->grid[i];
+}
+
+void mf_samples_move(const mf_samples *s, const float *from, size_t planes, int64_t down, int64_t right, int flip,
+                     float *to) {
+    int64_t height = s->adaptation->model->height, width = s->adaptation->model->width;
+    for (size_t p = 0; p < planes; p++)
+        for (int64_t y = 0; y < height; y++) {
+            const float *row = from + p * s->plane + (size_t)(mf_mirrored_index(y, height, down, 0) * width);
+            float *out = to + p * s->plane + (size_t)(y * width);
+            if (right == 0 && !flip)
+                memcpy(out, row, (size_t)width * sizeof(float));
+            else
+                for (int64_t x = 0; x < width; x++) out[x] = row[mf_mirrored_index(x, width, right, flip)];
+        }
+}
