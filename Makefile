@@ -1,4 +1,4 @@
-# make demo      sets up, builds, and teaches the sample product from the universal model
+# make demo      sets up, builds, adapts the universal model to the sample product, and inspects it
 # make test      sets up, and runs every test
 # make install   installs library, headers, packages for CMake and pkg-config, command line and manual, below PREFIX
 # make deb       makes a Debian package of the same; make check-deb installs and runs it in a clean Debian, as root
@@ -22,8 +22,7 @@ setup:
 demo: all
 	@mkdir -p $(demo)
 	$(metaformer) sample $(demo)/sample
-	$(metaformer) adapt --good $(demo)/sample --output $(demo)/flange.safetensors \
-	    --epochs 4 --batch 8 --learning-rate 0.0003
+	$(metaformer) adapt --good $(demo)/sample --shots 16 --output $(demo)/flange.safetensors
 	$(metaformer) inspect --model $(demo)/flange.safetensors $(demo)/sample --output $(demo)/results
 	@echo
 	@echo "The pictures:  $(demo)/sample"

@@ -77,8 +77,11 @@ let package = Package(
         // Swift
         .target(name: "MetaformerGraph", dependencies: ["MetaformerEngine"], swiftSettings: loopSettings),
         .target(
-            name: "MetaformerModels", dependencies: ["MetaformerGraph"], exclude: ["Resources/README.md"],
-            resources: [.copy("Resources/universal.safetensors")]),
+            name: "MetaformerModels", dependencies: ["MetaformerGraph"],
+            exclude: ["Resources/README.md", "Resources/EXPERIMENTS.md"],
+            resources: [
+                .copy("Resources/universal.safetensors"), .copy("Resources/paper.safetensors"),
+            ]),
         .target(
             name: "MetaformerData",
             dependencies: ["CImageCodecs"],

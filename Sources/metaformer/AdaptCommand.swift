@@ -11,9 +11,6 @@ struct AdaptCommand: ParsableCommand {
         discussion: """
             Tunes a model on pictures of good products and sets its threshold from good pictures that were held out: of 30 \
             or more a fifth, but 10 at least; by cross-validation where there are fewer. The result is a model file for inspect.
-
-            With --features no model is tuned: pictures are compared by what a network that knows photographs makes of them. \
-            Where the product fills the picture and varies, this often finds more; evaluate says for a data set.
             """
     )
 
@@ -29,18 +26,6 @@ struct AdaptCommand: ParsableCommand {
     var shots: Int?
 
     @OptionGroup var teaching: TeachingOptions
-
-    @Option(
-        help: ArgumentHelp(
-            "Instead of a model, tune nothing: compare the features of a network with those of good pictures.",
-            valueName: "kind"))
-    var features: FeatureDetector.Kind?
-
-    @Option(
-        help: ArgumentHelp(
-            "Weights of ResNet18 or EfficientNet-Lite0, for --features, as scripts/convert-weights.py writes them.",
-            valueName: "file"), completion: .file())
-    var weights: String?
 
     @Option(help: ArgumentHelp("The share of good products that the threshold may reject.", valueName: "x"))
     var falseAlarmRate: Float = 0.01
@@ -66,12 +51,6 @@ struct AdaptCommand: ParsableCommand {
         if let shots, shots < 1 { throw ValidationError("--shots is \(shots); give at least 1.") }
         guard falseAlarmRate > 0, falseAlarmRate <= 0.5 else {
             throw ValidationError("--false-alarm-rate is \(falseAlarmRate); give a number above 0, at most 0.5.")
-        }
-        guard (features == nil) == (weights == nil) else {
-            throw ValidationError("--features and --weights go together: the features are those of a network.")
-        }
-        guard features == nil || (source.isDefault && teaching.isDefault) else {
-            throw ValidationError("--features takes no model and tunes none: leave out the options for that.")
         }
     }
 
@@ -130,13 +109,6 @@ struct AdaptCommand: ParsableCommand {
         var progress = StagedProgress(quiet: common.quiet || common.json)
         defer { progress.finish() }
         let channels = frames.allSatisfy(\.isGrey) ? 1 : 3
-        if let features, let weights {
-            return try Candidate.features(features, weights: weights)
-                .taught(frames, channels: channels, options: options) { stage, _, total in
-                    progress.advance(stage, total: total)
-                    return true
-                }
-        }
         return try source.origin(optimizer: teaching.optimizer).model(channels: channels, seed: common.seed)
             .adapted(to: frames, options: options) {
                 progress.advance($0.stage, total: $0.total)

@@ -17,7 +17,7 @@ struct EvaluateCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "A model file, or scratch:A, scratch:A+P or scratch:A+P+T; may be given several times; the universal model where "
+            "A model file, paper, scratch:A, scratch:A+P or scratch:A+P+T; may be given several times; the universal model where "
                 + "neither this nor --baselines alone is given.", valueName: "file"))
     var model: [ModelSource] = []
 
@@ -41,7 +41,8 @@ struct EvaluateCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Weights of ResNet18 or EfficientNet-Lite0, for 1-nn and gaussian, as scripts/convert-weights.py writes them.",
+            "Weights of ResNet18 or EfficientNet-Lite0 for 1-nn and gaussian, as scripts/convert-weights.py writes them; the "
+                + "universal model's network where left out.",
             valueName: "file"), completion: .file())
     var weights: String?
 
@@ -108,14 +109,14 @@ struct EvaluateCommand: ParsableCommand {
     // MARK: What to evaluate
 
     private var sources: [ModelSource] {
-        model.isEmpty && (baselines == nil || configuration != nil) ? [.universal] : model
+        model.isEmpty && (baselines == nil || configuration != nil) ? [.shipped(.universal)] : model
     }
 
     private func candidates() throws -> [Candidate] {
         let (modes, learned) = (try modeList(), try prior.map { try FrozenPrior(path: $0) })
         let files = try sources.compactMap { source in
             switch source {
-            case .universal: try UniversalModel.path()
+            case .shipped(let model): try model.path()
             case .file(let path): path
             case .scratch: nil
             }
@@ -168,8 +169,9 @@ struct EvaluateCommand: ParsableCommand {
     private func baselineList() throws -> [Candidate] {
         try (baselines ?? "").split(separator: ",").map { text in
             let name = text.trimmingCharacters(in: .whitespaces).lowercased()
-            if let kind = FeatureDetector.Kind(argument: name) { return try features(kind) }
             switch name {
+            case "1-nn": return try features(.nearestNeighbour)
+            case "gaussian": return try features(.gaussian)
             case "l2-ae": return .squaredErrorAutoencoder
             case "ssim-ae": return .similarityAutoencoder
             default:
@@ -180,11 +182,7 @@ struct EvaluateCommand: ParsableCommand {
     }
 
     private func features(_ kind: FeatureDetector.Kind) throws -> Candidate {
-        guard let weights else {
-            throw ValidationError(
-                "--baselines \(kind.defaultValueDescription) needs the --weights of a feature network.")
-        }
-        return try .features(kind, weights: weights)
+        try .features(kind, weights: weights ?? UniversalModel.universal.path())
     }
 
     private func shotList() throws -> [Shots] {

@@ -16,7 +16,7 @@ struct ExportCommand: ParsableCommand {
             help: ArgumentHelp(
                 "A model file, or scratch:A, scratch:A+P or scratch:A+P+T for one of random parameters.",
                 valueName: "file"))
-        var model = ModelSource.universal
+        var model = ModelSource.shipped(.universal)
 
         @Option(help: ArgumentHelp("The file to write.", valueName: "file"), completion: .file())
         var output: String

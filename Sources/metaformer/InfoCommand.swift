@@ -40,7 +40,7 @@ struct InfoCommand: ParsableCommand {
 
     func run() throws {
         // The engine's own check first: what it refuses to run is not described as if it could be.
-        let path = try file ?? UniversalModel.path()
+        let path = try file ?? UniversalModel.universal.path()
         _ = try Model(path: path)
         let contents = try TensorFile(path: path)
         var tensors: [Result.Tensor] = []

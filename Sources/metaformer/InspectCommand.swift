@@ -135,12 +135,23 @@ struct InspectionResults: Encodable {
     func summary(output: String) -> String {
         let defective = images.filter { $0.verdict == "defective" }
         var lines = ["\(images.count) pictures: \(images.count - defective.count) good, \(defective.count) defective"]
-        let labelled = images.filter { $0.label != Label.unlabelled.name }
-        if !labelled.isEmpty {
-            let right = labelled.count { ($0.label == Label.good.name) == ($0.verdict == "good") }
-            lines.append("\(right) of \(labelled.count) verdicts agree with the labels")
-        }
+        if let comparison = comparison() { lines.append(comparison) }
         lines.append("\(output): results.csv, results.json, an overlay and a map for each picture")
         return lines.joined(separator: "\n")
+    }
+
+    /// What was found of each kind of defect, where the folders' names tell; nil where none does.
+    private func comparison() -> String? {
+        let labelled = images.filter { $0.label != Label.unlabelled.name }
+        let kinds = Dictionary(grouping: labelled, by: \.label)
+        guard kinds.keys.contains(where: { $0 != Label.good.name }) else { return nil }
+        func count(_ rows: [Row]) -> String { "\(rows.count { $0.verdict != "good" }) of \(rows.count)" }
+        var table = TextTable(names: 1, header: ["kind", "reported"])
+        for (kind, rows) in kinds.sorted(by: { $0.key < $1.key }) where kind != Label.good.name {
+            table.rows.append([kind, count(rows)])
+        }
+        table.rows.append(["all defects", count(labelled.filter { $0.label != Label.good.name })])
+        if let good = kinds[Label.good.name] { table.rows.append(["good", count(good)]) }
+        return table.text
     }
 }

@@ -9,9 +9,10 @@ struct MetaformerCommand: ParsableCommand {
         subcommands: [
             AdaptCommand.self, CalibrateCommand.self, InspectCommand.self, EvaluateCommand.self, MetricsCommand.self,
             PriorCommand.self,
-            TasksCommand.self, MetaTrainCommand.self, InfoCommand.self, ExportCommand.self, DataCommand.self,
+            TasksCommand.self, FeaturesCommand.self, MetaTrainCommand.self, InfoCommand.self, ExportCommand.self,
+            DataCommand.self,
             SampleCommand.self,
-            BenchCommand.self, FoundationCommand.self,
+            BenchCommand.self,
         ]
     )
 

@@ -87,7 +87,7 @@ import Testing
         let info = try run("info")
         #expect(info.exitCode == 0 && info.output.contains("universal.safetensors: "))
         #expect(info.output.contains("in half precision"))
-        let size = try FileManager.default.attributesOfItem(atPath: UniversalModel.path())[.size] as? Int
+        let size = try FileManager.default.attributesOfItem(atPath: UniversalModel.universal.path())[.size] as? Int
         #expect(try #require(size) <= 24_000_000)
         let taught = try run("adapt --good nut/train --shots 1 --epochs 1 --output m --quiet")
         #expect(taught.exitCode == 0, "\(taught.errors)")

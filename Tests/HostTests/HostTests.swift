@@ -66,7 +66,8 @@ import Testing
         }
         var options = Model.AdaptationOptions()
         (options.epochs, options.seed) = (2, 7)
-        try Model(path: UniversalModel.path()).adapted(to: frames, options: options).save(path: path("expected"))
+        try Model(path: UniversalModel.universal.path()).adapted(to: frames, options: options).save(
+            path: path("expected"))
         let host = try installation.compile("Tests/hosts/c99/main.c", to: path("host"))
         try Command.run(
             [host, model, path("taught"), "80", "60"] + (0..<5).map { path("\($0)") },

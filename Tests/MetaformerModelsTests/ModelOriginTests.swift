@@ -178,15 +178,15 @@ struct ModelOriginTests {
 
     @Test("the universal model lies beside the program, or in share below its prefix; else it is said where not")
     func universal() throws {
-        let model = try Model(path: UniversalModel.path())
+        let model = try Model(path: UniversalModel.universal.path())
         #expect(model[setting: "configuration"] == "A+P+T")
         let program = folder.url.appending(path: "prefix/bin")
         try FileManager.default.createDirectory(at: program, withIntermediateDirectories: true)
-        let error = #expect(throws: ModelError.self) { try UniversalModel.path(from: program) }
+        let error = #expect(throws: ModelError.self) { try UniversalModel.universal.path(from: program) }
         let share = folder.url.appending(path: "prefix/share/metaformer")
         #expect(error?.description.contains(share.path + "/universal.safetensors; name a model file") == true)
         try FileManager.default.createDirectory(at: share, withIntermediateDirectories: true)
         try Data().write(to: share.appending(path: "universal.safetensors"))
-        #expect(try UniversalModel.path(from: program) == share.path + "/universal.safetensors")
+        #expect(try UniversalModel.universal.path(from: program) == share.path + "/universal.safetensors")
     }
 }

@@ -15,7 +15,7 @@ final class FeatureTeacher {
     private let features: FloatBuffer
     private let width: Int
 
-    /// - Parameter weights: a file of the network's weights under their published names.
+    /// - Parameter weights: a file of the network's weights under their published names, or a model over its features.
     /// - Throws: an error that names the tensor where the file is not of this network.
     init(_ detector: FeatureDetector, weights path: String, seed: UInt64, threads: Int) throws {
         self.detector = detector
@@ -34,7 +34,9 @@ final class FeatureTeacher {
         var network: [String: [Float]] = [:]
         for parameter in scope.parameters {
             let published = String(parameter.name.dropFirst("network.".count))
-            guard let values = file.floats(published), values.count == parameter.shape.count else {
+            guard let values = file.floats(published) ?? file.floats(parameter.name),
+                values.count == parameter.shape.count
+            else {
                 throw EvaluationError(
                     "\(path): has no tensor \"\(published)\" of \(parameter.shape) as \(detector.network.rawValue) has; name "
                         + "weights that scripts/convert-weights.py wrote")

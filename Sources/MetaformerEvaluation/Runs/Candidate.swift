@@ -90,10 +90,11 @@ public struct Candidate: Sendable {
 
     /// A detector by the features of a frozen network, whose weights lie in a file.
     public static func features(_ kind: FeatureDetector.Kind, weights path: String) throws -> Candidate {
-        let file = try TensorFile(path: path)
-        guard let network = FeatureNetwork.Architecture(tensorNames: file.entries.map(\.name)) else {
+        let names = try TensorFile(path: path).entries.map { $0.name.replacing(/^network\./, with: "") }
+        guard let network = FeatureNetwork.Architecture(tensorNames: names) else {
             let known = FeatureNetwork.Architecture.allCases.map(\.rawValue).joined(separator: " or ")
-            throw EvaluationError("\(path): no weights of \(known), as scripts/convert-weights.py writes them")
+            throw EvaluationError(
+                "\(path): no weights of \(known), as scripts/convert-weights.py writes them, and no model over those")
         }
         return Candidate(
             name: kind.rawValue, source: .features(kind, network, weights: path),

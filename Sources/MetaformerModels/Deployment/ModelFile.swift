@@ -23,6 +23,9 @@ public struct ModelDescription: Hashable, Sendable, Codable {
             self.excess = excess
             self.weight = weight
         }
+
+        /// Measured over the products that detection was developed on, for the universal model: EXPERIMENTS.md, "Threshold".
+        public static let ofOtherProducts = ScorePrior(level: 0.27, excess: 1.5, weight: 2)
     }
 
     /// Of the target pixels.

@@ -62,11 +62,14 @@ public struct ModelPrograms: Sendable {
     /// Those of the target features: image → map, a good image → added to sums, sums → what is normal.
     public init(_ model: FeatureModel) throws {
         let graphs = [
-            ("inspect", try model.inspectionGraph()), ("observe", try model.observeGraph()), ("fit", try model.fitGraph()),
+            ("inspect", try model.inspectionGraph()), ("observe", try model.observeGraph()),
+            ("fit", try model.fitGraph()),
         ]
         named = try graphs.map { (name: $0.0, program: try $0.1.program()) }
         var names: Set<String> = []
-        parameters = graphs.flatMap(\.1.parameters).filter { names.insert($0.name).inserted }
+        // The whole model holds P though T may need none of it: A+P is a part of it.
+        let prior = model.configuration.mode == .full ? try FrozenPrior.specifications(model.configuration.prior) : []
+        parameters = (graphs.flatMap(\.1.parameters) + prior).filter { names.insert($0.name).inserted }
     }
 
     /// The program of a name; nil where the model has none.

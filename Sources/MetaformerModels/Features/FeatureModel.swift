@@ -9,9 +9,11 @@ public struct FeatureModel: Hashable, Sendable {
         public var mode = Metaformer.Mode.full
         public var network = FeatureNetwork.Architecture.efficientNetLite0
         /// Height and width of the image, a multiple of 32.
-        public var imageSize = 256
+        public var imageSize = 384
         /// Of the groups of features, from the finest grid to the coarsest; see `FeatureGaussian.shrinkage`.
         public var shrinkage: [Float] = [0.05, 0.05, 0.2]
+        /// What the groups' gaps weigh in their mean.
+        public var groupWeights: [Float] = [0.5, 1, 2]
         /// Standard deviation of the Gaussian that smooths the mean features, in places of their grid.
         public var meanSmoothing: Float = 0.75
         /// The same for the map, in places of the finest grid.
@@ -24,7 +26,7 @@ public struct FeatureModel: Hashable, Sendable {
         /// Whether P is a part of the model.
         public var usesPrior: Bool { mode == .prior || (mode == .full && reweighting.usesResponse) }
 
-        public init(mode: Metaformer.Mode = .full, imageSize: Int = 256) {
+        public init(mode: Metaformer.Mode = .full, imageSize: Int = 384) {
             self.mode = mode
             self.imageSize = imageSize
         }
@@ -38,7 +40,7 @@ public struct FeatureModel: Hashable, Sendable {
     public var imageShape: Shape { [1, 3, configuration.imageSize, configuration.imageSize] }
 
     /// An image as the rest of the model sees it.
-    struct Features {
+    private struct Features {
         /// φ(I): [1, C, H/8, W/8], [1, C', H/16, W/16] and [1, C'', H/32, W/32].
         let groups: [Tensor]
         /// P(I) on the finest grid, [1, 1, H/8, W/8]; nil for A alone.
@@ -58,19 +60,24 @@ public struct FeatureModel: Hashable, Sendable {
         }
     }
 
-    /// φ and P of an image. Features have mean 0 and variance 1 over photographs.
-    func features(of image: Tensor, in scope: Scope) throws -> Features {
-        let groups = try plainFeatures(of: image, in: scope).enumerated().map { index, group in
+    /// The same with mean 0 and variance 1 over photographs.
+    private func groups(of image: Tensor, in scope: Scope) throws -> [Tensor] {
+        try plainFeatures(of: image, in: scope).enumerated().map { index, group in
             let (scope, channels) = (scope["features"][index], Shape([group.shape[1], 1, 1]))
             return try (group - scope.parameter("mean", channels, .zeros)) * scope.parameter("gain", channels, .ones)
         }
+    }
+
+    /// φ and P of an image.
+    private func features(of image: Tensor, in scope: Scope) throws -> Features {
+        let groups = try groups(of: image, in: scope)
         guard configuration.usesPrior else { return Features(groups: groups, response: nil) }
         let response = try InstancePrior(configuration.prior)(image, in: scope["prior"])
         return Features(groups: groups, response: try averagePool(response, kernel: 8))
     }
 
-    private func gaussians(_ features: Features) -> [FeatureGaussian] {
-        zip(features.groups, configuration.shrinkage).map {
+    private func gaussians(_ groups: [Tensor]) -> [FeatureGaussian] {
+        zip(groups, configuration.shrinkage).map {
             FeatureGaussian(shape: $0.shape, shrinkage: $1, smoothing: configuration.meanSmoothing)
         }
     }
@@ -79,13 +86,15 @@ public struct FeatureModel: Hashable, Sendable {
     static let (sums, normal) = ("sums", "normal")
 
     /// The anomaly map [1, 1, H, W]: how far the features are from good ones, in units of how far those are from each other.
-    func map(of features: Features, in scope: Scope) throws -> Tensor {
+    private func map(of features: Features, in scope: Scope) throws -> Tensor {
         let fine = features.groups[0].shape
-        let gaps = try zip(gaussians(features), features.groups).enumerated().map { index, pair in
+        let gaps = try zip(gaussians(features.groups), features.groups).enumerated().map { index, pair in
             let gap = try pair.0.distances(pair.1, in: scope[FeatureModel.normal][index])
             return try resizeBilinear(gap, height: fine[2], width: fine[3])
         }
-        var gap = try gaps.dropFirst().reduce(gaps[0]) { try $0 + $1 } * (1 / Float(gaps.count))
+        let weights = configuration.groupWeights
+        let weighted = try zip(gaps, weights).map { try $0 * ($1 / weights.reduce(0, +)) }
+        var gap = try weighted.dropFirst().reduce(weighted[0]) { try $0 + $1 }
         switch configuration.mode {
         case .autoencoder: break
         case .prior: if let response = features.response { gap = try gap * response }
@@ -104,10 +113,10 @@ public struct FeatureModel: Hashable, Sendable {
     func observeGraph() throws -> ModelGraph {
         let graph = Graph()
         let scope = Scope(graph)
-        let features = try self.features(of: graph.input("image", imageShape), in: scope)
+        let groups = try groups(of: graph.input("image", imageShape), in: scope)
         let size = configuration.imageSize
         let outside = try 1 - graph.input("mask", [1, 1, size, size])
-        let updates = try zip(gaussians(features), features.groups).enumerated().flatMap { index, pair in
+        let updates = try zip(gaussians(groups), groups).enumerated().flatMap { index, pair in
             // A place counts where all of its pixels do.
             let inside = try 1 - maxPool(outside, kernel: size / pair.1.shape[2], stride: size / pair.1.shape[2])
             return try pair.0.observe(pair.1, inside: inside, in: scope[FeatureModel.sums][index])
@@ -118,10 +127,10 @@ public struct FeatureModel: Hashable, Sendable {
     /// Sums → what is normal.
     func fitGraph() throws -> ModelGraph {
         let probe = Graph()
-        let features = try self.features(of: probe.input("image", imageShape), in: Scope(probe))
+        let groups = try plainFeatures(of: probe.input("image", imageShape), in: Scope(probe))
         let graph = Graph()
         let scope = Scope(graph)
-        let updates = try gaussians(features).enumerated().flatMap { index, gaussian in
+        let updates = try gaussians(groups).enumerated().flatMap { index, gaussian in
             try gaussian.fit(sums: scope[FeatureModel.sums][index], in: scope[FeatureModel.normal][index])
         }
         return ModelGraph(outputs: [], updates: updates, parameters: scope.parameters)

@@ -3,10 +3,10 @@ import Foundation
 import MetaformerGraph
 import MetaformerModels
 
-/// Where a model comes from: a file, the universal model, or "scratch:" and a configuration, which has learned nothing yet;
-/// with "/paper" after it, its prior has the published size.
+/// Where a model comes from: a file, a model that comes with the program ("universal" or "paper"), or "scratch:" and a
+/// configuration, which has learned nothing yet; with "/paper" after it, its prior has the published size.
 enum ModelSource: ExpressibleByArgument, Equatable {
-    case universal
+    case shipped(UniversalModel)
     case file(String)
     case scratch(Metaformer.Mode, prior: PriorSize = .compact)
 
@@ -20,7 +20,7 @@ enum ModelSource: ExpressibleByArgument, Equatable {
 
     init?(argument: String) {
         guard argument.hasPrefix(ModelSource.scratchPrefix) else {
-            self = .file(argument)
+            self = UniversalModel(rawValue: argument).map(Self.shipped) ?? .file(argument)
             return
         }
         let parts = argument.dropFirst(ModelSource.scratchPrefix.count).split(separator: "/", maxSplits: 1)
@@ -30,12 +30,12 @@ enum ModelSource: ExpressibleByArgument, Equatable {
         self = .scratch(mode, prior: size)
     }
 
-    var defaultValueDescription: String { self == .universal ? "the universal model" : name }
+    var defaultValueDescription: String { self == .shipped(.universal) ? "the universal model" : name }
 
     /// What the file is called, without its folder.
     var name: String {
         switch self {
-        case .universal: "universal"
+        case .shipped(let model): model.rawValue
         case .file(let path): URL(fileURLWithPath: path).lastPathComponent
         case .scratch(let mode, let size):
             ModelSource.scratchPrefix + mode.rawValue + (size == .paper ? "/paper" : "")
@@ -52,7 +52,7 @@ enum ModelSource: ExpressibleByArgument, Equatable {
     /// The model before it is taught, with a learned prior where it starts from random parameters.
     func origin(prior: FrozenPrior? = nil) throws -> ModelOrigin {
         switch self {
-        case .universal: ModelOrigin(.file(try UniversalModel.path()))
+        case .shipped(let model): ModelOrigin(.file(try model.path()))
         case .file(let path): ModelOrigin(.file(path))
         case .scratch(let mode, let size):
             .scratch(mode, prior: size.configuration, trained: mode == .autoencoder ? nil : prior)
@@ -85,9 +85,10 @@ enum OptimizerChoice: String, ExpressibleByArgument, CaseIterable {
 struct ModelOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "A model file, or scratch:A, scratch:A+P or scratch:A+P+T to start from random parameters.",
+            "A model file, paper for the paper's reconstruction of pixels, or scratch:A, scratch:A+P or scratch:A+P+T to start from "
+                + "random parameters.",
             valueName: "file"))
-    var model = ModelSource.universal
+    var model = ModelSource.shipped(.universal)
 
     @Option(help: "Take only these parts of the model: A, A+P or A+P+T.")
     var configuration: Metaformer.Mode?
@@ -97,8 +98,6 @@ struct ModelOptions: ParsableArguments {
             "Give scratch:A+P or scratch:A+P+T the learned prior of this file: of prior train, or a model with one.",
             valueName: "file"), completion: .file())
     var prior: String?
-
-    var isDefault: Bool { model == .universal && configuration == nil && prior == nil }
 
     func validate() throws {
         if prior != nil, !model.takesPrior {
@@ -119,19 +118,3 @@ struct ModelOptions: ParsableArguments {
 }
 
 extension Metaformer.Mode: ExpressibleByArgument {}
-
-/// In lower case on the command line.
-extension FeatureDetector.Kind: ExpressibleByArgument {
-    public init?(argument: String) {
-        guard let kind = Self.allCases.first(where: { $0.defaultValueDescription == argument }) else { return nil }
-        self = kind
-    }
-
-    public var defaultValueDescription: String { rawValue.lowercased() }
-
-    public static var allValueStrings: [String] { allCases.map(\.defaultValueDescription) }
-
-    public static var allValueDescriptions: [String: String] {
-        ["gaussian": "what good pictures have at each place", "1-nn": "what they have anywhere"]
-    }
-}

@@ -34,11 +34,6 @@ struct TeachingOptions: ParsableArguments {
             """, valueName: "how"))
     var framing: Framing?
 
-    var isDefault: Bool {
-        epochs == nil && batch == nil && learningRate == nil && optimizer == nil && !flips && shift == 0
-            && framing == nil
-    }
-
     func validate() throws {
         if let epochs, !(1...1_000_000).contains(epochs) {
             throw ValidationError("--epochs is \(epochs); give 1 to 1000000.")

@@ -1,0 +1,125 @@
+import Foundation
+import MetaformerEngine
+import MetaformerGraph
+import TestSupport
+import Testing
+
+@testable import MetaformerModels
+
+/// A narrow network of random weights: 64 × 64 pixels.
+func smallFeatureDescription(_ mode: Metaformer.Mode = .autoencoder) -> ModelDescription {
+    var features = FeatureModel.Configuration(mode: mode, imageSize: 64)
+    features.networkDivisor = 8
+    features.prior = InstancePrior.Configuration(width: 4, blocks: 1)
+    let prior = ModelDescription.ScorePrior(level: 0.3, excess: 1.5, weight: 2)
+    return ModelDescription(features: features, scorePrior: prior, origin: "test")
+}
+
+@Suite("Models over features")
+struct FeatureModelTests {
+    let folder: TemporaryFolder
+    init() throws { folder = try TemporaryFolder() }
+
+    private func model(_ mode: Metaformer.Mode = .autoencoder) throws -> Model {
+        try Model(smallFeatureDescription(mode).file(seed: 5))
+    }
+
+    private func frames(_ range: Range<Int>) throws -> [Frame] { try range.map { try disc(UInt64($0)) } }
+
+    /// What a model is, but for where it was held out.
+    private func tensors(_ model: Model) throws -> [TensorFile.Entry] {
+        let path = folder.path("\(UUID())")
+        try model.save(path: path)
+        return try TensorFile(path: path).entries
+    }
+
+    @Test("a defect is found, and further good frames are passed", arguments: Metaformer.Mode.allCases)
+    func finds(_ mode: Metaformer.Mode) throws {
+        let inspector = try Inspector(model(mode).adapted(to: frames(0..<8)))
+        for seed in 20..<24 { #expect(try !inspector.inspect(disc(UInt64(seed))).isAnomalous) }
+        for seed in 30..<34 { #expect(try inspector.inspect(disc(UInt64(seed), scratched: true)).isAnomalous) }
+    }
+
+    @Test("the map is highest where the defect is") func localises() throws {
+        let inspector = try Inspector(model().adapted(to: frames(0..<8)))
+        let inspection = try inspector.inspect(disc(40, scratched: true), wantsMap: true)
+        let peak = try #require(inspection.map.indices.max { inspection.map[$0] < inspection.map[$1] })
+        #expect((24..<72).contains(peak % 96) && (24..<72).contains(peak / 96))
+    }
+
+    @Test("adaptation gives the same bits for any number of threads") func threadsDoNotMatter() throws {
+        let model = try model(.full)
+        let results = try [1, 2, 3, 8].map { threads in
+            var options = Model.AdaptationOptions()
+            options.threads = threads
+            let adapted = try model.adapted(to: frames(0..<5), options: options)
+            let map = try Inspector(adapted, threads: threads).inspect(disc(50), wantsMap: true).map
+            return (try tensors(adapted), adapted[setting: "threshold"], map.map(\.bitPattern))
+        }
+        for result in results.dropFirst() {
+            #expect(result.0 == results[0].0)
+            #expect(result.1 == results[0].1 && result.2 == results[0].2)
+        }
+    }
+
+    @Test("further frames go on from the sums: the same as all of them at once", arguments: [1, 3, 7])
+    func goesOn(_ first: Int) throws {
+        let model = try model()
+        let once = try model.adapted(to: frames(0..<8))
+        let twice = try model.adapted(to: frames(0..<first)).adapted(to: frames(first..<8))
+        #expect(try tensors(once) == tensors(twice))
+        #expect(twice[setting: "adapted.images"] == "8")
+        // A file between them changes nothing.
+        try model.adapted(to: frames(0..<first)).save(path: folder.path("between"))
+        let reopened = try Model(path: folder.path("between")).adapted(to: frames(first..<8))
+        #expect(try tensors(reopened) == tensors(once))
+        #expect(reopened[setting: "threshold"] == twice[setting: "threshold"])
+    }
+
+    @Test("a picture that is given twice is no second one", arguments: [1, 3]) func duplicates(_ count: Int) throws {
+        let model = try model()
+        let adapted = try model.adapted(to: frames(0..<count) + frames(0..<count))
+        let plain = try model.adapted(to: frames(0..<count))
+        let threshold = try #require(adapted[setting: "threshold"].flatMap(Double.init))
+        let single = try #require(plain[setting: "threshold"].flatMap(Double.init))
+        #expect(threshold > single / 3 && threshold < single * 3)
+    }
+
+    @Test("one picture is enough: its threshold is from what is known of other products") func one() throws {
+        let adapted = try model().adapted(to: frames(0..<1))
+        #expect(adapted[setting: "threshold.from"] == "other products")
+        let threshold = try #require(adapted[setting: "threshold"].flatMap(Double.init))
+        // exp(0.3 + 1.5 / 1), and 2.33 deviations of 0.14 above it that one of two scores leaves open.
+        #expect(abs(threshold - 8.97) < 0.05)
+    }
+
+    @Test("a model is tuned by no steps: options for those are refused") func refusesTraining() throws {
+        let model = try model()
+        var options = Model.AdaptationOptions()
+        options.epochs = 3
+        let error = #expect(throws: EngineError.self) { try model.adapted(to: frames(0..<2), options: options) }
+        #expect("\(try #require(error))".contains("adapted in closed form"))
+    }
+
+    @Test("parts can be left out, and what was known of a product goes with them") func reduces() throws {
+        let file = try smallFeatureDescription(.full).file(seed: 5)
+        let path = folder.path("adapted")
+        try Model(file).adapted(to: frames(0..<3)).save(path: path)
+        for mode in [Metaformer.Mode.autoencoder, .prior] {
+            let reduced = try TensorFile(path: path).reduced(to: mode)
+            #expect(reduced.metadata["configuration"] == mode.rawValue && reduced.metadata["threshold"] == nil)
+            #expect(reduced.floats("sums.0.count")?.allSatisfy { $0 == 0 } == true)
+            _ = try Model(reduced).adapted(to: frames(0..<2))
+        }
+    }
+
+    @Test("a file without what its programs write is refused") func refusesHalfAFile() throws {
+        for missing in ["program/fit", "program/observe", "sums.0.products", "normal.1.mean"] {
+            var file = try smallFeatureDescription().file(seed: 5)
+            file.entries.removeAll { $0.name == missing }
+            let error = #expect(throws: EngineError.self) { try Model(file) }
+            let needs = missing.hasPrefix("program") ? "missing" : missing
+            #expect("\(try #require(error))".contains(needs), "\(missing): \(String(describing: error))")
+        }
+    }
+}
