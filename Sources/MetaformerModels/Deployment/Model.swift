@@ -103,12 +103,13 @@ public final class Model: @unchecked Sendable {
         self.handle = handle
     }
 
-    /// Opens a file that was made in memory, by way of the system's temporary folder; otherwise as `init(path:)`.
-    public convenience init(_ file: TensorFile) throws {
-        let url = FileManager.default.temporaryDirectory.appendingPathComponent("metaformer-\(UUID().uuidString)")
-        defer { try? FileManager.default.removeItem(at: url) }
-        try file.write(path: url.path)
-        try self.init(path: url.path)
+    /// Opens a file that was made in memory; otherwise as `init(path:)`.
+    public init(_ file: TensorFile) throws {
+        let bytes = try file.bytes()
+        var handle: OpaquePointer?
+        try EngineError.check { error in mf_model_open_memory(bytes, bytes.count, nil, &handle, error) }
+        guard let handle else { throw ModelError("the engine gave no model") }
+        self.handle = handle
     }
 
     init(consuming handle: OpaquePointer) { self.handle = handle }
