@@ -202,9 +202,29 @@ typedef struct mf_reader {
 MF_API MF_MUST_USE mf_status mf_model_open_reader(const mf_reader *reader, const mf_open_options *options,
                                                   mf_model **out_model, mf_error *error);
 
-/** Writes a model file: to a temporary file beside path, synced, then renamed over it. A model reads back bit for bit.
- *  */
+/**
+ * Writes a model file: to a temporary file beside path, synced, then renamed over it; on failure, what was at path is
+ * there still. A model reads back bit for bit: what its file had in half precision and adaptation did not change is
+ * written in half precision again. Any number of threads may write one model.
+ * @return MF_OK, MF_E_INVALID, MF_E_IO, MF_E_LIMIT (over MF_MAX_FILE_BYTES), MF_E_NOMEM
+ */
 MF_API MF_MUST_USE mf_status mf_model_save(const mf_model *model, const char *path, mf_error *error);
+
+/** Takes bytes to where only the host can write them: to flash, say, into a database or over a network. */
+typedef struct mf_writer {
+    size_t struct_size;
+    void *opaque;
+    /** Takes the next count bytes, at least 1, which stay where they are during the call only; 0 where it could. Called
+     *  from the thread that called the library. */
+    int (*write)(void *opaque, const void *bytes, size_t count);
+} mf_writer;
+
+/**
+ * As mf_model_save, by a function of the host's, which gets the bytes of the file in order, in pieces of any size, and is
+ * not used after the call. Nothing the size of the model is allocated. Where the function fails it is not called again,
+ * the host has part of a file, and the call returns MF_E_IO.
+ */
+MF_API MF_MUST_USE mf_status mf_model_write(const mf_model *model, const mf_writer *writer, mf_error *error);
 
 /**
  * A value of the model's configuration, such as "input.width" or "threshold", or NULL where the model has no such key.

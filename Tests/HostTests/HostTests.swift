@@ -10,12 +10,36 @@ import Testing
 
     private func path(_ name: String) -> String { folder.path(name) }
 
+    @Test("a disk that is full leaves the file that was there, and nothing beside it") func fullDisk() throws {
+        let installation = try Installation.shared
+        try SmallModel.file().write(path: path("model"))
+        try SmallModel.frame(0).withUnsafeBytes { Data($0) }.write(to: folder.url.appending(path: "frame"))
+        let output = folder.url.appending(path: "output/taught")
+        try FileManager.default.createDirectory(
+            at: output.deletingLastPathComponent(), withIntermediateDirectories: false)
+        try Data("before".utf8).write(to: output)
+        let host = try installation.compile("Tests/hosts/c99/main.c", to: path("host"))
+        // Files that may not grow beyond 4 KB are full as a disk is.
+        let failure = #expect(throws: Command.Failure.self) {
+            try Command.run(
+                [
+                    "env", "--ignore-signal=XFSZ", "prlimit", "--fsize=4096", host, path("model"), output.path, "80",
+                    "60", path("frame"),
+                ], environment: installation.environment)
+        }
+        let text = failure?.description ?? ""
+        #expect(text.contains("\(output.path): File too large"), "\(text)")
+        #expect(try Data(contentsOf: output) == Data("before".utf8))
+        let names = try FileManager.default.contentsOfDirectory(atPath: output.deletingLastPathComponent().path)
+        #expect(names == ["taught"])
+    }
+
     @Test("C99, C++20, find_package and pkg-config hosts give the bits that Swift gives") func hosts() throws {
         let installation = try Installation.shared
         try SmallModel.file().write(path: path("model"))
         let frames = try (0..<3).map(SmallModel.frame)
         for (index, frame) in frames.enumerated() {
-            try Data(frame.bytes).write(to: folder.url.appending(path: "\(index)"))
+            try frame.withUnsafeBytes { Data($0) }.write(to: folder.url.appending(path: "\(index)"))
         }
 
         var options = Model.AdaptationOptions()
@@ -62,7 +86,7 @@ import Testing
 
         let frames = try (0..<5).map(SmallModel.frame)
         for (index, frame) in frames.enumerated() {
-            try Data(frame.bytes).write(to: folder.url.appending(path: "\(index)"))
+            try frame.withUnsafeBytes { Data($0) }.write(to: folder.url.appending(path: "\(index)"))
         }
         var options = Model.AdaptationOptions()
         (options.epochs, options.seed) = (2, 7)
@@ -151,7 +175,8 @@ import Testing
         var expected: [Float] = []
         for index in 0..<3 {
             let frame = try SmallModel.frame(index)
-            try (Data("P5\n80 60\n255\n".utf8) + Data(frame.bytes)).write(to: frames.appending(path: "\(index).pgm"))
+            let pixels = frame.withUnsafeBytes { Data($0) }
+            try (Data("P5\n80 60\n255\n".utf8) + pixels).write(to: frames.appending(path: "\(index).pgm"))
             expected.append(try inspector.inspect(frame).score)
         }
         let deep = (0..<80 * 60).map { UInt16($0 * 13) }

@@ -10,12 +10,10 @@ import Testing
 
     /// What a file of these values holds after it was written: the halves as they lie in it, and the floats that are read.
     private func written(_ values: [Float]) throws -> (halves: [UInt16], read: TensorFile.Entry) {
-        defer { try? FileManager.default.removeItem(atPath: path) }
         let entry = TensorFile.Entry(name: "x", shape: [values.count], contents: .floats(values), isHalf: true)
-        try TensorFile(entries: [entry]).write(path: path)
-        let bytes = try Data(contentsOf: URL(filePath: path)).suffix(2 * values.count)
-        let halves = Array(bytes).withUnsafeBytes { Array($0.bindMemory(to: UInt16.self)) }
-        return (halves, try #require(try TensorFile(path: path).entries.first))
+        let file = try TensorFile(entries: [entry]).bytes()
+        let halves = Array(file.suffix(2 * values.count)).withUnsafeBytes { Array($0.bindMemory(to: UInt16.self)) }
+        return (halves, try #require(try TensorFile(bytes: file).entries.first))
     }
 
     @Test("each of the 65,536 halves is widened exactly") func widening() throws {
@@ -68,6 +66,10 @@ import Testing
         let error = #expect(throws: EngineError.self) { try TensorFile(entries: [entry]).write(path: path) }
         #expect(error?.status == MF_E_LIMIT && error?.description.contains("'encoder.0' holds") == true)
         #expect(!FileManager.default.fileExists(atPath: path))
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        try Data("before".utf8).write(to: URL(filePath: path))
+        #expect(throws: EngineError.self) { try TensorFile(entries: [entry]).write(path: path) }
+        #expect(try Data(contentsOf: URL(filePath: path)) == Data("before".utf8))
     }
 
     @Test("numpy's halves are read as numpy widens them") func numpy() throws {

@@ -20,12 +20,6 @@ struct TensorFileTests {
         ],
         metadata: ["key": "a line\nand a \"quote\"", "empty": ""])
 
-    private func written() throws -> [UInt8] {
-        defer { try? FileManager.default.removeItem(atPath: path) }
-        try TensorFileTests.file.write(path: path)
-        return Array(try Data(contentsOf: URL(filePath: path)))
-    }
-
     /// The status and text with which bytes are refused; nil where they are taken.
     private func refusal(_ bytes: [UInt8]) -> EngineError? {
         do {
@@ -46,17 +40,39 @@ struct TensorFileTests {
     }
 
     @Test("round trip") func roundTrip() throws {
-        defer { try? FileManager.default.removeItem(atPath: path) }
-        try TensorFileTests.file.write(path: path)
-        let read = try TensorFile(path: path)
+        let read = try TensorFile(bytes: TensorFileTests.file.bytes())
         for entry in TensorFileTests.file.entries { #expect(read.entries.first { $0.name == entry.name } == entry) }
         #expect(read.entries.count == TensorFileTests.file.entries.count)
         for (key, value) in TensorFileTests.file.metadata { #expect(read.metadata[key] == value) }
         #expect(read.metadata["format"] == "metaformer 1")
     }
 
+    @Test("what is written to memory is what is written to disk, byte for byte") func memoryAndDisk() throws {
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let bytes = try TensorFileTests.file.bytes()
+        try TensorFileTests.file.write(path: path)
+        #expect(try Data(bytes) == Data(contentsOf: URL(filePath: path)))
+        let (read, reread) = try (TensorFile(bytes: bytes), TensorFile(path: path))
+        #expect(read.entries == reread.entries && read.metadata == reread.metadata)
+        // What is read has the order of the file, and is written as it was.
+        #expect(try read.bytes() == bytes)
+        #expect(try TensorFile(bytes: TensorFile().bytes()).entries.isEmpty)
+    }
+
+    @Test("a long tensor of half precision is written as short ones are") func longHalves() throws {
+        let values = (0..<10_000).map { Float(Float16($0)) / 16 }
+        let entry = TensorFile.Entry(name: "x", shape: [values.count], contents: .floats(values), isHalf: true)
+        let bytes = try TensorFile(entries: [entry]).bytes()
+        #expect(try TensorFile(bytes: bytes).entries == [entry])
+        #expect(
+            bytes.suffix(20_000).elementsEqual(
+                values.flatMap { value in
+                    withUnsafeBytes(of: Float16(value).bitPattern.littleEndian) { Array($0) }
+                }))
+    }
+
     @Test("the header is what the format says") func headerFormat() throws {
-        let bytes = try written()
+        let bytes = try TensorFileTests.file.bytes()
         let size = bytes.prefix(8).reversed().reduce(0) { $0 << 8 | Int($1) }
         #expect((size + 8) % 64 == 0)
         let json = try JSONSerialization.jsonObject(with: Data(bytes[8..<8 + size])) as? [String: Any]
@@ -74,7 +90,7 @@ struct TensorFileTests {
     }
 
     @Test("every cut is refused with a reason") func truncated() throws {
-        let bytes = try written()
+        let bytes = try TensorFileTests.file.bytes()
         for count in 0..<bytes.count {
             let error = try #require(refusal(Array(bytes.prefix(count))), "\(count) of \(bytes.count) bytes are taken")
             #expect(!error.description.isEmpty)
@@ -83,7 +99,7 @@ struct TensorFileTests {
     }
 
     @Test("every flipped bit is refused") func flipped() throws {
-        let bytes = try written()
+        let bytes = try TensorFileTests.file.bytes()
         for bit in 0..<bytes.count * 8 {
             var damaged = bytes
             damaged[bit / 8] ^= 1 << UInt8(bit % 8)

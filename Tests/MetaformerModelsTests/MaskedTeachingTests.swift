@@ -41,18 +41,10 @@ final class MaskedTeachingTests {
         let bytes: [[UInt8]] = masks.map { inside in
             (0..<size * size).map { inside($0 % size, $0 / size) ? 1 : 0 }
         }
-        let pixels = frames.flatMap(\.bytes)
         let marks = bytes.flatMap { $0 }
         var (adapted, failure): (OpaquePointer?, mf_error) = (nil, emptyError())
-        let status = pixels.withUnsafeBufferPointer { pixels in
+        let status = Frame.withImages(frames) { images in
             marks.withUnsafeBufferPointer { marks in
-                let side = MaskedTeachingTests.size
-                let images = (0..<4).map { index in
-                    mf_image(
-                        struct_size: MemoryLayout<mf_image>.size, pixel_format: MF_PIXEL_MONO8.rawValue,
-                        width: Int32(side), height: Int32(side), row_stride: side,
-                        data: pixels.baseAddress.map { $0 + index * side * side })
-                }
                 let views = masks.indices.map { index in
                     mf_mask(
                         struct_size: MemoryLayout<mf_mask>.size, width: Int32(size), height: Int32(size),
@@ -65,7 +57,8 @@ final class MaskedTeachingTests {
                     options.batch = 2
                     options.masks = views.isEmpty ? nil : views.baseAddress
                     options.mask_count = views.count
-                    return mf_adapt(model ?? self.model, images, 4, &options, &adapted, &failure)
+                    return mf_adapt(
+                        model ?? self.model, images.baseAddress, images.count, &options, &adapted, &failure)
                 }
             }
         }

@@ -22,26 +22,12 @@ struct ScoreTests {
         try (0..<count).map { try disc(UInt64($0), size: 64 + 8 * ($0 % 3), format: .mono8) }
     }
 
-    /// Calls the batch with all frames in one buffer each, and every result beside a number of its own.
+    /// Calls the batch with a map for each frame, and every result beside a number of its own.
     private func batch(_ frames: [Frame], change: (inout [mf_image], inout [mf_result]) -> Void = { _, _ in }) -> (
         status: mf_status, results: [mf_result], maps: [[Float]], done: Int
     ) {
-        let pixels = frames.map { frame in
-            let copy = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: frame.bytes.count)
-            _ = copy.initialize(from: frame.bytes)
-            return copy
-        }
         let values = frames.map { UnsafeMutableBufferPointer<Float>.allocate(capacity: $0.width * $0.height) }
-        defer {
-            for copy in pixels { copy.deallocate() }
-            for buffer in values { buffer.deallocate() }
-        }
-        var images = zip(frames, pixels).map { frame, copy in
-            mf_image(
-                struct_size: MemoryLayout<mf_image>.size, pixel_format: MF_PIXEL_MONO8.rawValue,
-                width: Int32(frame.width), height: Int32(frame.height), row_stride: frame.width,
-                data: UnsafeRawPointer(copy.baseAddress))
-        }
+        defer { for buffer in values { buffer.deallocate() } }
         var maps = zip(frames, values).map { frame, buffer in
             mf_map(
                 struct_size: MemoryLayout<mf_map>.size, width: Int32(frame.width), height: Int32(frame.height),
@@ -49,9 +35,12 @@ struct ScoreTests {
         }
         for buffer in values { buffer.initialize(repeating: -99) }
         var results = frames.map { _ in emptyResult() }
-        change(&images, &results)
         var done = -1
-        let status = mf_inspect_batch(host.context, images, nil, &maps, &results, frames.count, &done)
+        let status = Frame.withImages(frames) { images in
+            var images = Array(images)
+            change(&images, &results)
+            return mf_inspect_batch(host.context, images, nil, &maps, &results, frames.count, &done)
+        }
         return (status, results, values.map(Array.init), done)
     }
 

@@ -15,7 +15,9 @@
 #include <metaformer.h>
 
 #include <chrono>
+#include <cstddef>
 #include <memory>
+#include <ostream>
 #include <span>
 #include <string>
 #include <utility>
@@ -98,6 +100,12 @@ class Model {
         });
     }
 
+    static Result<Model> open(std::span<const std::byte> bytes, const mf_open_options *options = nullptr) {
+        return make([&](mf_model **model, mf_error *error) {
+            return mf_model_open_memory(bytes.data(), bytes.size(), options, model, error);
+        });
+    }
+
     static Result<Model> open(const mf_reader &reader, const mf_open_options *options = nullptr) {
         return make(
             [&](mf_model **model, mf_error *error) { return mf_model_open_reader(&reader, options, model, error); });
@@ -123,6 +131,30 @@ class Model {
         return std::monostate();
     }
 
+    Result<std::monostate> write(const mf_writer &writer) const {
+        mf_error error = MF_INIT(mf_error);
+        if (mf_model_write(handle.get(), &writer, &error)) return Error{error.status, error.text};
+        return std::monostate();
+    }
+
+    /* To a stream, which is not flushed. */
+    Result<std::monostate> write(std::ostream &stream) const {
+        return write_by(stream, [](std::ostream &to, const std::byte *piece, size_t count) {
+            return bool(to.write(reinterpret_cast<const char *>(piece), static_cast<std::streamsize>(count)));
+        });
+    }
+
+    /* The model file as bytes, which open takes. */
+    Result<std::vector<std::byte>> bytes() const {
+        std::vector<std::byte> all;
+        auto written = write_by(all, [](std::vector<std::byte> &to, const std::byte *piece, size_t count) {
+            to.insert(to.end(), piece, piece + count);
+            return true;
+        });
+        if (!written) return written.error();
+        return all;
+    }
+
     /* A setting's text, or nullptr. */
     const char *setting(const char *key) const { return mf_model_setting(handle.get(), key); }
 
@@ -130,6 +162,20 @@ class Model {
 
   private:
     explicit Model(mf_model *model) : handle(model, mf_model_release) {}
+
+    /* Writes by a function without captures, put(target, piece, count), which may throw: not across the library. */
+    template <class Target, class Put> Result<std::monostate> write_by(Target &target, Put) const {
+        mf_writer writer = MF_INIT(mf_writer);
+        writer.opaque = &target;
+        writer.write = [](void *opaque, const void *piece, size_t count) {
+            try {
+                return Put()(*static_cast<Target *>(opaque), static_cast<const std::byte *>(piece), count) ? 0 : 1;
+            } catch (...) {
+                return 1;
+            }
+        };
+        return write(writer);
+    }
 
     /* A model from a call that makes one. */
     template <class Call> static Result<Model> make(Call call) {

@@ -261,6 +261,10 @@ MF_API const mf_entry *mf_file_entry(const mf_file *file, size_t index);
  *  MF_E_LIMIT where a finite one is beyond 65504. */
 MF_API MF_MUST_USE mf_status mf_file_write(const char *path, const mf_tensor *tensors, size_t tensor_count,
                                            const mf_entry *entries, size_t entry_count, mf_error *error);
+/** As mf_file_write, by a function of the host's; see mf_model_write. A number that half precision does not hold is found
+ *  before its first call. */
+MF_API MF_MUST_USE mf_status mf_file_write_to(const mf_writer *writer, const mf_tensor *tensors, size_t tensor_count,
+                                              const mf_entry *entries, size_t entry_count, mf_error *error);
 
 #ifdef __cplusplus
 }

@@ -222,23 +222,3 @@ void mf_model_drop(mf_model *model) {
     mf_free(&allocator, model->settings);
     mf_free(&allocator, model);
 }
-
-mf_status mf_model_save(const mf_model *model, const char *path, mf_error *error) {
-    if (!model || !path) return mf_fail(error, MF_E_INVALID, "mf_model_save: NULL argument");
-    size_t count = mf_file_tensor_count(model->file);
-    mf_tensor *tensors = mf_allocate(&model->allocator, count * sizeof *tensors);
-    mf_entry *entries = mf_allocate(&model->allocator, model->setting_count * sizeof *entries);
-    mf_status status = tensors && entries ? MF_OK : mf_fail(error, MF_E_NOMEM, "no memory to save a model");
-    if (status == MF_OK) {
-        for (size_t i = 0; i < count; i++) {
-            tensors[i] = *mf_file_tensor(model->file, i);
-            if (model->parameters[i]) tensors[i].data = model->parameters[i];
-        }
-        for (size_t i = 0; i < model->setting_count; i++)
-            entries[i] = (mf_entry){model->settings[i].key, model->settings[i].value};
-        status = mf_file_write(path, tensors, count, entries, model->setting_count, error);
-    }
-    mf_free(&model->allocator, tensors);
-    mf_free(&model->allocator, entries);
-    return status;
-}

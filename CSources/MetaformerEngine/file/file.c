@@ -1,8 +1,10 @@
-/* Tensor files: read whole into memory and checked; written beside their place and renamed into it. */
+/* Tensor files: read whole into memory and checked; written piece by piece, on disk beside their place and renamed into
+   it. */
 #include "file/file.h"
 
 #include "file/half.h"
 #include "file/header.h"
+#include "support/abi.h"
 #include "support/error.h"
 #include "support/memory.h"
 #include "support/names.h"
@@ -35,17 +37,28 @@ struct mf_file {
 
 /* ---- Checking ---------------------------------------------------------------------------------------------------- */
 
-static void checksum_text(const unsigned char *bytes, size_t size, size_t digits_at, char *out) {
-    static const char zeros[CHECKSUM_DIGITS + 1] = "00000000000000000000000000000000";
-    XXH3_state_t state;
-    XXH3_INITSTATE(&state);
-    XXH3_128bits_reset(&state);
-    XXH3_128bits_update(&state, bytes, digits_at);
-    XXH3_128bits_update(&state, zeros, CHECKSUM_DIGITS);
-    XXH3_128bits_update(&state, bytes + digits_at + CHECKSUM_DIGITS, size - digits_at - CHECKSUM_DIGITS);
-    XXH128_hash_t hash = XXH3_128bits_digest(&state);
+/* What stands for the checksum where it is summed itself. */
+static const char no_checksum[CHECKSUM_DIGITS + 1] = "00000000000000000000000000000000";
+
+static void checksum_start(XXH3_state_t *state) {
+    XXH3_INITSTATE(state);
+    XXH3_128bits_reset(state);
+}
+
+static void checksum_text(const XXH3_state_t *state, char out[CHECKSUM_DIGITS + 1]) {
+    XXH128_hash_t hash = XXH3_128bits_digest(state);
     snprintf(out, CHECKSUM_DIGITS + 1, "%016llx%016llx", (unsigned long long)hash.high64,
              (unsigned long long)hash.low64);
+}
+
+/* The checksum that a file should have whose own digits stand at an offset. */
+static void sum_bytes(const unsigned char *bytes, size_t size, size_t digits_at, char out[CHECKSUM_DIGITS + 1]) {
+    XXH3_state_t state;
+    checksum_start(&state);
+    XXH3_128bits_update(&state, bytes, digits_at);
+    XXH3_128bits_update(&state, no_checksum, CHECKSUM_DIGITS);
+    XXH3_128bits_update(&state, bytes + digits_at + CHECKSUM_DIGITS, size - digits_at - CHECKSUM_DIGITS);
+    checksum_text(&state, out);
 }
 
 static int order_by_offset(const void *a, const void *b) {
@@ -99,9 +112,9 @@ const char *mf_file_setting(const mf_file *file, const char *key) {
 }
 
 /* Finds the checksum's digits as they stand in the untouched header: the last thing that looks like the entry. */
-static size_t find_checksum(const unsigned char *bytes, size_t header_end) {
+static size_t find_checksum(const char *bytes, size_t header_end) {
     static const char key[] = "\"checksum\":\"";
-    for (size_t i = header_end; i-- > 8;)
+    for (size_t i = header_end; i-- > MF_HEADER_AT;)
         if (header_end - i > sizeof key - 1 + CHECKSUM_DIGITS && memcmp(bytes + i, key, sizeof key - 1) == 0)
             return i + sizeof key - 1;
     return 0;
@@ -129,9 +142,9 @@ static mf_status check_size(uint64_t size, const unsigned char *start, uint64_t 
         return mf_fail(error, MF_E_LIMIT, "%llu bytes; at most %llu are read", (unsigned long long)size,
                        (unsigned long long)MF_MAX_FILE_BYTES);
     *header_size = 0;
-    for (int i = 7; i >= 0; i--) *header_size = *header_size << 8 | start[i];
-    if (start[8] != '{' || *header_size < 2) return mf_fail(error, MF_E_FORMAT, "not a .safetensors file");
-    if (*header_size > size - 8)
+    for (int i = MF_HEADER_AT - 1; i >= 0; i--) *header_size = *header_size << 8 | start[i];
+    if (start[MF_HEADER_AT] != '{' || *header_size < 2) return mf_fail(error, MF_E_FORMAT, "not a .safetensors file");
+    if (*header_size > size - MF_HEADER_AT)
         return mf_fail(error, MF_E_FORMAT,
                        "a header of %llu bytes in a file of %llu: it is cut off, or not a .safetensors file",
                        (unsigned long long)*header_size, (unsigned long long)size);
@@ -169,9 +182,9 @@ static mf_status make_tensors(mf_file *file, const unsigned char *data, mf_error
 static mf_status index_file(mf_file *file, int required, mf_error *error) {
     uint64_t header_size;
     MF_TRY(check_size(file->size, file->bytes, &header_size, error));
-    char *text = (char *)file->bytes + 8, computed[CHECKSUM_DIGITS + 1] = "";
-    size_t digits = find_checksum(file->bytes, 8 + header_size);
-    if (digits) checksum_text(file->bytes, file->size, digits, computed);
+    char *text = (char *)file->bytes + MF_HEADER_AT, computed[CHECKSUM_DIGITS + 1] = "";
+    size_t digits = find_checksum((char *)file->bytes, MF_HEADER_AT + header_size);
+    if (digits) sum_bytes(file->bytes, file->size, digits, computed);
     size_t most = mf_header_count(text, header_size), tensors = most < MF_MAX_TENSORS ? most : MF_MAX_TENSORS,
            entries = most < MF_MAX_ENTRIES ? most : MF_MAX_ENTRIES;
     file->declarations = mf_allocate(&file->allocator, tensors * sizeof *file->declarations);
@@ -181,9 +194,9 @@ static mf_status index_file(mf_file *file, int required, mf_error *error) {
     if (!file->declarations || !file->header.entries || !file->tensors)
         return mf_fail(error, MF_E_NOMEM, "no memory for a header");
     MF_TRY(mf_header_read(text, header_size, &file->header, error));
-    const unsigned char *data = file->bytes + 8 + header_size;
+    const unsigned char *data = file->bytes + MF_HEADER_AT + header_size;
     MF_TRY(order_tensors(file, error));
-    MF_TRY(check_layout(file, data, file->size - 8 - header_size, error));
+    MF_TRY(check_layout(file, data, file->size - MF_HEADER_AT - header_size, error));
     MF_TRY(check_format(file, computed, required, error));
     return make_tensors(file, data, error);
 }
@@ -321,11 +334,142 @@ const mf_tensor *mf_file_find(const mf_file *file, const char *name) {
 
 /* ---- Writing ----------------------------------------------------------------------------------------------------- */
 
-static int write_all(int descriptor, const void *bytes, size_t size) {
-    for (size_t at = 0; at < size;) {
-        ssize_t n = write(descriptor, (const char *)bytes + at, size - at);
+/* A file to be written. */
+typedef struct plan {
+    mf_tensor *tensors; /* in the file's order and with the bytes that they take there; data of halves are floats yet */
+    size_t tensor_count;
+    char *start; /* all before their data */
+    size_t start_size;
+} plan;
+
+/* The wide elements first: narrow ones of any number may then follow without moving them to odd addresses. */
+static mf_status order_by_width(const mf_tensor *tensors, size_t count, mf_tensor *ordered, mf_error *error) {
+    static const mf_dtype order[] = {MF_F32, MF_F16, MF_U8};
+    size_t placed = 0;
+    for (size_t k = 0; k < sizeof order / sizeof *order; k++)
+        for (size_t i = 0; i < count; i++) {
+            if (tensors[i].dtype != order[k]) continue;
+            mf_tensor *tensor = &ordered[placed++];
+            *tensor = tensors[i];
+            if (tensor->dtype == MF_F16) tensor->bytes = tensor->bytes / sizeof(float) * sizeof(uint16_t);
+        }
+    return placed == count ? MF_OK : mf_fail(error, MF_E_INVALID, "mf_file_write: a tensor is of no known type");
+}
+
+/* Writes the header, with zeros for the checksum. */
+static mf_status plan_file(const mf_tensor *tensors, const mf_entry *entries, size_t entry_count,
+                           const mf_allocator *allocator, plan *p, mf_error *error) {
+    size_t all_count = 0;
+    mf_entry *all = mf_allocate(allocator, (entry_count + 2) * sizeof *all);
+    p->tensors = mf_allocate(allocator, p->tensor_count * sizeof *p->tensors);
+    mf_status status = all && p->tensors ? order_by_width(tensors, p->tensor_count, p->tensors, error)
+                                         : mf_fail(error, MF_E_NOMEM, "no memory to write a file");
+    if (status == MF_OK) {
+        all[all_count++] = (mf_entry){"format", MF_FILE_FORMAT};
+        for (size_t i = 0; i < entry_count; i++)
+            if (strcmp(entries[i].key, "format") != 0 && strcmp(entries[i].key, "checksum") != 0)
+                all[all_count++] = entries[i];
+        all[all_count++] = (mf_entry){"checksum", no_checksum};
+        status =
+            mf_header_write(p->tensors, p->tensor_count, all, all_count, allocator, &p->start, &p->start_size, error);
+    }
+    mf_free(allocator, all);
+    MF_TRY(status);
+    size_t size = p->start_size;
+    for (size_t i = 0; i < p->tensor_count; i++) size += p->tensors[i].bytes;
+    if (size > MF_MAX_FILE_BYTES || p->start_size - MF_HEADER_AT > MF_MAX_HEADER_BYTES)
+        return mf_fail(error, MF_E_LIMIT, "a file of %zu bytes, %zu of them before the data, is too large", size,
+                       p->start_size);
+    return MF_OK;
+}
+
+/* Rounds a few numbers at a time: a tensor is never whole in half precision. */
+static mf_status send_halves(const mf_tensor *tensor, const mf_writer *writer, mf_error *error) {
+    uint16_t halves[4096];
+    const float *values = tensor->data;
+    for (size_t left = tensor->bytes / sizeof *halves, n; left; left -= n, values += n) {
+        n = left < sizeof halves / sizeof *halves ? left : sizeof halves / sizeof *halves;
+        size_t taken = mf_half_narrow(values, n, halves);
+        if (taken < n)
+            return mf_fail(error, MF_E_LIMIT, "'%.60s' holds %g, which half precision does not: 65504 is its largest",
+                           tensor->name, (double)values[taken]);
+        if (writer->write(writer->opaque, halves, n * sizeof *halves) != 0)
+            return mf_fail(error, MF_E_IO, "'%.60s' cannot be written", tensor->name);
+    }
+    return MF_OK;
+}
+
+/* Hands the whole file to a writer. */
+static mf_status send_file(const plan *p, const mf_writer *writer, mf_error *error) {
+    if (writer->write(writer->opaque, p->start, p->start_size) != 0)
+        return mf_fail(error, MF_E_IO, "the header cannot be written");
+    for (size_t i = 0; i < p->tensor_count; i++) {
+        const mf_tensor *tensor = &p->tensors[i];
+        if (tensor->dtype == MF_F16)
+            MF_TRY(send_halves(tensor, writer, error));
+        else if (tensor->bytes && writer->write(writer->opaque, tensor->data, tensor->bytes) != 0)
+            return mf_fail(error, MF_E_IO, "'%.60s' cannot be written", tensor->name);
+    }
+    return MF_OK;
+}
+
+static int add_to_checksum(void *state, const void *bytes, size_t count) {
+    return XXH3_128bits_update(state, bytes, count) != XXH_OK;
+}
+
+/* Puts the checksum into the header. */
+static mf_status sum_file(const plan *p, mf_error *error) {
+    XXH3_state_t state;
+    checksum_start(&state);
+    MF_TRY(send_file(p, &(mf_writer){sizeof(mf_writer), &state, add_to_checksum}, error));
+    char checksum[CHECKSUM_DIGITS + 1];
+    checksum_text(&state, checksum);
+    memcpy(p->start + find_checksum(p->start, p->start_size), checksum, CHECKSUM_DIGITS);
+    return MF_OK;
+}
+
+/* The checksum stands before what it sums: all goes by twice, first to be summed, then to be written. */
+mf_status mf_file_write_to_with(const mf_writer *writer, const mf_tensor *tensors, size_t tensor_count,
+                                const mf_entry *entries, size_t entry_count, const mf_allocator *allocator,
+                                mf_error *error) {
+    if ((!tensors && tensor_count) || (!entries && entry_count))
+        return mf_fail(error, MF_E_INVALID, "mf_file_write: NULL argument");
+    if (tensor_count > MF_MAX_TENSORS || entry_count + 2 > MF_MAX_ENTRIES)
+        return mf_fail(error, MF_E_LIMIT, "over %d tensors or entries", MF_MAX_TENSORS);
+    mf_writer own;
+    MF_TRY(mf_writer_read(writer, &own, error));
+    if (!own.write) return mf_fail(error, MF_E_INVALID, "mf_writer: needs its function");
+    mf_allocator resolved;
+    MF_TRY(mf_allocator_resolve(allocator, &resolved, error));
+    plan plan = {.tensor_count = tensor_count};
+    mf_status status = plan_file(tensors, entries, entry_count, &resolved, &plan, error);
+    if (status == MF_OK) status = sum_file(&plan, error);
+    if (status == MF_OK) status = send_file(&plan, &own, error);
+    mf_free(&resolved, plan.tensors);
+    mf_free(&resolved, plan.start);
+    return status;
+}
+
+mf_status mf_file_write_to(const mf_writer *writer, const mf_tensor *tensors, size_t tensor_count,
+                           const mf_entry *entries, size_t entry_count, mf_error *error) {
+    return mf_file_write_to_with(writer, tensors, tensor_count, entries, entry_count, NULL, error);
+}
+
+/* ---- Writing to disk --------------------------------------------------------------------------------------------- */
+
+typedef struct target {
+    int descriptor, cause; /* cause: why it could not be written to, an errno */
+} target;
+
+static int write_target(void *opaque, const void *bytes, size_t count) {
+    target *target = opaque;
+    for (size_t at = 0; at < count;) {
+        ssize_t n = write(target->descriptor, (const char *)bytes + at, count - at);
         if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return -1;
+        if (n < 0) {
+            target->cause = errno;
+            return -1;
+        }
         at += (size_t)n;
     }
     return 0;
@@ -342,109 +486,30 @@ static int sync_folder(const char *path) {
     return result;
 }
 
-static mf_status write_renamed(const char *path, const unsigned char *bytes, size_t size, mf_error *error) {
+mf_status mf_file_write_with(const char *path, const mf_tensor *tensors, size_t tensor_count, const mf_entry *entries,
+                             size_t entry_count, const mf_allocator *allocator, mf_error *error) {
+    if (!path) return mf_fail(error, MF_E_INVALID, "mf_file_write: NULL argument");
     char temporary[4096];
     if (snprintf(temporary, sizeof temporary, "%s.XXXXXX", path) >= (int)sizeof temporary)
         return mf_fail(error, MF_E_LIMIT, "%.120s…: the path is too long", path);
-    int descriptor = mkstemp(temporary);
-    if (descriptor < 0) return mf_fail(error, MF_E_IO, "%.120s: %s", path, strerror(errno));
-    int failed = write_all(descriptor, bytes, size) != 0 || fchmod(descriptor, 0644) != 0 || fsync(descriptor) != 0;
-    int cause = errno;
-    if (close(descriptor) != 0 && !failed) failed = 1, cause = errno;
-    if (!failed && rename(temporary, path) != 0) failed = 1, cause = errno;
-    if (failed) {
+    target target = {mkstemp(temporary), 0};
+    if (target.descriptor < 0) return mf_fail(error, MF_E_IO, "%.120s: %s", path, strerror(errno));
+    mf_error e = {.struct_size = sizeof e};
+    mf_writer writer = {sizeof writer, &target, write_target};
+    mf_status status = mf_file_write_to_with(&writer, tensors, tensor_count, entries, entry_count, allocator, &e);
+    if (status == MF_E_IO) status = mf_fail(&e, MF_E_IO, "%s", strerror(target.cause));
+    if (status == MF_OK && (fchmod(target.descriptor, 0644) != 0 || fsync(target.descriptor) != 0))
+        status = mf_fail(&e, MF_E_IO, "%s", strerror(errno));
+    if (close(target.descriptor) != 0 && status == MF_OK) status = mf_fail(&e, MF_E_IO, "%s", strerror(errno));
+    if (status == MF_OK && rename(temporary, path) != 0) status = mf_fail(&e, MF_E_IO, "%s", strerror(errno));
+    if (status != MF_OK)
         unlink(temporary);
-        return mf_fail(error, MF_E_IO, "%.120s: %s", path, strerror(cause));
-    }
-    if (sync_folder(path) != 0) return mf_fail(error, MF_E_IO, "%.120s: %s", path, strerror(errno));
-    return MF_OK;
-}
-
-/* The whole file in memory: what is written is what was summed. */
-static mf_status assemble(const mf_tensor *tensors, size_t tensor_count, const mf_entry *entries, size_t entry_count,
-                          unsigned char **out_bytes, size_t *out_size, mf_error *error) {
-    char *header;
-    size_t header_size, size;
-    MF_TRY(mf_header_write(tensors, tensor_count, entries, entry_count, &header, &header_size, error));
-    size = 8 + header_size;
-    for (size_t i = 0; i < tensor_count; i++) size += tensors[i].bytes;
-    unsigned char *bytes = size <= MF_MAX_FILE_BYTES && header_size <= MF_MAX_HEADER_BYTES ? malloc(size) : NULL;
-    if (!bytes) {
-        free(header);
-        return mf_fail(error, size > MF_MAX_FILE_BYTES ? MF_E_LIMIT : MF_E_NOMEM, "a file of %zu bytes is too large",
-                       size);
-    }
-    for (int i = 0; i < 8; i++) bytes[i] = (unsigned char)(header_size >> (8 * i));
-    memcpy(bytes + 8, header, header_size);
-    free(header);
-    size_t at = 8 + header_size;
-    for (size_t i = 0; i < tensor_count; at += tensors[i++].bytes)
-        if (tensors[i].bytes) memcpy(bytes + at, tensors[i].data, tensors[i].bytes);
-    size_t digits = find_checksum(bytes, 8 + header_size);
-    char checksum[CHECKSUM_DIGITS + 1];
-    checksum_text(bytes, size, digits, checksum);
-    memcpy(bytes + digits, checksum, CHECKSUM_DIGITS);
-    *out_bytes = bytes;
-    *out_size = size;
-    return MF_OK;
-}
-
-/* The wide elements first: narrow ones of any number may then follow without moving them to odd addresses. */
-static mf_status sort_tensors(const mf_tensor *tensors, size_t count, mf_tensor *ordered, mf_error *error) {
-    static const mf_dtype order[] = {MF_F32, MF_F16, MF_U8};
-    size_t placed = 0;
-    for (size_t k = 0; k < sizeof order / sizeof *order; k++)
-        for (size_t i = 0; i < count; i++)
-            if (tensors[i].dtype == order[k]) ordered[placed++] = tensors[i];
-    return placed == count ? MF_OK : mf_fail(error, MF_E_INVALID, "mf_file_write: a tensor is of no known type");
-}
-
-/* Rounds what is to be of half precision, into memory that the caller frees. */
-static mf_status narrow_tensors(mf_tensor *tensors, size_t count, uint16_t **out_halves, mf_error *error) {
-    size_t total = 0;
-    for (size_t i = 0; i < count; i++)
-        if (tensors[i].dtype == MF_F16) total += tensors[i].bytes / sizeof(float);
-    uint16_t *to = *out_halves = malloc((total + 1) * sizeof *to);
-    if (!to) return mf_fail(error, MF_E_NOMEM, "no memory for %zu numbers of half precision", total);
-    for (size_t i = 0; i < count; i++) {
-        if (tensors[i].dtype != MF_F16) continue;
-        const float *values = tensors[i].data;
-        size_t n = tensors[i].bytes / sizeof(float), taken = mf_half_narrow(values, n, to);
-        if (taken < n)
-            return mf_fail(error, MF_E_LIMIT, "'%.60s' holds %g, which half precision does not: 65504 is its largest",
-                           tensors[i].name, (double)values[taken]);
-        tensors[i].data = to, tensors[i].bytes = n * sizeof *to;
-        to += n;
-    }
-    return MF_OK;
+    else if (sync_folder(path) != 0)
+        status = mf_fail(&e, MF_E_IO, "%s", strerror(errno));
+    return status == MF_OK ? MF_OK : mf_fail(error, status, "%.120s: %s", path, e.text);
 }
 
 mf_status mf_file_write(const char *path, const mf_tensor *tensors, size_t tensor_count, const mf_entry *entries,
                         size_t entry_count, mf_error *error) {
-    if (!path || (!tensors && tensor_count) || (!entries && entry_count))
-        return mf_fail(error, MF_E_INVALID, "mf_file_write: NULL argument");
-    if (tensor_count > MF_MAX_TENSORS || entry_count + 2 > MF_MAX_ENTRIES)
-        return mf_fail(error, MF_E_LIMIT, "over %d tensors or entries", MF_MAX_TENSORS);
-    mf_tensor *ordered = malloc((tensor_count + 1) * sizeof *ordered);
-    mf_entry *all = malloc((entry_count + 2) * sizeof *all);
-    uint16_t *halves = NULL;
-    unsigned char *bytes = NULL;
-    size_t size = 0, entries_in = 0;
-    mf_status status = ordered && all ? sort_tensors(tensors, tensor_count, ordered, error)
-                                      : mf_fail(error, MF_E_NOMEM, "no memory to write a file");
-    if (status == MF_OK) status = narrow_tensors(ordered, tensor_count, &halves, error);
-    if (status == MF_OK) {
-        all[entries_in++] = (mf_entry){"format", MF_FILE_FORMAT};
-        for (size_t i = 0; i < entry_count; i++)
-            if (strcmp(entries[i].key, "format") != 0 && strcmp(entries[i].key, "checksum") != 0)
-                all[entries_in++] = entries[i];
-        all[entries_in++] = (mf_entry){"checksum", "00000000000000000000000000000000"};
-        status = assemble(ordered, tensor_count, all, entries_in, &bytes, &size, error);
-    }
-    if (status == MF_OK) status = write_renamed(path, bytes, size, error);
-    free(ordered);
-    free(all);
-    free(halves);
-    free(bytes);
-    return status;
+    return mf_file_write_with(path, tensors, tensor_count, entries, entry_count, NULL, error);
 }

@@ -12,6 +12,13 @@ mf_status mf_file_open_memory_with(const void *data, size_t size, const mf_alloc
 mf_status mf_file_open_reader(const mf_reader *reader, const mf_allocator *allocator, int required, mf_file **out_file,
                               mf_error *error);
 
+/* As mf_file_write and mf_file_write_to, with an allocator. */
+mf_status mf_file_write_with(const char *path, const mf_tensor *tensors, size_t tensor_count, const mf_entry *entries,
+                             size_t entry_count, const mf_allocator *allocator, mf_error *error);
+mf_status mf_file_write_to_with(const mf_writer *writer, const mf_tensor *tensors, size_t tensor_count,
+                                const mf_entry *entries, size_t entry_count, const mf_allocator *allocator,
+                                mf_error *error);
+
 /* Bytes of the whole file. */
 size_t mf_file_size(const mf_file *file);
 

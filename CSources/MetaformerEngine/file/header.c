@@ -1,10 +1,10 @@
 #include "file/header.h"
 
 #include "support/error.h"
+#include "support/memory.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const struct {
@@ -212,6 +212,7 @@ mf_status mf_header_read(char *text, size_t size, mf_header *header, mf_error *e
 /* ---- Writing ----------------------------------------------------------------------------------------------------- */
 
 typedef struct writer {
+    const mf_allocator *allocator;
     char *text;
     size_t size, room;
     int failed;
@@ -221,11 +222,13 @@ static void put(writer *w, const char *text, size_t size) {
     if (w->failed) return;
     if (w->room - w->size < size) {
         size_t room = (w->room + size) * 2;
-        char *grown = realloc(w->text, room);
+        char *grown = mf_allocate_unset(w->allocator, room);
         if (!grown) {
             w->failed = 1;
             return;
         }
+        if (w->size) memcpy(grown, w->text, w->size);
+        mf_free(w->allocator, w->text);
         w->text = grown, w->room = room;
     }
     memcpy(w->text + w->size, text, size);
@@ -258,8 +261,9 @@ static void put_string(writer *w, const char *text) {
 }
 
 mf_status mf_header_write(const mf_tensor *tensors, size_t tensor_count, const mf_entry *entries, size_t entry_count,
-                          char **out_text, size_t *out_size, mf_error *error) {
-    writer w = {0};
+                          const mf_allocator *allocator, char **out_start, size_t *out_size, mf_error *error) {
+    writer w = {.allocator = allocator};
+    put(&w, (char[MF_HEADER_AT]){0}, MF_HEADER_AT); /* room for the header's size */
     put_text(&w, "{\"__metadata__\":{");
     for (size_t i = 0; i < entry_count; i++) {
         if (i) put_text(&w, ",");
@@ -286,12 +290,13 @@ mf_status mf_header_write(const mf_tensor *tensors, size_t tensor_count, const m
         put_text(&w, "]}");
     }
     put_text(&w, "}");
-    while (!w.failed && (w.size + 8) % 64) put_text(&w, " ");
+    while (!w.failed && w.size % 64) put_text(&w, " ");
     if (w.failed) {
-        free(w.text);
+        mf_free(allocator, w.text);
         return mf_fail(error, MF_E_NOMEM, "no memory for a header");
     }
-    *out_text = w.text;
+    for (size_t i = 0; i < MF_HEADER_AT; i++) w.text[i] = (char)((w.size - MF_HEADER_AT) >> (8 * i) & 0xff);
+    *out_start = w.text;
     *out_size = w.size;
     return MF_OK;
 }

@@ -4,6 +4,7 @@
 
 #include <metaformer/engine.h>
 
+#define MF_HEADER_AT 8 /* before it: its size, little-endian */
 #define MF_MAX_HEADER_BYTES ((uint64_t)16 << 20)
 #define MF_MAX_TENSORS 4096
 #define MF_MAX_ENTRIES 4096
@@ -34,8 +35,9 @@ size_t mf_header_count(const char *text, size_t size);
    not have. */
 mf_status mf_header_read(char *text, size_t size, mf_header *header, mf_error *error);
 
-/* Writes a header into a new text (malloc), padded with spaces so that 8 + size is a multiple of 64. */
+/* Writes the start of a file, which is all but the tensors' data: the header's size and the header, padded with spaces to
+   a multiple of 64 bytes. It is new memory of the allocator's. */
 mf_status mf_header_write(const mf_tensor *tensors, size_t tensor_count, const mf_entry *entries, size_t entry_count,
-                          char **out_text, size_t *out_size, mf_error *error);
+                          const mf_allocator *allocator, char **out_start, size_t *out_size, mf_error *error);
 
 #endif

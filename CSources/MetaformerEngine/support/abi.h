@@ -13,6 +13,7 @@
     X(mf_thread_pool, run)                                                                                             \
     X(mf_open_options, opaque)                                                                                         \
     X(mf_reader, read)                                                                                                 \
+    X(mf_writer, write)                                                                                                \
     X(mf_setting_description, help)                                                                                    \
     X(mf_image, data)                                                                                                  \
     X(mf_mask, data)                                                                                                   \

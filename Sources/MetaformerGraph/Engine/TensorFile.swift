@@ -36,8 +36,17 @@ public struct TensorFile: Sendable {
 
     /// Reads a file. Throws an `EngineError` that says why where it is not one, is cut off or is damaged.
     public init(path: String) throws {
+        try self.init { handle, error in mf_file_open(path, &handle, error) }
+    }
+
+    /// Reads the bytes of a file; otherwise as `init(path:)`.
+    public init(bytes: [UInt8]) throws {
+        try self.init { handle, error in mf_file_open_memory(bytes, bytes.count, &handle, error) }
+    }
+
+    private init(_ open: (inout OpaquePointer?, UnsafeMutablePointer<mf_error>) -> mf_status) throws {
         var handle: OpaquePointer?
-        try EngineError.check { error in mf_file_open(path, &handle, error) }
+        try EngineError.check { error in open(&handle, error) }
         defer { mf_file_release(handle) }
         entries = (0..<mf_file_tensor_count(handle)).compactMap { index in
             mf_file_tensor(handle, index).map { Entry($0.pointee, isHalf: mf_file_dtype(handle, index) == MF_F16) }
@@ -58,6 +67,35 @@ public struct TensorFile: Sendable {
     /// Writes the file beside its place, and renames it into it: there is never half a file. Throws also where a number of a
     /// tensor of half precision is beyond its range, and names the tensor.
     public func write(path: String) throws {
+        try withEngineView { tensors, settings in
+            try EngineError.check { error in
+                mf_file_write(path, tensors, tensors.count, settings, settings.count, error)
+            }
+        }
+    }
+
+    /// The bytes that `write(path:)` writes. Throws where a number of a tensor of half precision is beyond its range.
+    public func bytes() throws -> [UInt8] {
+        var bytes: [UInt8] = []
+        try withEngineView { tensors, settings in
+            try withUnsafeMutablePointer(to: &bytes) { bytes in
+                var writer = mf_writer(
+                    struct_size: MemoryLayout<mf_writer>.size, opaque: bytes,
+                    write: { opaque, piece, count in
+                        guard let bytes = opaque?.assumingMemoryBound(to: [UInt8].self) else { return 1 }
+                        bytes.pointee += UnsafeRawBufferPointer(start: piece, count: count)
+                        return 0
+                    })
+                try EngineError.check { error in
+                    mf_file_write_to(&writer, tensors, tensors.count, settings, settings.count, error)
+                }
+            }
+        }
+        return bytes
+    }
+
+    /// Calls `body` with the tensors and the metadata as the engine takes them.
+    private func withEngineView(_ body: ([mf_tensor], [mf_entry]) throws -> Void) throws {
         let names = entries.map { CText($0.name) }
         let keys = metadata.sorted { $0.key < $1.key }.map { (CText($0.key), CText($0.value)) }
         let data = entries.map { AlignedBytes($0.contents) }
@@ -75,11 +113,7 @@ public struct TensorFile: Sendable {
             return tensor
         }
         let settings = keys.map { mf_entry(key: UnsafePointer($0.0.pointer), value: UnsafePointer($0.1.pointer)) }
-        try withExtendedLifetime((names, keys, data)) {
-            try EngineError.check { error in
-                mf_file_write(path, tensors, tensors.count, settings, settings.count, error)
-            }
-        }
+        try withExtendedLifetime((names, keys, data)) { try body(tensors, settings) }
     }
 }
 

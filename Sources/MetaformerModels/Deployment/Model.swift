@@ -1,8 +1,7 @@
-import Foundation
 import MetaformerEngine
 import MetaformerGraph
 
-/// A frame for the engine: pixels that somebody owns, described as GenICam does.
+/// A frame for the engine: pixels of its own, which copies share, described as GenICam does.
 public struct Frame: Sendable {
     public enum Format: Sendable {
         case mono8, mono16, rgb8, rgb16
@@ -28,11 +27,12 @@ public struct Frame: Sendable {
     public let width: Int
     public let height: Int
     public let format: Format
-    /// Rows from top to bottom, without padding; 16-bit samples in the machine's byte order.
-    public let bytes: [UInt8]
+    private let pixels: Pixels
 
     public var isGrey: Bool { format == .mono8 || format == .mono16 }
 
+    /// Copies pixels: rows from top to bottom, without padding; 16-bit samples in the machine's byte order.
+    ///
     /// Throws where the bytes are not those of the size and format.
     public init(width: Int, height: Int, format: Format, bytes: [UInt8]) throws {
         guard width > 0, height > 0, bytes.count == width * height * format.bytesPerPixel else {
@@ -41,15 +41,27 @@ public struct Frame: Sendable {
         self.width = width
         self.height = height
         self.format = format
-        self.bytes = bytes
+        pixels = Pixels(bytes)
+    }
+
+    /// Calls `body` with the pixels, as they were given.
+    public func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+        try withExtendedLifetime(pixels) { try body($0.bytes) }
     }
 
     /// Calls `body` with the engine's view of the frame.
     func withImage<Result>(_ body: (UnsafePointer<mf_image>) throws -> Result) rethrows -> Result {
-        try bytes.withUnsafeBytes { pixels in
-            var image = view(of: pixels.baseAddress)
+        try withExtendedLifetime(pixels) {
+            var image = view
             return try body(&image)
         }
+    }
+
+    /// Calls `body` with the engine's view of all frames.
+    static func withImages<Result>(
+        _ frames: [Frame], _ body: (UnsafeBufferPointer<mf_image>) throws -> Result
+    ) rethrows -> Result {
+        try withExtendedLifetime(frames) { try frames.map(\.view).withUnsafeBufferPointer(body) }
     }
 
     /// The frame as an inspection by a model of this size sees it: [channels, height, width] in [0, 1].
@@ -66,10 +78,25 @@ public struct Frame: Sendable {
         return planes
     }
 
-    fileprivate func view(of pixels: UnsafeRawPointer?) -> mf_image {
+    /// What the engine sees of the frame, which must be held meanwhile.
+    private var view: mf_image {
         mf_image(
             struct_size: MemoryLayout<mf_image>.size, pixel_format: format.code, width: Int32(clamping: width),
-            height: Int32(clamping: height), row_stride: width * format.bytesPerPixel, data: pixels)
+            height: Int32(clamping: height), row_stride: width * format.bytesPerPixel, data: pixels.bytes.baseAddress)
+    }
+
+    /// Bytes that stay where they are as long as they are held, which an array does not promise: the engine takes many
+    /// frames at a time by their addresses.
+    private final class Pixels: Sendable {
+        nonisolated(unsafe) let bytes: UnsafeRawBufferPointer
+
+        init(_ values: [UInt8]) {
+            let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: values.count, alignment: 16)
+            copy.copyBytes(from: values)
+            bytes = UnsafeRawBufferPointer(copy)
+        }
+
+        deinit { bytes.deallocate() }
     }
 }
 
@@ -103,12 +130,13 @@ public final class Model: @unchecked Sendable {
         self.handle = handle
     }
 
-    /// Opens a file that was made in memory, by way of the system's temporary folder; otherwise as `init(path:)`.
-    public convenience init(_ file: TensorFile) throws {
-        let url = FileManager.default.temporaryDirectory.appendingPathComponent("metaformer-\(UUID().uuidString)")
-        defer { try? FileManager.default.removeItem(at: url) }
-        try file.write(path: url.path)
-        try self.init(path: url.path)
+    /// Opens a file that was made in memory; otherwise as `init(path:)`.
+    public init(_ file: TensorFile) throws {
+        let bytes = try file.bytes()
+        var handle: OpaquePointer?
+        try EngineError.check { error in mf_model_open_memory(bytes, bytes.count, nil, &handle, error) }
+        guard let handle else { throw ModelError("the engine gave no model") }
+        self.handle = handle
     }
 
     init(consuming handle: OpaquePointer) { self.handle = handle }
@@ -182,7 +210,7 @@ public final class Model: @unchecked Sendable {
                         stage: String(cString: stage), done: done, total: total, loss: loss)
                     return report(step) ? 0 : 1
                 }
-                try Model.withImages(frames) { images in
+                try Frame.withImages(frames) { images in
                     try EngineError.check { error in
                         mf_adapt(handle, images.baseAddress, images.count, &settings, &adapted, error)
                     }
@@ -191,19 +219,5 @@ public final class Model: @unchecked Sendable {
         }
         guard let adapted else { throw ModelError("the engine gave no model") }
         return Model(consuming: adapted)
-    }
-
-    /// Calls `body` with the engine's view of all frames, whose bytes stay where they are meanwhile.
-    private static func withImages<Result>(
-        _ frames: [Frame], _ body: (UnsafeBufferPointer<mf_image>) throws -> Result
-    ) throws -> Result {
-        let pixels = frames.map { frame in
-            let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: frame.bytes.count, alignment: 16)
-            copy.copyBytes(from: frame.bytes)
-            return copy
-        }
-        defer { for copy in pixels { copy.deallocate() } }
-        let images = zip(frames, pixels).map { $0.view(of: UnsafeRawPointer($1.baseAddress)) }
-        return try images.withUnsafeBufferPointer(body)
     }
 }

@@ -66,11 +66,7 @@ enum ModelSource: ExpressibleByArgument, Equatable {
 
     /// The bytes of the file, which the engine has found sound; see `contents`.
     func bytes(channels: Int, seed: UInt64) throws -> [UInt8] {
-        let file = try origin().checkedFile(channels: channels, seed: seed)
-        let temporary = FileManager.default.temporaryDirectory.appendingPathComponent("metaformer-\(UUID().uuidString)")
-        defer { try? FileManager.default.removeItem(at: temporary) }
-        try file.write(path: temporary.path)
-        return Array(try Data(contentsOf: temporary))
+        try origin().checkedFile(channels: channels, seed: seed).bytes()
     }
 }
 

@@ -1,11 +1,14 @@
 /* A vision system in C++20: as the one in C99, by metaformer.hpp. */
 #include <metaformer.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <fstream>
 #include <iterator>
+#include <span>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -35,6 +38,20 @@ int main(int argument_count, char **arguments) {
     auto taught = model->adapt(frames, options);
     if (!taught) return fail(taught.error().text);
     if (auto saved = taught->save(arguments[2]); !saved) return fail(saved.error().text);
+
+    /* The same file without a disk. */
+    std::ifstream file(arguments[2], std::ios::binary);
+    const std::string saved{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+    std::ostringstream stream;
+    auto bytes = taught->bytes();
+    if (!bytes || !taught->write(stream) || stream.str() != saved) return fail("a stream gets other bytes");
+    if (!std::ranges::equal(*bytes, std::as_bytes(std::span(saved)))) return fail("memory gets other bytes");
+    auto reopened = metaformer::Model::open(*bytes);
+    if (!reopened || reopened->bytes()->size() != bytes->size()) return fail("bytes cannot be opened");
+    stream.setstate(std::ios::badbit);
+    auto unwritten = taught->write(stream);
+    if (unwritten || unwritten.error().status != MF_E_IO) return fail("a stream that fails is taken");
+
     auto context = metaformer::Context::create(*taught);
     if (!context) return fail(context.error().text);
     auto result = context->inspect(frames.back());

@@ -108,6 +108,22 @@ static mf_status read_with(const void *reader) {
     return status;
 }
 
+static int count_bytes(void *opaque, const void *bytes, size_t count) {
+    (void)bytes;
+    *(size_t *)opaque += count;
+    return 0;
+}
+
+static void try_writing(void) {
+    LATER(mf_writer) writer;
+    size_t size = 0;
+    SET_UP(writer);
+    writer.known.opaque = &size, writer.known.write = count_bytes;
+    TRY_BOTH(mf_writer, writer, mf_model_write(model, &writer.known, &error.known), error.known.text);
+    TRY_BOTH(mf_writer, writer, mf_file_write_to(&writer.known, NULL, 0, NULL, 0, &error.known), error.known.text);
+    expect(size > 0, "nothing is written", "");
+}
+
 static void try_opening(const char *path) {
     LATER(mf_allocator) allocator;
     LATER(mf_open_options) options;
@@ -271,6 +287,7 @@ int main(int argument_count, char **arguments) {
         for (int k = 0; k < PIXELS; k++) pixels[i][k] = (unsigned char)(100 + k % WIDTH + k * (i + 3) % 7);
     try_opening(arguments[1]);
     if (mf_model_open_file(arguments[1], NULL, &model, &error.known)) return 3;
+    try_writing();
     try_inspecting();
     try_measuring();
     try_computing(arguments[1]);

@@ -118,6 +118,13 @@ class CSettingDescription(ctypes.Structure):
     ]
 
 
+CWrite = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
+
+
+class CWriter(ctypes.Structure):
+    _fields_ = [("struct_size", ctypes.c_size_t), ("opaque", ctypes.c_void_p), ("write", CWrite)]
+
+
 CProgress = ctypes.CFUNCTYPE(
     ctypes.c_int, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_size_t, ctypes.c_float
 )
@@ -171,6 +178,7 @@ mf_version = _declare("mf_version", _text)
 mf_model_open_file = _declare("mf_model_open_file", ctypes.c_int, _text, _handle, _out_handle, _error)
 mf_model_open_memory = _declare("mf_model_open_memory", ctypes.c_int, _handle, _size, _handle, _out_handle, _error)
 mf_model_save = _declare("mf_model_save", ctypes.c_int, _handle, _text, _error)
+mf_model_write = _declare("mf_model_write", ctypes.c_int, _handle, ctypes.POINTER(CWriter), _error)
 mf_model_setting = _declare("mf_model_setting", _text, _handle, _text)
 mf_setting_count = _declare("mf_setting_count", _size)
 mf_setting_info = _declare("mf_setting_info", ctypes.c_int, _size, ctypes.POINTER(CSettingDescription))

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import ctypes
 import dataclasses
+import io
 import os
 import weakref
 from typing import Any, Callable, Optional, Sequence, Union
@@ -79,6 +80,27 @@ class Model:
     def save(self, path: Union[str, "os.PathLike[str]"]) -> None:
         """Writes the model beside its place, and renames it into it. Raises `Error`."""
         _library.call(_library.mf_model_save, self._handle, os.fsencode(path))
+
+    def to_bytes(self) -> bytes:
+        """The bytes of the file that `save` writes, which `open` takes. Raises `Error`, or MemoryError."""
+        file = io.BytesIO()
+        raised: list[BaseException] = []
+
+        def write(_: Any, piece: int, count: int) -> int:
+            try:
+                return int(file.write((ctypes.c_char * count).from_address(piece)) != count)
+            except BaseException as error:  # it must not cross the library
+                raised.append(error)
+                return 1
+
+        writer = _library.CWriter(struct_size=ctypes.sizeof(_library.CWriter), write=_library.CWrite(write))
+        try:
+            _library.call(_library.mf_model_write, self._handle, ctypes.byref(writer))
+        except _library.Error:
+            if raised:
+                raise raised[0] from None
+            raise
+        return file.getvalue()
 
     def setting(self, key: str) -> Optional[str]:
         """A value of the model's configuration, such as "input.width" or "threshold"; None where it has no such key."""

@@ -34,6 +34,7 @@ class LayoutTests(unittest.TestCase):
         "mf_scores": _library.CScores,
         "mf_adapt_options": _library.CAdaptOptions,
         "mf_setting_description": _library.CSettingDescription,
+        "mf_writer": _library.CWriter,
     }
 
     def setUp(self):
@@ -94,6 +95,17 @@ class ModelTests(unittest.TestCase):
                 metaformer.Context(model).inspect(ramp()).score for model in (self.model, metaformer.Model.open(path))
             ]
             self.assertEqual(scores[0], scores[1])
+
+    def test_bytes_are_those_of_the_file(self):
+        data = pathlib.Path(os.environ["MODEL"]).read_bytes()
+        self.assertEqual(self.model.to_bytes(), data)
+        self.assertEqual(metaformer.Model.open(data).to_bytes(), data)
+        taught = self.model.adapt([ramp()], epochs=1)
+        again = metaformer.Model.open(taught.to_bytes())
+        self.assertEqual(again.setting("threshold"), taught.setting("threshold"))
+        with tempfile.TemporaryDirectory() as folder:
+            taught.save(f"{folder}/taught")
+            self.assertEqual(taught.to_bytes(), pathlib.Path(f"{folder}/taught").read_bytes())
 
     def test_errors_have_status_and_text(self):
         with self.assertRaises(metaformer.Error) as raised:
