@@ -91,7 +91,11 @@ struct FeaturesCommand: ParsableCommand {
             let description = ModelDescription(
                 features: features, scorePrior: .ofOtherProducts,
                 origin: "\(features.network.rawValue), features measured over \(read) photographs")
-            let parameters = frozen.parameters.merging(frozenPrior?.parameters ?? [:]) { own, _ in own }
+            var parameters = frozen.parameters.merging(frozenPrior?.parameters ?? [:]) { own, _ in own }
+            // T has learned nothing yet, and weighs all places alike.
+            for new in try ModelPrograms(description).parameters where new.name.hasPrefix("transformer.") {
+                parameters[new.name] = new.initialValues(seed: common.seed)
+            }
             try description.file(parameters: parameters).write(path: output)
             if common.json {
                 try common.printJSON(

@@ -19,8 +19,15 @@ struct MetaTrainCommand: ParsableCommand {
 
     enum Preset: String, ExpressibleByArgument, CaseIterable { case standard, paper }
 
+    @Option(
+        help: """
+            pixels: A and T of the paper, by MAML; or features: T over the features of --initial, a model of features build, \
+            with tasks made of the photographs of --images.
+            """)
+    var target = ModelDescription.Target.pixels
+
     @Option(help: ArgumentHelp("The file of tasks.", valueName: "file"), completion: .file())
-    var tasks: String
+    var tasks: String?
 
     @Option(
         help: ArgumentHelp("The prior of prior train, or a model with one.", valueName: "file"), completion: .file())
@@ -85,6 +92,8 @@ struct MetaTrainCommand: ParsableCommand {
     @Option(help: ArgumentHelp("The share of queries to repair.", valueName: "x"))
     var repair: Float?
 
+    @OptionGroup var features: FeatureTrainingOptions
+
     @OptionGroup var options: TrainingOptions
 
     @OptionGroup var common: CommonOptions
@@ -106,6 +115,16 @@ struct MetaTrainCommand: ParsableCommand {
     }
 
     func validate() throws {
+        guard target == .pixels else {
+            guard initial != nil, images != nil else {
+                throw ValidationError("--target features needs --initial, a model of features build, and --images.")
+            }
+            do { try features.settings(seed: common.seed, rate: rate, tasksPerStep: tasksPerStep).check() } catch {
+                throw ValidationError("\(error)")
+            }
+            return
+        }
+        guard let tasks else { throw ValidationError("--target pixels needs --tasks, a file of tasks build.") }
         try CommonOptions.requirePath(tasks, named: "--tasks")
         guard size >= 32, size % 32 == 0, size <= 1024 else {
             throw ValidationError("--size is \(size); give a multiple of 32 up to 1024.")
@@ -120,12 +139,49 @@ struct MetaTrainCommand: ParsableCommand {
 
     func run() throws {
         let group = try ProcessGroup.join()
-        let outcome = try train(group)
+        let outcome = try target == .pixels ? train(group) : trainOverFeatures(group)
         group.finish()
         if group.isFirst { try options.endIfStopped(outcome, common) }
     }
 
+    private func trainOverFeatures(_ group: ProcessGroup) throws -> TrainingOptions.Outcome {
+        let (initial, images) = (initial ?? "", images ?? "")
+        let settings = features.settings(seed: common.seed, rate: rate, tasksPerStep: tasksPerStep)
+        let photographs = try Dataset(directory: URL(fileURLWithPath: images)).items.map(\.url)
+        let made = try options.makeRun(
+            FeatureTrainingOptions.RunSettings(
+                training: settings, initial: Fingerprint.file(initial), photographs: photographs.count), group)
+        let progress = ProgressBar(
+            total: settings.episodes, label: "making tasks", quiet: common.quiet || common.json || !group.isFirst)
+        let training = try FeatureMetaTraining(
+            settings, model: TensorFile(path: initial), photographs: photographs,
+            cache: options.folder.appendingPathComponent("tasks"), threads: common.threads, group: group
+        ) {
+            progress.advance()
+            return true
+        }
+        progress.finish()
+        let model = options.folder.appendingPathComponent("model.safetensors").path
+        let outcome = try options.train(
+            training, made, steps: settings.steps, label: "meta-training", common, group
+        ) {
+            try training.modelFile(origin: "T by meta-train, seed \(common.seed)").write(path: model)
+        }
+        guard group.isFirst else { return outcome }
+        let (loss, validation) = (outcome.metrics["loss"], outcome.metrics["validation"])
+        if common.json {
+            try common.printJSON(
+                Result(
+                    model: model, steps: outcome.steps, loss: loss, validationAfter: validation,
+                    seconds: outcome.seconds))
+        }
+        let text = validation.map { ", validation loss \($0.formatted(.number.precision(.significantDigits(4))))" }
+        common.remark("\(model): \(outcome.steps) steps\(text ?? "")")
+        return outcome
+    }
+
     private func train(_ group: ProcessGroup) throws -> TrainingOptions.Outcome {
+        let tasks = tasks ?? ""
         let taskSet = try TaskSet(contentsOf: URL(fileURLWithPath: tasks), directory: images)
         let frozen = try prior.map { try FrozenPrior(path: $0) }
         let made = try options.makeRun(
@@ -176,6 +232,39 @@ struct MetaTrainCommand: ParsableCommand {
 }
 
 extension LearningMode: ExpressibleByArgument {}
+extension ModelDescription.Target: ExpressibleByArgument {}
+
+/// What meta-training over features has of its own.
+struct FeatureTrainingOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("Tasks to make, of --target features.", valueName: "n"))
+    var episodes = FeatureTrainingConfiguration().episodes
+
+    @Option(help: ArgumentHelp("Steps, of --target features.", valueName: "n"))
+    var steps = FeatureTrainingConfiguration().steps
+
+    @Option(
+        help: ArgumentHelp(
+            "The bound of T's weight of the gap, of --target features: the power that it is taken to.", valueName: "x"))
+    var bound = FeatureTrainingConfiguration().bound
+
+    /// All that a run depends on; a resumed one must have the same.
+    struct RunSettings: Encodable {
+        let training: FeatureTrainingConfiguration
+        let initial: String
+        let photographs: Int
+    }
+
+    func settings(seed: UInt64, rate: Float?, tasksPerStep: Int?) -> FeatureTrainingConfiguration {
+        var settings = FeatureTrainingConfiguration()
+        settings.episodes = episodes
+        settings.steps = steps
+        settings.bound = bound
+        settings.seed = seed
+        if let rate { settings.rate = rate }
+        if let tasksPerStep { settings.tasksPerStep = tasksPerStep }
+        return settings
+    }
+}
 
 /// The shape of the transformer T, where it is not the standard one.
 struct TransformerOptions: ParsableArguments {

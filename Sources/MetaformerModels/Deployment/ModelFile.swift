@@ -95,6 +95,9 @@ public struct ModelDescription: Hashable, Sendable, Codable {
         [FeatureModel.sums, FeatureModel.normal].contains { name.hasPrefix($0 + ".") }
     }
 
+    /// Whether a parameter is a sum over good images, from which adaptation goes on.
+    public static func isSum(_ name: String) -> Bool { name.hasPrefix(FeatureModel.sums + ".") }
+
     /// The model over features that the universal one is.
     public init(features: FeatureModel.Configuration, scorePrior: ScorePrior? = nil, origin: String) {
         self.init(origin: origin)

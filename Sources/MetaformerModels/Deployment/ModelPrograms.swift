@@ -104,14 +104,14 @@ public struct ModelPrograms: Sendable {
 }
 
 /// What a model computes, before it is compiled.
-struct ModelGraph {
-    let outputs: [(name: String, tensor: Tensor)]
+public struct ModelGraph {
+    public let outputs: [(name: String, tensor: Tensor)]
     /// New values of variables.
-    var updates: [(name: String, tensor: Tensor)] = []
+    public var updates: [(name: String, tensor: Tensor)] = []
     /// Every parameter that the outputs need, in the order in which they were made.
-    let parameters: [ParameterSpecification]
+    public let parameters: [ParameterSpecification]
 
-    func program() throws -> Program {
+    public func program() throws -> Program {
         guard let graph = (outputs + updates).first?.tensor.graph else {
             throw GraphError("program", [], "there is nothing to compute")
         }

@@ -26,6 +26,13 @@ public struct FeatureModel: Hashable, Sendable {
         /// Whether P is a part of the model.
         public var usesPrior: Bool { mode == .prior || (mode == .full && reweighting.usesResponse) }
 
+        /// The mean of the groups' gaps by their weights; tensors of one shape.
+        public func weightedMean(of gaps: [Tensor]) throws -> Tensor {
+            let total = groupWeights.reduce(0, +)
+            let weighted = try zip(gaps, groupWeights).map { try $0 * ($1 / total) }
+            return try weighted.dropFirst().reduce(weighted[0]) { try $0 + $1 }
+        }
+
         public init(mode: Metaformer.Mode = .full, imageSize: Int = 384) {
             self.mode = mode
             self.imageSize = imageSize
@@ -85,16 +92,18 @@ public struct FeatureModel: Hashable, Sendable {
     /// Scopes of what adaptation makes.
     static let (sums, normal) = ("sums", "normal")
 
+    /// The groups' gaps to good images' features, all on the finest grid: [1, 1, H/8, W/8] each.
+    private func gaps(of groups: [Tensor], in scope: Scope) throws -> [Tensor] {
+        try zip(gaussians(groups), groups).enumerated().map { index, pair in
+            let gap = try pair.0.distances(pair.1, in: scope[FeatureModel.normal][index])
+            return try resizeBilinear(gap, height: groups[0].shape[2], width: groups[0].shape[3])
+        }
+    }
+
     /// The anomaly map [1, 1, H, W]: how far the features are from good ones, in units of how far those are from each other.
     private func map(of features: Features, in scope: Scope) throws -> Tensor {
-        let fine = features.groups[0].shape
-        let gaps = try zip(gaussians(features.groups), features.groups).enumerated().map { index, pair in
-            let gap = try pair.0.distances(pair.1, in: scope[FeatureModel.normal][index])
-            return try resizeBilinear(gap, height: fine[2], width: fine[3])
-        }
-        let weights = configuration.groupWeights
-        let weighted = try zip(gaps, weights).map { try $0 * ($1 / weights.reduce(0, +)) }
-        var gap = try weighted.dropFirst().reduce(weighted[0]) { try $0 + $1 }
+        let gaps = try self.gaps(of: features.groups, in: scope)
+        var gap = try configuration.weightedMean(of: gaps)
         switch configuration.mode {
         case .autoencoder: break
         case .prior: if let response = features.response { gap = try gap * response }
@@ -110,7 +119,7 @@ public struct FeatureModel: Hashable, Sendable {
     // MARK: Programs
 
     /// A good image, and the mask [1, 1, H, W] of what counts in it → added to the sums.
-    func observeGraph() throws -> ModelGraph {
+    public func observeGraph() throws -> ModelGraph {
         let graph = Graph()
         let scope = Scope(graph)
         let groups = try groups(of: graph.input("image", imageShape), in: scope)
@@ -125,7 +134,7 @@ public struct FeatureModel: Hashable, Sendable {
     }
 
     /// Sums → what is normal.
-    func fitGraph() throws -> ModelGraph {
+    public func fitGraph() throws -> ModelGraph {
         let probe = Graph()
         let groups = try plainFeatures(of: probe.input("image", imageShape), in: Scope(probe))
         let graph = Graph()
@@ -136,8 +145,16 @@ public struct FeatureModel: Hashable, Sendable {
         return ModelGraph(outputs: [], updates: updates, parameters: scope.parameters)
     }
 
+    /// Image → the groups' gaps on the finest grid, [1, groups, H/8, W/8]: what T is trained on.
+    public func gapGraph() throws -> ModelGraph {
+        let graph = Graph()
+        let scope = Scope(graph)
+        let gaps = try gaps(of: groups(of: graph.input("image", imageShape), in: scope), in: scope)
+        return ModelGraph(outputs: [("gaps", try concatenate(gaps, axis: 1))], parameters: scope.parameters)
+    }
+
     /// Image → map, and P's response where there is one.
-    func inspectionGraph() throws -> ModelGraph {
+    public func inspectionGraph() throws -> ModelGraph {
         let graph = Graph()
         let scope = Scope(graph)
         let features = try self.features(of: graph.input("image", imageShape), in: scope)

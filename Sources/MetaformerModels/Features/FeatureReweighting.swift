@@ -23,7 +23,7 @@ public struct FeatureReweighting: Hashable, Sendable {
     /// R' [1, 1, h, w] of the gaps of all groups and of the response, each [1, 1, h, w].
     ///
     /// Throws when the response is missing and needed, or a shape does not fit.
-    func callAsFunction(gaps: [Tensor], response: Tensor?, in scope: Scope) throws -> Tensor {
+    public func callAsFunction(gaps: [Tensor], response: Tensor?, in scope: Scope) throws -> Tensor {
         var inputs = try gaps.map { try log($0 + 1e-6) }
         if configuration.usesResponse {
             guard let response else { throw GraphError("re-weighting", gaps.map(\.shape), "needs P's response") }
