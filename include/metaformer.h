@@ -163,7 +163,8 @@ typedef struct mf_thread_pool {
 
 /* ---- Model ------------------------------------------------------------------------------------------------------- */
 
-/** Parameters, programs and configuration of one product or of a universal model: immutable, shared between threads. */
+/** Parameters, programs and configuration of one product or of a universal model: immutable, shared between threads. It
+ *  knows a product once it was adapted to one: it then has the setting "threshold". */
 typedef struct mf_model mf_model;
 
 /** The largest model file that is opened, bytes. */
@@ -322,7 +323,8 @@ MF_API MF_MUST_USE mf_status mf_context_create(const mf_model *model, const mf_c
 /** The text of the context's last failure; "" if there was none. Valid until the context's next call. */
 MF_API const char *mf_context_error(const mf_context *context);
 
-/** Sets the threshold that the context compares scores with; it starts as the model's. Not for NaN. */
+/** Sets the threshold that the context compares scores with; it starts as the model's. Not for NaN. With one of the host's,
+ *  frames are scored by a model that knows no product as well: infinity where scores and maps alone are wanted. */
 MF_API MF_MUST_USE mf_status mf_context_set_threshold(mf_context *context, float threshold);
 
 /** Limits the time of each inspection that follows, nanoseconds; 0 for no limit, as a context starts. One that is not
@@ -364,7 +366,7 @@ typedef struct mf_result {
  * @param map     NULL, or an image of the frame's size that receives the anomaly map: outside the mask it says nothing,
  *                and after a failure it may be partly written
  * @return MF_OK, MF_E_INVALID, MF_E_UNSUPPORTED (pixel format), MF_E_LIMIT (frame too small or too large), MF_E_STATE
- *         (the model has no inspect program), MF_E_DEADLINE and MF_E_CANCELLED (looked for between instructions; the
+ *         (the model knows no product, and the host set no threshold: mf_adapt comes first), MF_E_DEADLINE and MF_E_CANCELLED (looked for between instructions; the
  *         context serves on)
  */
 MF_API MF_MUST_USE mf_status mf_inspect(mf_context *context, const mf_image *frame, const mf_mask *mask, mf_map *map,

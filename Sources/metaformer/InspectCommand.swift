@@ -49,6 +49,9 @@ struct InspectCommand: ParsableCommand {
     func run() throws {
         let selection = try ImageSelection.inspected(paths, trainingList: trainList)
         let model = try Model(path: model)
+        guard model.isTaught || threshold != nil else {
+            throw CommandError("\(self.model): knows no product yet: teach it good pictures first, with adapt")
+        }
         let inspector = try Inspector(model, threads: common.threads)
         if let threshold { try inspector.setThreshold(threshold) }
         let folder = try OutputFolder(path: output, mark: InspectionResults.jsonName)
@@ -120,9 +123,6 @@ struct InspectionResults: Encodable {
         try AtomicFile.write(Data(text.utf8), to: folder.appendingPathComponent(InspectionResults.csvName))
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        // A model that was never taught has no threshold: nothing is above infinity.
-        encoder.nonConformingFloatEncodingStrategy = .convertToString(
-            positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
         try AtomicFile.write(encoder.encode(self), to: folder.appendingPathComponent(InspectionResults.jsonName))
     }
 

@@ -163,6 +163,7 @@ struct MainJobTests {
         try Data("text".utf8).write(to: URL(fileURLWithPath: path("text")))
         try plate(1, width: 20).write(png: folder.url.appendingPathComponent("tiny.png"))
         let before = try folder.names
+        let universal = Command.root.appending(path: "Sources/MetaformerModels/Resources/universal.safetensors").path
         let cases: [([String], Int32, [String])] = [
             (["adapt", "--model", "scratch:B", "--good", good.path, "--output", path("m")], 2, ["scratch:B"]),
             (["adapt", "--model", "scratch:A", "--good", good.path], 2, ["--output"]),
@@ -207,6 +208,8 @@ struct MainJobTests {
                 ["tiny.png", "20 x 40", "32"]
             ),
             (["inspect", "--model", model, broken.path, "--output", path("o")], 1, ["b.png"]),
+            (["inspect", "--model", universal, good.path, "--output", path("o")], 1, [universal, "knows no product"]),
+            (["calibrate", "--model", universal, "--good", good.path], 1, [universal, "knows no product"]),
             (["inspect", "--model", model, good.path, "--output", good.path], 1, ["holds other files"]),
             (["inspect", "--model", model, "--output", path("o")], 2, ["image-or-dir"]),
             (["inspect", "--model", model, good.path, "--output", path("o"), "--threshold", "nan"], 2, ["finite"]),

@@ -143,6 +143,6 @@ struct CalibrationTests {
         #expect(try problem(path, pictures).contains("has no description"))
         file.metadata["threshold"] = nil
         try file.write(path: path)
-        #expect(try problem(path, pictures).contains("teach it with adapt first"))
+        #expect(try problem(path, pictures).contains("knows no product yet"))
     }
 }

@@ -42,6 +42,7 @@ static mf_status set_threshold(mf_adaptation *a, outcome *o, mf_model *adapted, 
     MF_TRY(mf_model_number(a->model, MF_KEY_threshold_prior_weight, &weight, a->error));
     mf_threshold_prior prior = {level + excess / (double)o->frames, weight};
     double rate = (double)a->options.false_alarm_rate;
+    adapted->is_taught = 1;
     adapted->threshold = mf_threshold_of(o->held_out.scores, o->held_out.count, rate, &prior, out_rule);
     if (!isfinite(adapted->threshold))
         return mf_fail(a->error, MF_E_STATE, "the scores of held-out frames are not finite");

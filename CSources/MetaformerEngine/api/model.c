@@ -169,6 +169,7 @@ mf_status mf_model_derive(const mf_model *model, mf_model **out_model, mf_error 
                           .height = model->height,
                           .width = model->width,
                           .framing = model->framing,
+                          .is_taught = model->is_taught,
                           .threshold = model->threshold,
                           .score_share = model->score_share};
     derived->parameters = mf_allocate(a, tensors * sizeof *derived->parameters);

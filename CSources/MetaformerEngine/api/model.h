@@ -35,7 +35,8 @@ struct mf_model {
     mf_program *programs[MF_PROGRAM_KINDS];
     int32_t channels, height, width; /* of the input */
     mf_framing framing;
-    float threshold;
+    int is_taught;   /* whether it knows a product: it has the setting threshold */
+    float threshold; /* infinite where it does not */
     double score_share; /* of the map's values, the highest, whose mean is the score; 0: the highest alone */
 };
 

@@ -62,8 +62,8 @@ public struct Calibration {
     ) throws {
         let model = try Model(path: path)
         let file = try TensorFile(path: path)
-        guard model[setting: "threshold"] != nil else {
-            throw EvaluationError("\(path): was not taught a product; teach it with adapt first")
+        guard model.isTaught else {
+            throw EvaluationError("\(path): knows no product yet: teach it good pictures first, with adapt")
         }
         // Only where all of the input shows the product are its maps compared: tiles have no norm of their own at a
         // position, and what a picture leaves of the input is no picture.

@@ -64,7 +64,8 @@ public final class Inspector {
         return context
     }
 
-    /// Compares scores with another threshold than the model's.
+    /// Compares scores with another threshold than the model's; infinity where scores and maps alone are wanted, which a model
+    /// that knows no product gives as well.
     public func setThreshold(_ threshold: Float) throws {
         try check(mf_context_set_threshold(context, threshold))
         self.threshold = threshold
@@ -80,7 +81,7 @@ public final class Inspector {
         if let threshold { try setThreshold(threshold) }
     }
 
-    /// Inspects a frame. `wantsMap` asks for the anomaly map at the frame's own size.
+    /// Inspects a frame; throws where the model knows no product and no threshold was set. `wantsMap` asks for the anomaly map at the frame's own size.
     public func inspect(_ frame: Frame, wantsMap: Bool = false) throws -> Inspection {
         try widen(to: frame.width)
         var map = [Float](repeating: 0, count: wantsMap ? frame.width * frame.height : 0)

@@ -118,6 +118,9 @@ public final class Model: @unchecked Sendable {
     /// A value of the model's configuration.
     public subscript(setting key: String) -> String? { mf_model_setting(handle, key).map { String(cString: $0) } }
 
+    /// Whether it knows a product: whether it was adapted to one.
+    public var isTaught: Bool { self[setting: "threshold"] != nil }
+
     /// Writes the model: beside its place, synced, renamed into it.
     public func save(path: String) throws {
         try EngineError.check { error in mf_model_save(handle, path, error) }

@@ -29,6 +29,10 @@ int main(int argument_count, char **arguments) {
 
     auto model = metaformer::Model::open(arguments[1]);
     if (!model) return fail(model.error().text);
+    auto untaught = metaformer::Context::create(*model);
+    if (!untaught) return fail(untaught.error().text);
+    if (auto verdict = untaught->inspect(frames.back()); verdict || verdict.error().status != MF_E_STATE)
+        return fail("a model that knows no product gives verdicts");
     mf_adapt_options options = MF_INIT(mf_adapt_options);
     options.epochs = 2;
     options.seed = 7;

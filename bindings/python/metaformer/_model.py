@@ -190,7 +190,8 @@ class Context:
 
         `order` is that of colours ("rgb" or "bgr"), `bits` those in use of grey uint16 (10, 12, 14 or 16). `mask`, uint8
         [height, width], is 0 where the frame is to be ignored. `map` asks for the anomaly map; an array, float32
-        [height, width], receives it. Raises `Error`, TypeError or ValueError.
+        [height, width], receives it. Raises `Error` (Status.STATE where the model knows no product and no threshold was
+        set), TypeError or ValueError.
         """
         image = _frames.image(frame, order, bits)
         roi = None if mask is None else _frames.plane(mask, numpy.uint8, frame.shape, "mask")
@@ -216,7 +217,8 @@ class Context:
         )
 
     def set_threshold(self, threshold: float) -> None:
-        """Compares scores with another threshold than the model's. Raises `Error` for NaN."""
+        """Compares scores with another threshold than the model's; infinity where scores alone are wanted, which a model
+        that knows no product gives as well. Raises `Error` for NaN."""
         self._check(_library.mf_context_set_threshold(self._handle, threshold))
 
     def set_time_limit(self, seconds: float) -> None:

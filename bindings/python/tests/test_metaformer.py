@@ -1,6 +1,6 @@
 """Tests of the installed package.
 
-    MODEL=<model for grey images> LAYOUT=<Tests/golden/abi/layout.txt> python3 -m unittest test_metaformer
+    MODEL=<model for grey images> TAUGHT=<the same, with a threshold> LAYOUT=<Tests/golden/abi/layout.txt> python3 -m unittest test_metaformer
 """
 import ctypes
 import os
@@ -138,7 +138,15 @@ class ModelTests(unittest.TestCase):
 
 class InspectionTests(unittest.TestCase):
     def setUp(self):
-        self.context = metaformer.Context(metaformer.Model.open(os.environ["MODEL"]), threads=1)
+        self.context = metaformer.Context(metaformer.Model.open(os.environ["TAUGHT"]), threads=1)
+
+    def test_a_model_that_knows_no_product(self):
+        context = metaformer.Context(metaformer.Model.open(os.environ["MODEL"]), threads=1)
+        with self.assertRaisesRegex(metaformer.Error, "knows no product yet") as raised:
+            context.inspect(ramp())
+        self.assertEqual(raised.exception.status, metaformer.Status.STATE)
+        context.set_threshold(float("inf"))
+        self.assertEqual(context.inspect(ramp()).score, self.context.inspect(ramp()).score)
 
     def test_map_regions_and_threshold(self):
         result = self.context.inspect(ramp(), map=True)
@@ -252,7 +260,7 @@ class InspectionTests(unittest.TestCase):
             self.context.plane("no such plane")
 
     def test_threads_share_a_model(self):
-        model = metaformer.Model.open(os.environ["MODEL"])
+        model = metaformer.Model.open(os.environ["TAUGHT"])
         expected = self.context.inspect(ramp()).score
         scores = []
 
@@ -268,7 +276,7 @@ class InspectionTests(unittest.TestCase):
         self.assertEqual(scores, [expected] * 20)
 
     def test_scores_are_counted(self):
-        context = metaformer.Context(metaformer.Model.open(os.environ["MODEL"]))
+        context = metaformer.Context(metaformer.Model.open(os.environ["TAUGHT"]))
         self.assertEqual(context.scores().count, 0)
         found = [context.inspect(ramp() + seed).score for seed in range(3)]
         scores = context.scores()
@@ -279,7 +287,7 @@ class InspectionTests(unittest.TestCase):
         self.assertEqual(context.scores().count, 0)
 
     def test_time_limits(self):
-        context = metaformer.Context(metaformer.Model.open(os.environ["MODEL"]))
+        context = metaformer.Context(metaformer.Model.open(os.environ["TAUGHT"]))
         expected = context.inspect(ramp()).score
         context.set_time_limit(1e-9)
         with self.assertRaises(metaformer.Error) as raised:
@@ -304,7 +312,7 @@ class InspectionTests(unittest.TestCase):
                 model.adapt(frames, epochs=1, **mistake)
 
     def test_a_context_outlives_its_model(self):
-        model = metaformer.Model.open(os.environ["MODEL"])
+        model = metaformer.Model.open(os.environ["TAUGHT"])
         context = metaformer.Context(model)
         del model
         self.assertGreater(context.inspect(ramp()).seconds, 0)
