@@ -446,6 +446,46 @@ typedef struct mf_adapt_options {
 MF_API MF_MUST_USE mf_status mf_adapt(const mf_model *model, const mf_image *frames, size_t count,
                                       const mf_adapt_options *options, mf_model **out_model, mf_error *error);
 
+/* ---- The threshold ----------------------------------------------------------------------------------------------- */
+
+/**
+ * Makes a model that is as the given one but for its threshold, to be saved with it; "threshold.rule" is then "given".
+ * @param threshold  a finite number
+ * @return MF_OK; MF_E_INVALID, MF_E_STATE (the model knows no product), MF_E_NOMEM
+ */
+MF_API MF_MUST_USE mf_status mf_model_set_threshold(const mf_model *model, float threshold, mf_model **out_model,
+                                                    mf_error *error);
+
+typedef struct mf_calibrate_options {
+    size_t struct_size;
+    int32_t threads;                /**< as in mf_context_options */
+    float false_alarm_rate;         /**< as in mf_adapt_options; without effect where there are defective frames */
+    const mf_thread_pool *pool;     /**< as in mf_context_options */
+    const mf_mask *masks;           /**< of the good frames: NULL, one for all or one for each */
+    size_t mask_count;              /**< 0, 1 or count */
+    const mf_image *defective;      /**< NULL, or frames that are to be found defective */
+    size_t defective_count;         /**< 0 for none */
+    const mf_mask *defective_masks; /**< what is inspected of these, as masks */
+    size_t defective_mask_count;    /**< 0, 1 or defective_count */
+    mf_progress progress;           /**< NULL, or called from the calling thread after each frame, with a loss of 0 */
+    void *opaque;                   /**< handed to progress */
+    uint64_t time_limit_ns;         /**< of the whole call, nanoseconds; 0 for none */
+} mf_calibrate_options;
+
+/**
+ * Sets the threshold of a model that knows a product from further frames of it, none of which it was adapted to: its own
+ * are too good to it. From good frames alone it is the score that a good one exceeds at the false-alarm rate, as mf_adapt
+ * sets it from frames that it held out. Where there are defective ones too it is that with the best F1 over all of them,
+ * midway between the two scores around it: what that promises of other frames is not known, and the rate is not used. A
+ * picture that is there twice is worth a warning in the log.
+ * @param frames   good ones: count structs, all with the struct_size of the first
+ * @param options  NULL for none
+ * @return MF_OK and a new model; MF_E_INVALID, MF_E_UNSUPPORTED, MF_E_LIMIT (see mf_inspect), MF_E_STATE (the model knows
+ *         no product), MF_E_NOMEM, MF_E_CANCELLED (by progress), MF_E_DEADLINE
+ */
+MF_API MF_MUST_USE mf_status mf_calibrate(const mf_model *model, const mf_image *frames, size_t count,
+                                          const mf_calibrate_options *options, mf_model **out_model, mf_error *error);
+
 /* ---- Metrics ----------------------------------------------------------------------------------------------------- */
 
 /* How good scores and maps are, when it is known what is defective. Everything is computed in double and exactly, ties

@@ -89,6 +89,14 @@ struct MainJobTests {
         let images = try #require(object(inspected.output)["images"] as? [[String: Any]])
         #expect(images.count { $0["verdict"] as? String == "defective" } == 1)
 
+        let bad = folder.url.appendingPathComponent("bad")
+        try FileManager.default.createDirectory(at: bad, withIntermediateDirectories: true)
+        for index in 0..<2 { try plate(30 + index, hole: true).write(png: bad.appendingPathComponent("\(index).png")) }
+        let both = try Program.run(
+            "calibrate", "--model", model, "--good", good.path, "--defective", bad.path, "--output", path("both"))
+        #expect(both.exitCode == 0, "\(both.errors)")
+        #expect(both.output.contains("from 6 good and 2 defective pictures: the best F1"))
+
         let few = folder.url.appendingPathComponent("few")
         try FileManager.default.createDirectory(at: few, withIntermediateDirectories: true)
         try plate(20).write(png: few.appendingPathComponent("a.png"))
@@ -98,6 +106,20 @@ struct MainJobTests {
         #expect(try Data(contentsOf: URL(fileURLWithPath: model)) == before)
         let wrong = try Program.run("calibrate", "--model", model, "--good", few.path, "--false-alarm-rate", "2")
         #expect(wrong.exitCode == 2)
+    }
+
+    @Test("threshold gives a model another one, in place or elsewhere") func threshold() throws {
+        let model = try taught()
+        let before = try #require(
+            try Program.run("info", model, "--json").output.firstMatch(of: /"threshold" : "([^"]+)"/))
+        let changed = try Program.run("threshold", "--model", model, "0.25", "--output", path("other"))
+        #expect(changed.exitCode == 0 && changed.output == "\(path("other")): threshold 0.25, before \(before.1)\n")
+        let again = try object(Program.run("threshold", "--model", path("other"), "1e3", "--json").output)
+        #expect(again["before"] as? Double == 0.25 && again["threshold"] as? Double == 1000)
+        let settings = try #require(
+            object(Program.run("info", path("other"), "--json").output)["settings"] as? [String: Any])
+        #expect(settings["threshold"] as? String == "1000" && settings["threshold.rule"] as? String == "given")
+        #expect(settings["threshold.from"] as? String == "the host" && settings["threshold.scores"] == nil)
     }
 
     @Test("the same seed gives the same model, another another") func seeds() throws {
@@ -210,6 +232,8 @@ struct MainJobTests {
             (["inspect", "--model", model, broken.path, "--output", path("o")], 1, ["b.png"]),
             (["inspect", "--model", universal, good.path, "--output", path("o")], 1, [universal, "knows no product"]),
             (["calibrate", "--model", universal, "--good", good.path], 1, [universal, "knows no product"]),
+            (["threshold", "--model", universal, "1"], 1, [universal, "knows no product"]),
+            (["threshold", "--model", model, "inf"], 2, ["finite"]),
             (["inspect", "--model", model, good.path, "--output", good.path], 1, ["holds other files"]),
             (["inspect", "--model", model, "--output", path("o")], 2, ["image-or-dir"]),
             (["inspect", "--model", model, good.path, "--output", path("o"), "--threshold", "nan"], 2, ["finite"]),

@@ -164,7 +164,8 @@ struct DeploymentTests {
         #expect(throws: ModelError.self) { try inspector.setThreshold(.nan) }
     }
 
-    @Test("a model that knows no product gives no verdict, and scores where a threshold is set") func untaught() throws {
+    @Test("a model that knows no product gives no verdict, and scores where a threshold is set") func untaught() throws
+    {
         let model = try model(.autoencoder)
         #expect(!model.isTaught)
         let inspector = try Inspector(model)

@@ -106,14 +106,36 @@ class Model {
     /* Teaches a product from good frames: mf_adapt. masks: none, one for all frames or one for each. */
     Result<Model> adapt(std::span<const Frame> frames, mf_adapt_options options = {},
                         std::span<const Mask> masks = {}) const {
-        std::vector<mf_image> images;
-        std::vector<mf_mask> regions;
-        for (const Frame &frame : frames) images.push_back(frame.image());
-        for (const Mask &mask : masks) regions.push_back(mask.mask());
+        const auto images = views(frames);
+        const auto regions = views(masks);
         options.struct_size = sizeof options;
         if (!regions.empty()) options.masks = regions.data(), options.mask_count = regions.size();
         return make([&](mf_model **model, mf_error *error) {
             return mf_adapt(handle.get(), images.data(), images.size(), &options, model, error);
+        });
+    }
+
+    /* Sets the threshold from further good frames, and defective ones where there are any: mf_calibrate. masks and
+       defective_masks: none, one for all frames or one for each. */
+    Result<Model> calibrate(std::span<const Frame> frames, std::span<const Frame> defective = {},
+                            mf_calibrate_options options = {}, std::span<const Mask> masks = {},
+                            std::span<const Mask> defective_masks = {}) const {
+        const auto images = views(frames), bad = views(defective);
+        const auto regions = views(masks), bad_regions = views(defective_masks);
+        options.struct_size = sizeof options;
+        if (!bad.empty()) options.defective = bad.data(), options.defective_count = bad.size();
+        if (!regions.empty()) options.masks = regions.data(), options.mask_count = regions.size();
+        if (!bad_regions.empty())
+            options.defective_masks = bad_regions.data(), options.defective_mask_count = bad_regions.size();
+        return make([&](mf_model **model, mf_error *error) {
+            return mf_calibrate(handle.get(), images.data(), images.size(), &options, model, error);
+        });
+    }
+
+    /* The same model with another threshold, to be saved with it: mf_model_set_threshold. */
+    Result<Model> with_threshold(float threshold) const {
+        return make([&](mf_model **model, mf_error *error) {
+            return mf_model_set_threshold(handle.get(), threshold, model, error);
         });
     }
 
@@ -130,6 +152,17 @@ class Model {
 
   private:
     explicit Model(mf_model *model) : handle(model, mf_model_release) {}
+
+    static std::vector<mf_image> views(std::span<const Frame> frames) {
+        std::vector<mf_image> images;
+        for (const Frame &frame : frames) images.push_back(frame.image());
+        return images;
+    }
+    static std::vector<mf_mask> views(std::span<const Mask> masks) {
+        std::vector<mf_mask> regions;
+        for (const Mask &mask : masks) regions.push_back(mask.mask());
+        return regions;
+    }
 
     /* A model from a call that makes one. */
     template <class Call> static Result<Model> make(Call call) {

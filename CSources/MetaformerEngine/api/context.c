@@ -157,10 +157,7 @@ static mf_status inspect(mf_context *context, const request *r) {
 /* From here on a cancellation counts. Without a threshold every frame would be a good one. */
 static mf_status begin(mf_context *context) {
     atomic_store_explicit(&context->stop.cancelled, 0, memory_order_relaxed);
-    if (context->has_threshold) return MF_OK;
-    return mf_fail(&context->error, MF_E_STATE,
-                   "this model knows no product yet: adapt it to good frames first (mf_adapt), or set a threshold "
-                   "(mf_context_set_threshold)");
+    return context->has_threshold ? MF_OK : mf_model_check_taught(context->model, &context->error);
 }
 
 mf_status mf_inspect(mf_context *context, const mf_image *frame, const mf_mask *mask, mf_map *map,

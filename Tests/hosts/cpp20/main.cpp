@@ -80,6 +80,14 @@ int main(int argument_count, char **arguments) {
                    setting.choices[2] == std::string("tile") && !setting.choices[3];
     if (!epochs || !framing) return fail("settings and options are not listed");
 
+    /* Another threshold: given, or from further frames. */
+    auto given = taught->with_threshold(0.25f);
+    if (!given || given->setting("threshold") != std::string("0.25")) return fail("a threshold is not given");
+    if (taught->with_threshold(NAN) || model->with_threshold(1)) return fail("a threshold that is none is taken");
+    auto calibrated = taught->calibrate(std::span(frames).first(1), std::span(frames).last(1), {}, std::span(&mask, 1));
+    if (!calibrated || calibrated->setting("threshold.rule") != std::string("best F1")) return fail("no calibration");
+    if (taught->calibrate({}) || !taught->calibrate(frames)) return fail("good frames alone do not calibrate");
+
     options.framing = MF_FRAMING_TILE;
     auto tiled = model->adapt(std::span(frames).first(1), options, std::span(&mask, 1));
     return tiled && std::string(tiled->setting("input.framing")) == "tile" ? 0 : fail("tiles are not taught");

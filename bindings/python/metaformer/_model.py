@@ -113,23 +113,11 @@ class Model:
         here.
         """
         frames = list(frames)
-        images = (_library.CImage * max(len(frames), 1))(*(_frames.image(frame, order, bits) for frame in frames))
+        images = _images(frames, order, bits)
         if framing not in _FRAMINGS:
             raise ValueError('framing is "stretch", "fit", "tile" or None')
-        if len(masks) not in (0, 1, len(frames)):
-            raise ValueError(f"{len(masks)} masks for {len(frames)} frames: give none, one, or one for each")
-        regions = (_library.CPlane * max(len(masks), 1))(
-            *(_frames.plane(mask, numpy.uint8, frame.shape, "mask") for mask, frame in zip(masks, frames))
-        )
-        raised: list[BaseException] = []
-
-        def report(_: Any, stage: bytes, done: int, total: int, loss: float) -> int:
-            try:
-                return int(progress is not None and progress(stage.decode(), done, total, loss) is False)
-            except BaseException as error:  # it must not cross the library
-                raised.append(error)
-                return 1
-
+        regions = _regions(masks, frames)
+        reporter = _Reporter(progress)
         options = _library.CAdaptOptions(
             struct_size=ctypes.sizeof(_library.CAdaptOptions),
             threads=threads,
@@ -140,20 +128,95 @@ class Model:
             flips=int(flips),
             shift=shift,
             false_alarm_rate=false_alarm_rate,
-            progress=_library.CProgress(report),
+            progress=reporter.callback,
             time_limit_ns=round(time_limit * 1e9),
             framing=_FRAMINGS[framing],
             masks=regions,
             mask_count=len(masks),
         )
+        return reporter.run(_library.mf_adapt, self._handle, images, len(frames), ctypes.byref(options))
+
+    def calibrate(
+        self,
+        frames: Sequence[Array],
+        *,
+        defective: Sequence[Array] = (),
+        order: str = "rgb",
+        bits: Optional[int] = None,
+        threads: int = 0,
+        false_alarm_rate: float = 0,
+        masks: Sequence[Array] = (),
+        defective_masks: Sequence[Array] = (),
+        time_limit: float = 0,
+        progress: Optional[Progress] = None,
+    ) -> "Model":
+        """Sets the threshold from further good frames, none of which the model was adapted to; the model itself stays.
+
+        From good frames alone it is what a good one exceeds at `false_alarm_rate` (0 for 0.01); with `defective` frames too,
+        that with the best F1 over all. Masks, progress and the rest are as in `adapt`. Raises `Error`, with Status.STATE
+        where the model knows no product.
+        """
+        frames, defective = list(frames), list(defective)
+        images, bad = _images(frames, order, bits), _images(defective, order, bits)
+        regions, bad_regions = _regions(masks, frames), _regions(defective_masks, defective)
+        reporter = _Reporter(progress)
+        options = _library.CCalibrateOptions(
+            struct_size=ctypes.sizeof(_library.CCalibrateOptions),
+            threads=threads,
+            false_alarm_rate=false_alarm_rate,
+            masks=regions,
+            mask_count=len(masks),
+            defective=bad,
+            defective_count=len(defective),
+            defective_masks=bad_regions,
+            defective_mask_count=len(defective_masks),
+            progress=reporter.callback,
+            time_limit_ns=round(time_limit * 1e9),
+        )
+        return reporter.run(_library.mf_calibrate, self._handle, images, len(frames), ctypes.byref(options))
+
+    def with_threshold(self, threshold: float) -> "Model":
+        """The same model with another threshold, to be saved with it. Raises `Error`."""
+        handle = ctypes.c_void_p()
+        _library.call(_library.mf_model_set_threshold, self._handle, threshold, ctypes.byref(handle))
+        return Model(handle)
+
+
+def _images(frames: Sequence[Array], order: str, bits: Optional[int]) -> Any:
+    return (_library.CImage * max(len(frames), 1))(*(_frames.image(frame, order, bits) for frame in frames))
+
+
+def _regions(masks: Sequence[Array], frames: Sequence[Array]) -> Any:
+    if len(masks) not in (0, 1, len(frames)):
+        raise ValueError(f"{len(masks)} masks for {len(frames)} frames: give none, one, or one for each")
+    return (_library.CPlane * max(len(masks), 1))(
+        *(_frames.plane(mask, numpy.uint8, frame.shape, "mask") for mask, frame in zip(masks, frames))
+    )
+
+
+class _Reporter:
+    """Hands the library's progress to the caller's function, and what that raises past the library."""
+
+    def __init__(self, progress: Optional[Progress]) -> None:
+        self._progress = progress
+        self._raised: list[BaseException] = []
+        self.callback = _library.CProgress(self._report)
+
+    def _report(self, _: Any, stage: bytes, done: int, total: int, loss: float) -> int:
+        try:
+            return int(self._progress is not None and self._progress(stage.decode(), done, total, loss) is False)
+        except BaseException as error:  # it must not cross the library
+            self._raised.append(error)
+            return 1
+
+    def run(self, function: Callable[..., int], *arguments: Any) -> Model:
+        """The model that a call makes."""
         handle = ctypes.c_void_p()
         try:
-            _library.call(
-                _library.mf_adapt, self._handle, images, len(frames), ctypes.byref(options), ctypes.byref(handle)
-            )
+            _library.call(function, *arguments, ctypes.byref(handle))
         except _library.Error:
-            if raised:
-                raise raised[0] from None
+            if self._raised:
+                raise self._raised[0] from None
             raise
         return Model(handle)
 

@@ -33,6 +33,7 @@ class LayoutTests(unittest.TestCase):
         "mf_result": _library.CResult,
         "mf_scores": _library.CScores,
         "mf_adapt_options": _library.CAdaptOptions,
+        "mf_calibrate_options": _library.CCalibrateOptions,
         "mf_setting_description": _library.CSettingDescription,
     }
 
@@ -134,6 +135,32 @@ class ModelTests(unittest.TestCase):
         with self.assertRaises(metaformer.Error) as raised:
             self.model.adapt([])
         self.assertEqual(raised.exception.status, metaformer.Status.INVALID)
+
+
+    def test_thresholds_are_given_and_calibrated(self):
+        frames = [ramp() + numpy.uint8(i) for i in range(6)]
+        taught = self.model.adapt(frames[:2], epochs=1)
+        given = taught.with_threshold(0.5)
+        self.assertEqual((given.setting("threshold"), given.setting("threshold.rule")), ("0.5", "given"))
+        context = metaformer.Context(taught)
+        scores = sorted(context.inspect(frame).score for frame in frames[2:])
+        stages = []
+        calibrated = taught.calibrate(
+            frames[2:], false_alarm_rate=0.4, progress=lambda *step: stages.append(step[:3])
+        )
+        self.assertAlmostEqual(float(calibrated.setting("threshold")), scores[2], places=6)
+        self.assertEqual(stages, [("scoring", i + 1, 4) for i in range(4)])
+        defect = frames[2].copy()
+        defect[20:40, 20:40] = 255
+        worst = context.inspect(defect).score
+        both = taught.calibrate(frames[2:], defective=[defect], masks=[numpy.ones((60, 80), numpy.uint8)])
+        self.assertAlmostEqual(float(both.setting("threshold")), (scores[-1] + worst) / 2, places=5)
+        self.assertEqual(both.setting("threshold.rule"), "best F1")
+        for model, frames in ((self.model, frames), (taught, [])):
+            with self.assertRaises(metaformer.Error):
+                model.calibrate(frames)
+        with self.assertRaises(metaformer.Error):
+            self.model.with_threshold(1)
 
 
 class InspectionTests(unittest.TestCase):
