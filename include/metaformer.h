@@ -349,15 +349,27 @@ typedef struct mf_region {
 /** The most regions that a result holds. */
 #define MF_MAX_REGIONS 64
 
+/** Why a frame does not show the product, as good frames did: bits of unlike_reasons. */
+typedef enum mf_unlike {
+    MF_UNLIKE_DARK = 0x1,      /**< darker than any of them: no light, say                     */
+    MF_UNLIKE_BRIGHT = 0x2,    /**< brighter: too much of it                                   */
+    MF_UNLIKE_FLAT = 0x4,      /**< without their contrast: nothing is there                   */
+    MF_UNLIKE_BLURRED = 0x8,   /**< without their sharpness: out of focus                      */
+    MF_UNLIKE_DIFFERENT = 0x10 /**< the map is high over more than half of it: something else */
+} mf_unlike;
+
 typedef struct mf_result {
     size_t struct_size;
     float score;          /**< the map's highest value inside the mask, or the mean of its highest where the model
                            says so; the higher, the less like the good images */
     float threshold;      /**< what it was compared with */
-    int32_t is_anomalous; /**< 1 where score > threshold */
+    int32_t is_anomalous; /**< 1 where score > threshold, or is_unlike_taught */
     int32_t region_count; /**< how many of regions are filled in, highest peak first */
     mf_region regions[MF_MAX_REGIONS];
-    uint64_t elapsed_ns; /**< from call to return */
+    uint64_t elapsed_ns;      /**< from call to return */
+    int32_t is_unlike_taught; /**< 1 where the frame does not show the product: whatever its score, nothing is known of
+                                   one. 0 of models that were adapted before this was measured */
+    uint32_t unlike_reasons;  /**< bits of mf_unlike; 0 where is_unlike_taught is */
 } mf_result;
 
 /**

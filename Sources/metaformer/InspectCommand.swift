@@ -10,8 +10,10 @@ struct InspectCommand: ParsableCommand {
         abstract: "Inspects pictures with a taught model.",
         discussion: """
             Writes for each picture an overlay of what was found (PNG) and the anomaly map at the picture's own size (float \
-            TIFF), and for all of them results.csv and results.json: score, threshold, verdict, defect boxes. Of a folder laid \
-            out as a data set, the pictures for testing are taken. Exits with 0 whatever the verdicts.
+            TIFF), and for all of them results.csv and results.json: score, threshold, verdict, defect boxes. The verdict is good, \
+            defective, or unlike where a picture does not show the product: too dark or bright, flat, blurred, or different \
+            nearly everywhere. Of a folder laid out as a data set, the pictures for testing are taken. Exits with 0 whatever the \
+            verdicts.
             """
     )
 
@@ -91,6 +93,7 @@ struct InspectionResults: Encodable {
         let score: Float
         let threshold: Float
         let verdict: String
+        let unlike: [Inspection.Unlikeness]
         let regions: [Inspection.Region]
         let milliseconds: Double
     }
@@ -104,12 +107,14 @@ struct InspectionResults: Encodable {
         images.append(
             Row(
                 image: item.name, label: item.label.name, score: inspection.score, threshold: inspection.threshold,
-                verdict: inspection.isAnomalous ? "defective" : "good", regions: inspection.regions,
+                verdict: inspection.isUnlikeTaught ? "unlike" : inspection.isAnomalous ? "defective" : "good",
+                unlike: inspection.unlikeness, regions: inspection.regions,
                 milliseconds: inspection.seconds * 1000))
     }
 
     func write(to folder: URL) throws {
-        var text = "image,label,score,threshold,verdict,regions,worst_x,worst_y,worst_width,worst_height,milliseconds\n"
+        var text =
+            "image,label,score,threshold,verdict,regions,worst_x,worst_y,worst_width,worst_height,milliseconds,unlike\n"
         for row in images {
             let worst = row.regions.first
             let box = worst.map { ["\($0.x)", "\($0.y)", "\($0.width)", "\($0.height)"] } ?? ["", "", "", ""]
@@ -118,7 +123,8 @@ struct InspectionResults: Encodable {
                 "\(row.regions.count)",
             ]
             let time = (row.milliseconds * 100).rounded() / 100
-            text += (fields + box + ["\(time)"]).joined(separator: ",") + "\n"
+            let unlike = row.unlike.map(\.rawValue).joined(separator: " ")
+            text += (fields + box + ["\(time)", unlike]).joined(separator: ",") + "\n"
         }
         try AtomicFile.write(Data(text.utf8), to: folder.appendingPathComponent(InspectionResults.csvName))
         let encoder = JSONEncoder()
@@ -133,8 +139,9 @@ struct InspectionResults: Encodable {
     }
 
     func summary(output: String) -> String {
-        let defective = images.filter { $0.verdict == "defective" }
-        var lines = ["\(images.count) pictures: \(images.count - defective.count) good, \(defective.count) defective"]
+        func count(_ verdict: String) -> Int { images.count { $0.verdict == verdict } }
+        var lines = ["\(images.count) pictures: \(count("good")) good, \(count("defective")) defective"]
+        if count("unlike") > 0 { lines[0] += ", \(count("unlike")) unlike what was taught" }
         let labelled = images.filter { $0.label != Label.unlabelled.name }
         if !labelled.isEmpty {
             let right = labelled.count { ($0.label == Label.good.name) == ($0.verdict == "good") }

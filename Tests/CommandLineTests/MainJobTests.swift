@@ -71,6 +71,23 @@ struct MainJobTests {
         #expect(try folder.names == ["hole.png", "out", "plate", "plate.safetensors"])
     }
 
+    @Test("a picture that does not show the product is unlike, not good") func unlike() throws {
+        let model = try taught()
+        let night = Image(width: 48, height: 40, channels: 1, bytes: [UInt8](repeating: 0, count: 48 * 40))
+        try night.write(png: folder.url.appendingPathComponent("night.png"))
+        let outcome = try Program.run(
+            "inspect", "--model", model, path("night.png"), good.path, "--output", path("out"), "--threshold", "1e6")
+        #expect(outcome.exitCode == 0, "\(outcome.errors)")
+        #expect(outcome.output.hasPrefix("7 pictures: 6 good, 0 defective, 1 unlike what was taught\n"))
+        let csv = try String(contentsOf: folder.url.appendingPathComponent("out/results.csv"), encoding: .utf8)
+        let rows = csv.split(separator: "\n").map { $0.split(separator: ",", omittingEmptySubsequences: false) }
+        #expect(rows[0].last == "unlike" && rows[1][4] == "unlike" && rows[1].last?.hasPrefix("dark flat") == true)
+        #expect(rows[2][4] == "good" && rows[2].last == "")
+        let json = try Data(contentsOf: folder.url.appendingPathComponent("out/results.json"))
+        let images = try #require(object(String(decoding: json, as: UTF8.self))["images"] as? [[String: Any]])
+        #expect((images[0]["unlike"] as? [String])?.first == "dark" && (images[1]["unlike"] as? [String]) == [])
+    }
+
     @Test("calibrate sets map and threshold in place, and loses nothing where it cannot") func calibrate() throws {
         let model = try taught()
         let outcome = try Program.run("calibrate", "--model", model, "--good", good.path)

@@ -7,6 +7,7 @@
  *     auto context = metaformer::Context::create(*model);
  *     if (!context) return fail(context.error().text);
  *     auto result = context->inspect({width, height, MF_PIXEL_MONO8, stride, pixels});
+ *     if (result && result->is_unlike_taught) look_at_the_camera(metaformer::unlike_reasons(*result));
  *     if (result && result->is_anomalous) reject();
  */
 #ifndef METAFORMER_HPP
@@ -73,6 +74,19 @@ struct Mask {
         return mask;
     }
 };
+
+/* Why a frame does not show the product, in words: none where it does. */
+inline std::vector<std::string> unlike_reasons(const mf_result &result) {
+    static constexpr std::pair<mf_unlike, const char *> names[] = {{MF_UNLIKE_DARK, "dark"},
+                                                                   {MF_UNLIKE_BRIGHT, "bright"},
+                                                                   {MF_UNLIKE_FLAT, "flat"},
+                                                                   {MF_UNLIKE_BLURRED, "blurred"},
+                                                                   {MF_UNLIKE_DIFFERENT, "different"}};
+    std::vector<std::string> reasons;
+    for (const auto &[bit, name] : names)
+        if (result.unlike_reasons & static_cast<uint32_t>(bit)) reasons.push_back(name);
+    return reasons;
+}
 
 /* All settings of models, and all options that are numbers: their bounds, defaults and help. */
 inline std::vector<mf_setting_description> descriptions(size_t count,

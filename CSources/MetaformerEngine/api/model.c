@@ -200,6 +200,7 @@ mf_status mf_model_derive(const mf_model *model, mf_model **out_model, mf_error 
                           .framing = model->framing,
                           .is_taught = model->is_taught,
                           .threshold = model->threshold,
+                          .limits = model->limits,
                           .score_share = model->score_share};
     derived->parameters = mf_allocate(a, tensors * sizeof *derived->parameters);
     mf_status status = derived->parameters ? MF_OK : mf_fail(error, MF_E_NOMEM, "no memory for a model");

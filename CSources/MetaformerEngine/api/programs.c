@@ -115,6 +115,12 @@ static mf_status read_settings(mf_model *model, mf_error *error) {
     MF_TRY(mf_model_number(model, MF_KEY_score_share, &model->score_share, error));
     model->is_taught = mf_model_setting(model, "threshold") != NULL;
     if (model->is_taught) MF_TRY(mf_model_number(model, MF_KEY_threshold, &threshold, error));
+    mf_appearance_limits *l = &model->limits;
+    MF_TRY(mf_model_number(model, MF_KEY_taught_brightness_low, &l->brightness_low, error));
+    MF_TRY(mf_model_number(model, MF_KEY_taught_brightness_high, &l->brightness_high, error));
+    MF_TRY(mf_model_number(model, MF_KEY_taught_contrast_low, &l->contrast_low, error));
+    MF_TRY(mf_model_number(model, MF_KEY_taught_sharpness_low, &l->sharpness_low, error));
+    MF_TRY(mf_model_number(model, MF_KEY_taught_anomaly_high, &l->anomaly_high, error));
     model->channels = channels ? 3 : 1, model->height = (int32_t)height, model->width = (int32_t)width;
     model->framing = (mf_framing)(MF_FRAMING_STRETCH + framing), model->threshold = (float)threshold;
     return MF_OK;

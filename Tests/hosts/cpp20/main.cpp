@@ -45,6 +45,12 @@ int main(int argument_count, char **arguments) {
     if (!result) return fail(result.error().text);
     std::printf("%a %s\n", static_cast<double>(result->score), result->is_anomalous ? "defective" : "good");
 
+    /* A frame without light shows no product. */
+    const std::vector<char> night(pixels[0].size());
+    auto dark = context->inspect({width, height, MF_PIXEL_MONO8, width, night.data()});
+    if (!dark || !dark->is_unlike_taught || !dark->is_anomalous) return fail("a black frame is like the product");
+    if (metaformer::unlike_reasons(*dark).at(0) != "dark" || result->is_unlike_taught) return fail("wrong reasons");
+
     /* A mistake is a value too. */
     metaformer::Frame tiny{4, 4, MF_PIXEL_MONO8, 4, pixels[0].data()};
     auto refused = context->inspect(tiny);
@@ -62,7 +68,7 @@ int main(int argument_count, char **arguments) {
     if (!done || *done != frames.size() || results.back().score != result->score) return fail("a batch differs");
     auto scores = context->scores();
     auto median = context->score_quantile(0.5);
-    if (!scores || scores->count != 2 + frames.size() || !median || *median > scores->highest) return fail("scores");
+    if (!scores || scores->count != 3 + frames.size() || !median || *median > scores->highest) return fail("scores");
     if (context->score_quantile(2) || context->set_threshold(NAN)) return fail("a quantile of 2 or a threshold of NaN");
     if (!context->set_time_limit(std::chrono::nanoseconds(1))) return fail("a time limit is refused");
     auto late = context->inspect(frames.back());

@@ -90,6 +90,8 @@ class CResult(ctypes.Structure):
         ("region_count", ctypes.c_int32),
         ("regions", CRegion * 64),
         ("elapsed_ns", ctypes.c_uint64),
+        ("is_unlike_taught", ctypes.c_int32),
+        ("unlike_reasons", ctypes.c_uint32),
     ]
 
 

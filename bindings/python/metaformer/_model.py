@@ -33,7 +33,8 @@ class Inspection:
 
     `score` is the highest value of the map at the model's own size, or the mean of its highest where the model says so,
     `regions` begin with the highest peak (64 at most), and `map` is the anomaly map [height, width] at the frame's size,
-    float32, or None where it was not asked for.
+    float32, or None where it was not asked for. `is_unlike_taught` says that the frame does not show the product, whatever
+    its score, and `unlike_reasons` why: "dark", "bright", "flat", "blurred" or "different", or several of them.
     """
 
     score: float
@@ -42,6 +43,8 @@ class Inspection:
     regions: tuple[Region, ...]
     seconds: float
     map: Optional[Array]
+    is_unlike_taught: bool
+    unlike_reasons: tuple[str, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +58,7 @@ class Scores:
     highest: float
 
 
+_UNLIKE = {"dark": 0x1, "bright": 0x2, "flat": 0x4, "blurred": 0x8, "different": 0x10}
 _FRAMINGS = {None: 0, "stretch": 1, "fit": 2, "tile": 3}
 
 
@@ -276,7 +280,14 @@ class Context:
             Region(r.x, r.y, r.width, r.height, r.area, r.peak) for r in result.regions[: result.region_count]
         )
         return Inspection(
-            result.score, result.threshold, bool(result.is_anomalous), regions, result.elapsed_ns * 1e-9, values
+            result.score,
+            result.threshold,
+            bool(result.is_anomalous),
+            regions,
+            result.elapsed_ns * 1e-9,
+            values,
+            bool(result.is_unlike_taught),
+            tuple(name for name, bit in _UNLIKE.items() if result.unlike_reasons & bit),
         )
 
     def set_threshold(self, threshold: float) -> None:

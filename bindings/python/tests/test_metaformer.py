@@ -175,6 +175,16 @@ class InspectionTests(unittest.TestCase):
         context.set_threshold(float("inf"))
         self.assertEqual(context.inspect(ramp()).score, self.context.inspect(ramp()).score)
 
+    def test_a_frame_that_does_not_show_the_product(self):
+        model = metaformer.Model.open(os.environ["MODEL"])
+        context = metaformer.Context(model.adapt([ramp(), ramp() + numpy.uint8(1)], epochs=1))
+        context.set_threshold(float("inf"))
+        like = context.inspect(ramp() + numpy.uint8(2))
+        self.assertEqual((like.is_unlike_taught, like.unlike_reasons, like.is_anomalous), (False, (), False))
+        dark = context.inspect(ramp() // 20)
+        self.assertTrue(dark.is_unlike_taught and dark.is_anomalous)
+        self.assertEqual(dark.unlike_reasons[:2], ("dark", "flat"))
+
     def test_map_regions_and_threshold(self):
         result = self.context.inspect(ramp(), map=True)
         self.assertEqual(result.map.shape, (60, 80))
