@@ -163,7 +163,8 @@ typedef struct mf_thread_pool {
 
 /* ---- Model ------------------------------------------------------------------------------------------------------- */
 
-/** Parameters, programs and configuration of one product or of a universal model: immutable, shared between threads. */
+/** Parameters, programs and configuration of one product or of a universal model: immutable, shared between threads. It
+ *  knows a product once it was adapted to one: it then has the setting "threshold". */
 typedef struct mf_model mf_model;
 
 /** The largest model file that is opened, bytes. */
@@ -342,7 +343,8 @@ MF_API MF_MUST_USE mf_status mf_context_create(const mf_model *model, const mf_c
 /** The text of the context's last failure; "" if there was none. Valid until the context's next call. */
 MF_API const char *mf_context_error(const mf_context *context);
 
-/** Sets the threshold that the context compares scores with; it starts as the model's. Not for NaN. */
+/** Sets the threshold that the context compares scores with; it starts as the model's. Not for NaN. With one of the host's,
+ *  frames are scored by a model that knows no product as well: infinity where scores and maps alone are wanted. */
 MF_API MF_MUST_USE mf_status mf_context_set_threshold(mf_context *context, float threshold);
 
 /** Limits the time of each inspection that follows, nanoseconds; 0 for no limit, as a context starts. One that is not
@@ -367,15 +369,27 @@ typedef struct mf_region {
 /** The most regions that a result holds. */
 #define MF_MAX_REGIONS 64
 
+/** Why a frame does not show the product, as good frames did: bits of unlike_reasons. */
+typedef enum mf_unlike {
+    MF_UNLIKE_DARK = 0x1,      /**< darker than any of them: no light, say                     */
+    MF_UNLIKE_BRIGHT = 0x2,    /**< brighter: too much of it                                   */
+    MF_UNLIKE_FLAT = 0x4,      /**< without their contrast: nothing is there                   */
+    MF_UNLIKE_BLURRED = 0x8,   /**< without their sharpness: out of focus                      */
+    MF_UNLIKE_DIFFERENT = 0x10 /**< the map is high over more than half of it: something else */
+} mf_unlike;
+
 typedef struct mf_result {
     size_t struct_size;
     float score;          /**< the map's highest value inside the mask, or the mean of its highest where the model
                            says so; the higher, the less like the good images */
     float threshold;      /**< what it was compared with */
-    int32_t is_anomalous; /**< 1 where score > threshold */
+    int32_t is_anomalous; /**< 1 where score > threshold, or is_unlike_taught */
     int32_t region_count; /**< how many of regions are filled in, highest peak first */
     mf_region regions[MF_MAX_REGIONS];
-    uint64_t elapsed_ns; /**< from call to return */
+    uint64_t elapsed_ns;      /**< from call to return */
+    int32_t is_unlike_taught; /**< 1 where the frame does not show the product: whatever its score, nothing is known of
+                                   one. 0 of models that were adapted before this was measured */
+    uint32_t unlike_reasons;  /**< bits of mf_unlike; 0 where is_unlike_taught is */
 } mf_result;
 
 /**
@@ -384,7 +398,7 @@ typedef struct mf_result {
  * @param map     NULL, or an image of the frame's size that receives the anomaly map: outside the mask it says nothing,
  *                and after a failure it may be partly written
  * @return MF_OK, MF_E_INVALID, MF_E_UNSUPPORTED (pixel format), MF_E_LIMIT (frame too small or too large), MF_E_STATE
- *         (the model has no inspect program), MF_E_DEADLINE and MF_E_CANCELLED (looked for between instructions; the
+ *         (the model knows no product, and the host set no threshold: mf_adapt comes first), MF_E_DEADLINE and MF_E_CANCELLED (looked for between instructions; the
  *         context serves on)
  */
 MF_API MF_MUST_USE mf_status mf_inspect(mf_context *context, const mf_image *frame, const mf_mask *mask, mf_map *map,
@@ -463,6 +477,46 @@ typedef struct mf_adapt_options {
  */
 MF_API MF_MUST_USE mf_status mf_adapt(const mf_model *model, const mf_image *frames, size_t count,
                                       const mf_adapt_options *options, mf_model **out_model, mf_error *error);
+
+/* ---- The threshold ----------------------------------------------------------------------------------------------- */
+
+/**
+ * Makes a model that is as the given one but for its threshold, to be saved with it; "threshold.rule" is then "given".
+ * @param threshold  a finite number
+ * @return MF_OK; MF_E_INVALID, MF_E_STATE (the model knows no product), MF_E_NOMEM
+ */
+MF_API MF_MUST_USE mf_status mf_model_set_threshold(const mf_model *model, float threshold, mf_model **out_model,
+                                                    mf_error *error);
+
+typedef struct mf_calibrate_options {
+    size_t struct_size;
+    int32_t threads;                /**< as in mf_context_options */
+    float false_alarm_rate;         /**< as in mf_adapt_options; without effect where there are defective frames */
+    const mf_thread_pool *pool;     /**< as in mf_context_options */
+    const mf_mask *masks;           /**< of the good frames: NULL, one for all or one for each */
+    size_t mask_count;              /**< 0, 1 or count */
+    const mf_image *defective;      /**< NULL, or frames that are to be found defective */
+    size_t defective_count;         /**< 0 for none */
+    const mf_mask *defective_masks; /**< what is inspected of these, as masks */
+    size_t defective_mask_count;    /**< 0, 1 or defective_count */
+    mf_progress progress;           /**< NULL, or called from the calling thread after each frame, with a loss of 0 */
+    void *opaque;                   /**< handed to progress */
+    uint64_t time_limit_ns;         /**< of the whole call, nanoseconds; 0 for none */
+} mf_calibrate_options;
+
+/**
+ * Sets the threshold of a model that knows a product from further frames of it, none of which it was adapted to: its own
+ * are too good to it. From good frames alone it is the score that a good one exceeds at the false-alarm rate, as mf_adapt
+ * sets it from frames that it held out. Where there are defective ones too it is that with the best F1 over all of them,
+ * midway between the two scores around it: what that promises of other frames is not known, and the rate is not used. A
+ * picture that is there twice is worth a warning in the log.
+ * @param frames   good ones: count structs, all with the struct_size of the first
+ * @param options  NULL for none
+ * @return MF_OK and a new model; MF_E_INVALID, MF_E_UNSUPPORTED, MF_E_LIMIT (see mf_inspect), MF_E_STATE (the model knows
+ *         no product), MF_E_NOMEM, MF_E_CANCELLED (by progress), MF_E_DEADLINE
+ */
+MF_API MF_MUST_USE mf_status mf_calibrate(const mf_model *model, const mf_image *frames, size_t count,
+                                          const mf_calibrate_options *options, mf_model **out_model, mf_error *error);
 
 /* ---- Metrics ----------------------------------------------------------------------------------------------------- */
 

@@ -12,7 +12,12 @@ struct CalibrateCommand: ParsableCommand {
             Give good pictures that adapt has not seen: what is taken for normal would be too perfect otherwise. Maps and scores \
             are compared by how well they tell these pictures from copies with synthetic defects (pasted patches, scratches, \
             blotches); no picture of a real defect is needed, and none of a test set should be used. The threshold is what a \
-            good picture exceeds with the false-alarm rate. A model that fits or tiles its pictures keeps its map.
+            good picture exceeds with the false-alarm rate. A model of features, or one that fits or tiles its pictures, keeps \
+            its map.
+
+            Where there are pictures of real defects as well, --defective takes a folder of them: the threshold is then that \
+            with the best F1 over good and defective ones, and the map is kept. What that promises of other pictures is not \
+            known: they must not be those that the model is judged by.
             """
     )
 
@@ -21,6 +26,11 @@ struct CalibrateCommand: ParsableCommand {
 
     @Option(help: ArgumentHelp("The folder of good pictures.", valueName: "dir"), completion: .directory)
     var good: String
+
+    @Option(
+        help: ArgumentHelp("A folder of defective pictures: set the threshold by these too.", valueName: "dir"),
+        completion: .directory)
+    var defective: String?
 
     @Option(
         help: ArgumentHelp("The model file to write; that of --model where left out.", valueName: "file"),
@@ -42,13 +52,15 @@ struct CalibrateCommand: ParsableCommand {
         let chosen: Calibration.Choice?
         let threshold: Float
         let thresholdRule: String
-        let falseAlarmRate: Float
+        let falseAlarmRate: Float?
+        let defectiveImages: Int
     }
 
     func validate() throws {
         try CommonOptions.requirePath(model, named: "--model")
         try CommonOptions.requirePath(good, named: "--good")
         if let output { try CommonOptions.requirePath(output, named: "--output") }
+        if let defective { try CommonOptions.requirePath(defective, named: "--defective") }
         guard falseAlarmRate > 0, falseAlarmRate <= 0.5 else {
             throw ValidationError("--false-alarm-rate is \(falseAlarmRate); give a number above 0, at most 0.5.")
         }
@@ -57,10 +69,9 @@ struct CalibrateCommand: ParsableCommand {
     func run() throws {
         let output = output ?? model
         try requireFolder(of: output)
-        let pictures = try ImageSelection.good(in: good, trainingList: nil).items.map { item in
-            (name: item.url.relativePath, image: try MetaformerData.Image(contentsOf: item.url))
-        }
+        let pictures = try images(of: ImageSelection.good(in: good, trainingList: nil))
         var options = Calibration.Options()
+        options.defective = try defective.map { try images(of: ImageSelection.defective(in: $0)) } ?? []
         options.keepsMap = keepMap
         options.falseAlarmRate = falseAlarmRate
         options.seed = common.seed
@@ -79,12 +90,20 @@ struct CalibrateCommand: ParsableCommand {
             try common.printJSON(
                 Result(
                     model: output, images: pictures.count, compared: calibration.rows, chosen: calibration.chosen,
-                    threshold: threshold.value, thresholdRule: threshold.rule, falseAlarmRate: falseAlarmRate))
+                    threshold: threshold.value, thresholdRule: threshold.rule,
+                    falseAlarmRate: threshold.falseAlarmRate, defectiveImages: options.defective.count))
         }
         if !calibration.rows.isEmpty { common.remark(calibration.text) }
-        common.remark(
-            "\(output): threshold \(threshold.value.formatted(.number.precision(.significantDigits(4)))), from "
-                + "\(pictures.count) good pictures, for \(falseAlarmRate * 100) % false alarms"
-                + (threshold.rule == "extrapolated" ? " (extrapolated: too few images to count)" : ""))
+        let value = threshold.value.formatted(.number.precision(.significantDigits(4)))
+        let from =
+            options.defective.isEmpty
+            ? "\(pictures.count) good pictures, for \(falseAlarmRate * 100) % false alarms"
+                + (threshold.rule == "extrapolated" ? " (extrapolated: too few images to count)" : "")
+            : "\(pictures.count) good and \(options.defective.count) defective pictures: the best F1"
+        common.remark("\(output): threshold \(value), from \(from)")
+    }
+
+    private func images(of selection: ImageSelection) throws -> [(name: String, image: MetaformerData.Image)] {
+        try selection.items.map { ($0.url.relativePath, try MetaformerData.Image(contentsOf: $0.url)) }
     }
 }

@@ -10,8 +10,10 @@ struct InspectCommand: ParsableCommand {
         abstract: "Inspects pictures with a taught model.",
         discussion: """
             Writes for each picture an overlay of what was found (PNG) and the anomaly map at the picture's own size (float \
-            TIFF), and for all of them results.csv and results.json: score, threshold, verdict, defect boxes. Of a folder laid \
-            out as a data set, the pictures for testing are taken. Exits with 0 whatever the verdicts.
+            TIFF), and for all of them results.csv and results.json: score, threshold, verdict, defect boxes. The verdict is good, \
+            defective, or unlike where a picture does not show the product: too dark or bright, flat, blurred, or different \
+            nearly everywhere. Of a folder laid out as a data set, the pictures for testing are taken. Exits with 0 whatever the \
+            verdicts.
             """
     )
 
@@ -49,6 +51,9 @@ struct InspectCommand: ParsableCommand {
     func run() throws {
         let selection = try ImageSelection.inspected(paths, trainingList: trainList)
         let model = try Model(path: model)
+        guard model.isTaught || threshold != nil else {
+            throw CommandError("\(self.model): knows no product yet: teach it good pictures first, with adapt")
+        }
         let inspector = try Inspector(model, threads: common.threads)
         if let threshold { try inspector.setThreshold(threshold) }
         let folder = try OutputFolder(path: output, mark: InspectionResults.jsonName)
@@ -88,6 +93,7 @@ struct InspectionResults: Encodable {
         let score: Float
         let threshold: Float
         let verdict: String
+        let unlike: [Inspection.Unlikeness]
         let regions: [Inspection.Region]
         let milliseconds: Double
     }
@@ -101,12 +107,14 @@ struct InspectionResults: Encodable {
         images.append(
             Row(
                 image: item.name, label: item.label.name, score: inspection.score, threshold: inspection.threshold,
-                verdict: inspection.isAnomalous ? "defective" : "good", regions: inspection.regions,
+                verdict: inspection.isUnlikeTaught ? "unlike" : inspection.isAnomalous ? "defective" : "good",
+                unlike: inspection.unlikeness, regions: inspection.regions,
                 milliseconds: inspection.seconds * 1000))
     }
 
     func write(to folder: URL) throws {
-        var text = "image,label,score,threshold,verdict,regions,worst_x,worst_y,worst_width,worst_height,milliseconds\n"
+        var text =
+            "image,label,score,threshold,verdict,regions,worst_x,worst_y,worst_width,worst_height,milliseconds,unlike\n"
         for row in images {
             let worst = row.regions.first
             let box = worst.map { ["\($0.x)", "\($0.y)", "\($0.width)", "\($0.height)"] } ?? ["", "", "", ""]
@@ -115,14 +123,12 @@ struct InspectionResults: Encodable {
                 "\(row.regions.count)",
             ]
             let time = (row.milliseconds * 100).rounded() / 100
-            text += (fields + box + ["\(time)"]).joined(separator: ",") + "\n"
+            let unlike = row.unlike.map(\.rawValue).joined(separator: " ")
+            text += (fields + box + ["\(time)", unlike]).joined(separator: ",") + "\n"
         }
         try AtomicFile.write(Data(text.utf8), to: folder.appendingPathComponent(InspectionResults.csvName))
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        // A model that was never taught has no threshold: nothing is above infinity.
-        encoder.nonConformingFloatEncodingStrategy = .convertToString(
-            positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
         try AtomicFile.write(encoder.encode(self), to: folder.appendingPathComponent(InspectionResults.jsonName))
     }
 
@@ -133,8 +139,9 @@ struct InspectionResults: Encodable {
     }
 
     func summary(output: String) -> String {
-        let defective = images.filter { $0.verdict == "defective" }
-        var lines = ["\(images.count) pictures: \(images.count - defective.count) good, \(defective.count) defective"]
+        func count(_ verdict: String) -> Int { images.count { $0.verdict == verdict } }
+        var lines = ["\(images.count) pictures: \(count("good")) good, \(count("defective")) defective"]
+        if count("unlike") > 0 { lines[0] += ", \(count("unlike")) unlike what was taught" }
         if let comparison = comparison() { lines.append(comparison) }
         lines.append("\(output): results.csv, results.json, an overlay and a map for each picture")
         return lines.joined(separator: "\n")

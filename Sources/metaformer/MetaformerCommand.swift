@@ -7,7 +7,8 @@ struct MetaformerCommand: ParsableCommand {
         commandName: "metaformer",
         abstract: "Inspects images for defects, taught from a handful of good pictures.",
         subcommands: [
-            AdaptCommand.self, CalibrateCommand.self, InspectCommand.self, EvaluateCommand.self, MetricsCommand.self,
+            AdaptCommand.self, CalibrateCommand.self, ThresholdCommand.self, InspectCommand.self, EvaluateCommand.self,
+            MetricsCommand.self,
             PriorCommand.self,
             TasksCommand.self, FeaturesCommand.self, MetaTrainCommand.self, InfoCommand.self, ExportCommand.self,
             DataCommand.self,

@@ -71,6 +71,23 @@ struct MainJobTests {
         #expect(try folder.names == ["hole.png", "out", "plate", "plate.safetensors"])
     }
 
+    @Test("a picture that does not show the product is unlike, not good") func unlike() throws {
+        let model = try taught()
+        let night = Image(width: 48, height: 40, channels: 1, bytes: [UInt8](repeating: 0, count: 48 * 40))
+        try night.write(png: folder.url.appendingPathComponent("night.png"))
+        let outcome = try Program.run(
+            "inspect", "--model", model, path("night.png"), good.path, "--output", path("out"), "--threshold", "1e6")
+        #expect(outcome.exitCode == 0, "\(outcome.errors)")
+        #expect(outcome.output.hasPrefix("7 pictures: 6 good, 0 defective, 1 unlike what was taught\n"))
+        let csv = try String(contentsOf: folder.url.appendingPathComponent("out/results.csv"), encoding: .utf8)
+        let rows = csv.split(separator: "\n").map { $0.split(separator: ",", omittingEmptySubsequences: false) }
+        #expect(rows[0].last == "unlike" && rows[1][4] == "unlike" && rows[1].last?.hasPrefix("dark flat") == true)
+        #expect(rows[2][4] == "good" && rows[2].last == "")
+        let json = try Data(contentsOf: folder.url.appendingPathComponent("out/results.json"))
+        let images = try #require(object(String(decoding: json, as: UTF8.self))["images"] as? [[String: Any]])
+        #expect((images[0]["unlike"] as? [String])?.first == "dark" && (images[1]["unlike"] as? [String]) == [])
+    }
+
     @Test("calibrate sets map and threshold in place, and loses nothing where it cannot") func calibrate() throws {
         let model = try taught()
         let outcome = try Program.run("calibrate", "--model", model, "--good", good.path)
@@ -89,6 +106,14 @@ struct MainJobTests {
         let images = try #require(object(inspected.output)["images"] as? [[String: Any]])
         #expect(images.count { $0["verdict"] as? String == "defective" } == 1)
 
+        let bad = folder.url.appendingPathComponent("bad")
+        try FileManager.default.createDirectory(at: bad, withIntermediateDirectories: true)
+        for index in 0..<2 { try plate(30 + index, hole: true).write(png: bad.appendingPathComponent("\(index).png")) }
+        let both = try Program.run(
+            "calibrate", "--model", model, "--good", good.path, "--defective", bad.path, "--output", path("both"))
+        #expect(both.exitCode == 0, "\(both.errors)")
+        #expect(both.output.contains("from 6 good and 2 defective pictures: the best F1"))
+
         let few = folder.url.appendingPathComponent("few")
         try FileManager.default.createDirectory(at: few, withIntermediateDirectories: true)
         try plate(20).write(png: few.appendingPathComponent("a.png"))
@@ -98,6 +123,20 @@ struct MainJobTests {
         #expect(try Data(contentsOf: URL(fileURLWithPath: model)) == before)
         let wrong = try Program.run("calibrate", "--model", model, "--good", few.path, "--false-alarm-rate", "2")
         #expect(wrong.exitCode == 2)
+    }
+
+    @Test("threshold gives a model another one, in place or elsewhere") func threshold() throws {
+        let model = try taught()
+        let before = try #require(
+            try Program.run("info", model, "--json").output.firstMatch(of: /"threshold" : "([^"]+)"/))
+        let changed = try Program.run("threshold", "--model", model, "0.25", "--output", path("other"))
+        #expect(changed.exitCode == 0 && changed.output == "\(path("other")): threshold 0.25, before \(before.1)\n")
+        let again = try object(Program.run("threshold", "--model", path("other"), "1e3", "--json").output)
+        #expect(again["before"] as? Double == 0.25 && again["threshold"] as? Double == 1000)
+        let settings = try #require(
+            object(Program.run("info", path("other"), "--json").output)["settings"] as? [String: Any])
+        #expect(settings["threshold"] as? String == "1000" && settings["threshold.rule"] as? String == "given")
+        #expect(settings["threshold.from"] as? String == "the host" && settings["threshold.scores"] == nil)
     }
 
     @Test("the same seed gives the same model, another another") func seeds() throws {
@@ -163,6 +202,7 @@ struct MainJobTests {
         try Data("text".utf8).write(to: URL(fileURLWithPath: path("text")))
         try plate(1, width: 20).write(png: folder.url.appendingPathComponent("tiny.png"))
         let before = try folder.names
+        let universal = Command.root.appending(path: "Sources/MetaformerModels/Resources/universal.safetensors").path
         let cases: [([String], Int32, [String])] = [
             (["adapt", "--model", "scratch:B", "--good", good.path, "--output", path("m")], 2, ["scratch:B"]),
             (["adapt", "--model", "scratch:A", "--good", good.path], 2, ["--output"]),
@@ -207,6 +247,10 @@ struct MainJobTests {
                 ["tiny.png", "20 x 40", "32"]
             ),
             (["inspect", "--model", model, broken.path, "--output", path("o")], 1, ["b.png"]),
+            (["inspect", "--model", universal, good.path, "--output", path("o")], 1, [universal, "knows no product"]),
+            (["calibrate", "--model", universal, "--good", good.path], 1, [universal, "knows no product"]),
+            (["threshold", "--model", universal, "1"], 1, [universal, "knows no product"]),
+            (["threshold", "--model", model, "inf"], 2, ["finite"]),
             (["inspect", "--model", model, good.path, "--output", good.path], 1, ["holds other files"]),
             (["inspect", "--model", model, "--output", path("o")], 2, ["image-or-dir"]),
             (["inspect", "--model", model, good.path, "--output", path("o"), "--threshold", "nan"], 2, ["finite"]),

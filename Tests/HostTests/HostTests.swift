@@ -105,7 +105,7 @@ import Testing
 
     @Test("a model in read-only memory gives the bits of its file") func embedded() throws {
         let installation = try Installation.shared
-        try SmallModel.file().write(path: path("model"))
+        try SmallModel.taughtFile().write(path: path("model"))
         let bytes = Array(try Data(contentsOf: folder.url.appending(path: "model")))
         let header = try CArray(name: "washer").header(of: bytes, from: "washer */ \n.safetensors")
         try Data(header).write(to: folder.url.appending(path: "washer.h"))
@@ -127,7 +127,7 @@ import Testing
 
     @Test("a host's own OpenMP team and OpenBLAS's threads change no bit, and are left alone") func threads() throws {
         let installation = try Installation.shared
-        try SmallModel.file().write(path: path("model"))
+        try SmallModel.taughtFile().write(path: path("model"))
         let host = try installation.compile(
             "Tests/hosts/threads/main.c", with: ["gcc", "-std=c11"], options: ["-fopenmp", "-lopenblas", "-lpthread"],
             to: path("host"))
@@ -145,7 +145,7 @@ import Testing
 
     @Test("matrices of OpenCV are read and written where they lie") func opencv() throws {
         let installation = try Installation.shared
-        try SmallModel.file().write(path: path("model"))
+        try SmallModel.taughtFile().write(path: path("model"))
         let compiler = ["g++", "-std=c++20"]
         // The stand-in always; OpenCV itself where it is installed.
         var variants = [["-I", Command.root.appending(path: "Tests/hosts/opencv").path]]
@@ -167,7 +167,7 @@ import Testing
     @Test("the camera loop inspects PGM files and synthetic frames, and says how long it took") func cameraLoop() throws
     {
         let installation = try Installation.shared
-        try SmallModel.file().write(path: path("model"))
+        try SmallModel.taughtFile().write(path: path("model"))
         let host = try installation.compile("bindings/examples/camera_loop.c", to: path("host"))
         let frames = folder.url.appending(path: "frames")
         try FileManager.default.createDirectory(at: frames, withIntermediateDirectories: true)

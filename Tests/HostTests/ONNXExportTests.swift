@@ -40,6 +40,7 @@ import Testing
             let name = folder.appending(path: mode.rawValue).path
             try file.write(path: name + ".model")
             let inspector = try Inspector(Model(path: name + ".model"))
+            try inspector.setThreshold(.infinity)
             let hasPrior = mode != .autoencoder
             let outputs = ["reconstruction", "map"] + (hasPrior ? ["response"] : [])
             var planes: [String: [Float]] = [:]

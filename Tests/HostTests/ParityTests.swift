@@ -9,7 +9,7 @@ import Testing
     @Test("command line, C, C++ and Python give the same bits") func parity() throws {
         let installation = try Installation.shared
         let folder = try TemporaryFolder()
-        try SmallModel.file().write(path: folder.path("model"))
+        try SmallModel.taughtFile().write(path: folder.path("model"))
         let pictures = folder.url.appending(path: "pictures")
         try FileManager.default.createDirectory(at: pictures, withIntermediateDirectories: true)
         for index in 0..<4 {

@@ -104,6 +104,28 @@ struct CalibrationTests {
         #expect(calibration.file.metadata["threshold"] == "\(scores[7])")
     }
 
+    @Test("with defective pictures the threshold is that of the best F1, and the map is kept") func defective() throws {
+        var options = Calibration.Options()
+        options.defective = (30..<33).map { seed in
+            var generator = RandomGenerator(seed: seed)
+            let copy = SyntheticDefect.allCases[0].painted(on: CalibrationTests.plate(seed), using: &generator)
+            return (name: "defect \(seed)", image: copy.image)
+        }
+        let calibration = try Calibration(model: path, good: pictures, options: options)
+        let inspector = try Inspector(Model(path: path))
+        func scores(_ pictures: [(name: String, image: Image)]) throws -> [Float] {
+            try pictures.map { try inspector.inspect(Frame($0.image, of: $0.name)).score }
+        }
+        let (good, bad) = (try scores(pictures), try scores(options.defective))
+        let classes = try Classification(
+            scores: good + bad, isDefective: good.map { _ in false } + bad.map { _ in true })
+        let lower = try #require((good + bad).filter { $0 < classes.bestThreshold }.max())
+        #expect(calibration.threshold.rule == "best F1" && calibration.threshold.falseAlarmRate == nil)
+        #expect(abs(calibration.threshold.value - (classes.bestThreshold + lower) / 2) <= 1e-6)
+        #expect(calibration.rows.isEmpty && calibration.file.metadata["threshold.false_alarm_rate"] == nil)
+        #expect(calibration.file.metadata["threshold.scores"] == "12")
+    }
+
     @Test("a model that tiles its frames keeps its map", arguments: [Framing.fit, .tile])
     func framings(_ framing: Framing) throws {
         var options = Model.AdaptationOptions()
@@ -143,6 +165,6 @@ struct CalibrationTests {
         #expect(try problem(path, pictures).contains("has no description"))
         file.metadata["threshold"] = nil
         try file.write(path: path)
-        #expect(try problem(path, pictures).contains("teach it with adapt first"))
+        #expect(try problem(path, pictures).contains("knows no product yet"))
     }
 }

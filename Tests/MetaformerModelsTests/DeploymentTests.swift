@@ -36,6 +36,13 @@ func smallDescription(_ mode: Metaformer.Mode, channels: Int = 3) -> ModelDescri
     return description
 }
 
+/// Gives scores and maps of a model that knows no product.
+func scoring(_ model: Model, threads: Int = 0) throws -> Inspector {
+    let inspector = try Inspector(model, threads: threads)
+    try inspector.setThreshold(.infinity)
+    return inspector
+}
+
 @Suite("Model files, adaptation and inspection")
 struct DeploymentTests {
     let folder: TemporaryFolder
@@ -129,7 +136,7 @@ struct DeploymentTests {
     }
 
     @Test("the map has the frame's size, and its highest value is near the score") func maps() throws {
-        let inspector = try Inspector(model(.prior))
+        let inspector = try scoring(model(.prior))
         for (width, height) in [(64, 64), (200, 48), (33, 257)] {
             let frame = try Frame(
                 width: width, height: height, format: .mono16,
@@ -145,7 +152,7 @@ struct DeploymentTests {
     }
 
     @Test("a threshold can be set, and decides the verdict") func thresholds() throws {
-        let inspector = try Inspector(model(.autoencoder))
+        let inspector = try scoring(model(.autoencoder))
         let frame = try disc(3)
         let score = try inspector.inspect(frame).score
         try inspector.setThreshold(score.nextDown)
@@ -155,6 +162,22 @@ struct DeploymentTests {
         let equal = try inspector.inspect(frame)
         #expect(!equal.isAnomalous)
         #expect(throws: ModelError.self) { try inspector.setThreshold(.nan) }
+    }
+
+    @Test("a model that knows no product gives no verdict, and scores where a threshold is set") func untaught() throws
+    {
+        let model = try model(.autoencoder)
+        #expect(!model.isTaught)
+        let inspector = try Inspector(model)
+        let failure = #expect(throws: ModelError.self) { try inspector.inspect(disc(1)) }
+        #expect(failure?.description.contains("knows no product yet") == true)
+        #expect(failure?.description.contains("mf_adapt") == true)
+        try inspector.setThreshold(.infinity)
+        let inspection = try inspector.inspect(disc(1))
+        #expect(inspection.score.isFinite && !inspection.isAnomalous)
+        let taught = try model.adapted(to: [disc(1)])
+        #expect(taught.isTaught)
+        #expect(try Inspector(taught).inspect(disc(1)).threshold == taught[setting: "threshold"].flatMap(Float.init))
     }
 
     @Test("progress can stop an adaptation") func cancellation() throws {
@@ -183,7 +206,7 @@ struct DeploymentTests {
 
     @Test("frames that are too small are refused by name and size") func smallFrames() throws {
         let frame = try Frame(width: 31, height: 40, format: .mono8, bytes: [UInt8](repeating: 0, count: 31 * 40))
-        let inspector = try Inspector(model(.autoencoder))
+        let inspector = try scoring(model(.autoencoder))
         let message = #expect(throws: ModelError.self) { try inspector.inspect(frame) }
         #expect(message?.description.contains("31 x 40") == true)
         // And the context goes on.
@@ -212,7 +235,7 @@ struct NormalizationTests {
         var parameters: [String: [Float]] = [:]
         for entry in taught.entries { if case .floats(let values) = entry.contents { parameters[entry.name] = values } }
         try plain.file(parameters: parameters).write(path: folder.path("plain"))
-        let inspector = try Inspector(Model(path: folder.path("plain")))
+        let inspector = try scoring(Model(path: folder.path("plain")))
         let maps = try frames.map { try inspector.inspect($0, wantsMap: true).map }
         let count = Double(maps.count)
         let means = mean.indices.map { k in maps.reduce(0) { $0 + Double($1[k]) } / count }
@@ -240,7 +263,7 @@ struct NormalizationTests {
         try plain.file(seed: 5).write(path: folder.path("plain"))
         try smallDescription(.autoencoder).file(seed: 5).write(path: folder.path("normalized"))
         let maps = try ["plain", "normalized"].map { name in
-            try Inspector(Model(path: folder.path(name))).inspect(disc(1), wantsMap: true).map.map(\.bitPattern)
+            try scoring(Model(path: folder.path(name))).inspect(disc(1), wantsMap: true).map.map(\.bitPattern)
         }
         #expect(maps[0] == maps[1])
     }

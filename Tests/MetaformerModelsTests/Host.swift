@@ -17,6 +17,10 @@ final class Host {
         options.threads = threads
         options.pool = pool
         try #require(mf_context_create(model, &options, &context, nil) == MF_OK)
+        // Scores are wanted of models that know no product as well.
+        if mf_model_setting(model, "threshold") == nil {
+            try #require(mf_context_set_threshold(context, .infinity) == MF_OK)
+        }
         self.model = try #require(model)
         self.context = try #require(context)
     }

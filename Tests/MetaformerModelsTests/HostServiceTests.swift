@@ -199,6 +199,7 @@ struct HostServiceTests {
             defer { mf_context_release(context) }
             #expect(lines.lines.count == 2 && lines.lines[1].text.contains(String(cString: mf_isa_name(mf_isa_best()))))
             var result = emptyResult()
+            try #require(mf_context_set_threshold(context, .infinity) == MF_OK)
             #expect(frame.withImage { mf_inspect(context, $0, nil, nil, &result) } == MF_OK)
             #expect(lines.lines.count == 2)
 

@@ -164,6 +164,11 @@ struct MisuseTests {
         try #require(mf_context_create(model, nil, &context, nil) == MF_OK)
         for _ in 0..<3 { mf_model_release(model) }
         var result = emptyResult()
+        #expect(good.withImage { mf_inspect(context, $0, nil, nil, &result) } == MF_E_STATE)
+        var done = 7
+        #expect(good.withImage { mf_inspect_batch(context, $0, nil, nil, &result, 1, &done) } == MF_E_STATE)
+        #expect(String(cString: mf_context_error(context)).contains("knows no product yet") && done == 7)
+        try #require(mf_context_set_threshold(context, .infinity) == MF_OK)
         #expect(good.withImage { mf_inspect(context, $0, nil, nil, &result) } == MF_OK)
         #expect(result.score == host.inspect(good).result.score)
         mf_context_release(context)

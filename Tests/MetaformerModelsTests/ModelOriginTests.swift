@@ -18,7 +18,7 @@ struct ModelOriginTests {
     }
 
     private func inspected(_ model: Model) throws -> [Float] {
-        try Inspector(model, threads: 2).inspect(disc(50, scratched: true), wantsMap: true).map
+        try scoring(model, threads: 2).inspect(disc(50, scratched: true), wantsMap: true).map
     }
 
     // MARK: Half precision

@@ -7,6 +7,7 @@
  *     auto context = metaformer::Context::create(*model);
  *     if (!context) return fail(context.error().text);
  *     auto result = context->inspect({width, height, MF_PIXEL_MONO8, stride, pixels});
+ *     if (result && result->is_unlike_taught) look_at_the_camera(metaformer::unlike_reasons(*result));
  *     if (result && result->is_anomalous) reject();
  */
 #ifndef METAFORMER_HPP
@@ -76,6 +77,19 @@ struct Mask {
     }
 };
 
+/* Why a frame does not show the product, in words: none where it does. */
+inline std::vector<std::string> unlike_reasons(const mf_result &result) {
+    static constexpr std::pair<mf_unlike, const char *> names[] = {{MF_UNLIKE_DARK, "dark"},
+                                                                   {MF_UNLIKE_BRIGHT, "bright"},
+                                                                   {MF_UNLIKE_FLAT, "flat"},
+                                                                   {MF_UNLIKE_BLURRED, "blurred"},
+                                                                   {MF_UNLIKE_DIFFERENT, "different"}};
+    std::vector<std::string> reasons;
+    for (const auto &[bit, name] : names)
+        if (result.unlike_reasons & static_cast<uint32_t>(bit)) reasons.push_back(name);
+    return reasons;
+}
+
 /* All settings of models, and all options that are numbers: their bounds, defaults and help. */
 inline std::vector<mf_setting_description> descriptions(size_t count,
                                                         mf_status (*info)(size_t, mf_setting_description *)) {
@@ -114,14 +128,36 @@ class Model {
     /* Teaches a product from good frames: mf_adapt. masks: none, one for all frames or one for each. */
     Result<Model> adapt(std::span<const Frame> frames, mf_adapt_options options = {},
                         std::span<const Mask> masks = {}) const {
-        std::vector<mf_image> images;
-        std::vector<mf_mask> regions;
-        for (const Frame &frame : frames) images.push_back(frame.image());
-        for (const Mask &mask : masks) regions.push_back(mask.mask());
+        const auto images = views(frames);
+        const auto regions = views(masks);
         options.struct_size = sizeof options;
         if (!regions.empty()) options.masks = regions.data(), options.mask_count = regions.size();
         return make([&](mf_model **model, mf_error *error) {
             return mf_adapt(handle.get(), images.data(), images.size(), &options, model, error);
+        });
+    }
+
+    /* Sets the threshold from further good frames, and defective ones where there are any: mf_calibrate. masks and
+       defective_masks: none, one for all frames or one for each. */
+    Result<Model> calibrate(std::span<const Frame> frames, std::span<const Frame> defective = {},
+                            mf_calibrate_options options = {}, std::span<const Mask> masks = {},
+                            std::span<const Mask> defective_masks = {}) const {
+        const auto images = views(frames), bad = views(defective);
+        const auto regions = views(masks), bad_regions = views(defective_masks);
+        options.struct_size = sizeof options;
+        if (!bad.empty()) options.defective = bad.data(), options.defective_count = bad.size();
+        if (!regions.empty()) options.masks = regions.data(), options.mask_count = regions.size();
+        if (!bad_regions.empty())
+            options.defective_masks = bad_regions.data(), options.defective_mask_count = bad_regions.size();
+        return make([&](mf_model **model, mf_error *error) {
+            return mf_calibrate(handle.get(), images.data(), images.size(), &options, model, error);
+        });
+    }
+
+    /* The same model with another threshold, to be saved with it: mf_model_set_threshold. */
+    Result<Model> with_threshold(float threshold) const {
+        return make([&](mf_model **model, mf_error *error) {
+            return mf_model_set_threshold(handle.get(), threshold, model, error);
         });
     }
 
@@ -175,6 +211,17 @@ class Model {
             }
         };
         return write(writer);
+    }
+
+    static std::vector<mf_image> views(std::span<const Frame> frames) {
+        std::vector<mf_image> images;
+        for (const Frame &frame : frames) images.push_back(frame.image());
+        return images;
+    }
+    static std::vector<mf_mask> views(std::span<const Mask> masks) {
+        std::vector<mf_mask> regions;
+        for (const Mask &mask : masks) regions.push_back(mask.mask());
+        return regions;
     }
 
     /* A model from a call that makes one. */

@@ -2,6 +2,7 @@
 #include "adaptation/adaptation.h"
 #include "adaptation/closed_form.h"
 #include "adaptation/gradient.h"
+#include "adaptation/range.h"
 #include "adaptation/threshold.h"
 #include "api/settings.h"
 #include "support/error.h"
@@ -9,7 +10,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 enum { MAX_FRAMES = 1000000 };
 
@@ -23,39 +23,20 @@ typedef struct outcome {
 
 /* ---- The new model ----------------------------------------------------------------------------------------------- */
 
-/* A float as the shortest decimal number that reads back as it. */
-static mf_status set_number(mf_model *model, const char *key, float value, mf_error *error) {
-    char text[40];
-    for (int digits = 6; digits <= 9; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, (double)value);
-        if (strtof(text, NULL) == value) break;
-    }
-    for (char *c = text; *c; c++)
-        if (*c == ',') *c = '.'; /* a host's locale */
-    return mf_model_set(model, key, text, error);
-}
-
 static mf_status set_threshold(mf_adaptation *a, outcome *o, mf_model *adapted, mf_threshold_rule *out_rule) {
-    double level, excess, weight;
-    MF_TRY(mf_model_number(a->model, MF_KEY_threshold_prior_level, &level, a->error));
-    MF_TRY(mf_model_number(a->model, MF_KEY_threshold_prior_excess, &excess, a->error));
-    MF_TRY(mf_model_number(a->model, MF_KEY_threshold_prior_weight, &weight, a->error));
-    mf_threshold_prior prior = {level + excess / (double)o->frames, weight};
-    double rate = (double)a->options.false_alarm_rate;
-    adapted->threshold = mf_threshold_of(o->held_out.scores, o->held_out.count, rate, &prior, out_rule);
-    if (!isfinite(adapted->threshold))
-        return mf_fail(a->error, MF_E_STATE, "the scores of held-out frames are not finite");
-    MF_TRY(set_number(adapted, "threshold", adapted->threshold, a->error));
-    MF_TRY(set_number(adapted, "threshold.false_alarm_rate", a->options.false_alarm_rate, a->error));
-    MF_TRY(set_number(adapted, "threshold.scores", (float)o->held_out.count, a->error));
-    MF_TRY(mf_model_set(adapted, "threshold.rule", mf_threshold_rule_name(*out_rule), a->error));
-    return mf_model_set(adapted, "threshold.from", o->held_out.from, a->error);
+    mf_threshold_prior prior;
+    MF_TRY(mf_threshold_prior_of(a->model, o->frames, &prior, a->error));
+    mf_threshold t = {.from = o->held_out.from, .rate = a->options.false_alarm_rate, .scores = o->held_out.count};
+    t.value = mf_threshold_of(o->held_out.scores, o->held_out.count, (double)t.rate, &prior, &t.rule);
+    if (!isfinite(t.value)) return mf_fail(a->error, MF_E_STATE, "the scores of held-out frames are not finite");
+    *out_rule = t.rule;
+    return mf_threshold_record(adapted, &t, a->error);
 }
 
 static mf_status record_training(mf_adaptation *a, mf_model *adapted) {
-    MF_TRY(set_number(adapted, "adapted.epochs", (float)a->options.epochs, a->error));
-    MF_TRY(set_number(adapted, "adapted.batch", (float)a->options.batch, a->error));
-    return set_number(adapted, "adapted.learning_rate", a->options.learning_rate, a->error);
+    MF_TRY(mf_model_set_number(adapted, "adapted.epochs", (float)a->options.epochs, a->error));
+    MF_TRY(mf_model_set_number(adapted, "adapted.batch", (float)a->options.batch, a->error));
+    return mf_model_set_number(adapted, "adapted.learning_rate", a->options.learning_rate, a->error);
 }
 
 static mf_status record(mf_adaptation *a, outcome *o, mf_model *adapted) {
@@ -64,7 +45,7 @@ static mf_status record(mf_adaptation *a, outcome *o, mf_model *adapted) {
     adapted->framing = a->options.framing;
     const char *framing = mf_key_choice(MF_KEY_input_framing, (int)(adapted->framing - MF_FRAMING_STRETCH));
     MF_TRY(mf_model_set(adapted, "input.framing", framing, a->error));
-    MF_TRY(set_number(adapted, "adapted.images", (float)o->frames, a->error));
+    MF_TRY(mf_model_set_number(adapted, "adapted.images", (float)o->frames, a->error));
     if (!o->in_closed_form) MF_TRY(record_training(a, adapted));
     char seed[24];
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)a->options.seed);
@@ -76,10 +57,11 @@ static mf_status record(mf_adaptation *a, outcome *o, mf_model *adapted) {
 }
 
 /* Moves the variables into a new model. */
-static mf_status make_adapted(mf_adaptation *a, outcome *o, mf_model **out_model) {
+static mf_status make_adapted(mf_adaptation *a, mf_samples *samples, outcome *o, mf_model **out_model) {
     mf_model *adapted;
     MF_TRY(mf_model_derive(a->model, &adapted, a->error));
     mf_status status = record(a, o, adapted);
+    if (status == MF_OK) status = mf_range_record(samples, o->frames > samples->count, adapted);
     for (size_t i = 0; status == MF_OK && i < mf_file_tensor_count(adapted->file); i++) {
         mf_variable *own = mf_variables_find(&o->variables, mf_file_tensor(adapted->file, i)->name);
         if (!own) continue;
@@ -129,7 +111,7 @@ mf_status mf_adapt(const mf_model *model, const mf_image *frames, size_t count, 
     mf_status status = mf_adaptation_begin(&a, options, count);
     if (status == MF_OK) status = mf_samples_prepare(&samples, &a, frames, count);
     if (status == MF_OK) status = adapt(&a, &samples, &o);
-    if (status == MF_OK) status = make_adapted(&a, &o, out_model);
+    if (status == MF_OK) status = make_adapted(&a, &samples, &o, out_model);
     mf_variables_release(&o.variables);
     mf_free(a.allocator, o.held_out.scores);
     mf_samples_release(&samples);

@@ -18,6 +18,26 @@ const char *mf_threshold_rule_name(mf_threshold_rule rule) {
     return mf_key_choice(MF_KEY_threshold_rule, (int)rule);
 }
 
+mf_status mf_threshold_record(mf_model *model, const mf_threshold *t, mf_error *error) {
+    model->is_taught = 1;
+    model->threshold = t->value;
+    MF_TRY(mf_model_set_number(model, "threshold", t->value, error));
+    MF_TRY(mf_model_set(model, "threshold.rule", mf_threshold_rule_name(t->rule), error));
+    MF_TRY(mf_model_set(model, "threshold.from", t->from, error));
+    mf_model_unset(model, "threshold.false_alarm_rate"), mf_model_unset(model, "threshold.scores");
+    if (t->rate > 0) MF_TRY(mf_model_set_number(model, "threshold.false_alarm_rate", t->rate, error));
+    return t->scores ? mf_model_set_number(model, "threshold.scores", (float)t->scores, error) : MF_OK;
+}
+
+mf_status mf_threshold_prior_of(const mf_model *model, size_t frames, mf_threshold_prior *out_prior, mf_error *error) {
+    double level, excess, weight;
+    MF_TRY(mf_model_number(model, MF_KEY_threshold_prior_level, &level, error));
+    MF_TRY(mf_model_number(model, MF_KEY_threshold_prior_excess, &excess, error));
+    MF_TRY(mf_model_number(model, MF_KEY_threshold_prior_weight, &weight, error));
+    *out_prior = (mf_threshold_prior){level + excess / (double)(frames ? frames : 1), weight};
+    return MF_OK;
+}
+
 static int ascending(const void *a, const void *b) {
     float x = *(const float *)a, y = *(const float *)b;
     return (x > y) - (x < y);

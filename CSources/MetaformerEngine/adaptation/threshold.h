@@ -2,14 +2,18 @@
 #ifndef MF_ADAPTATION_THRESHOLD_H
 #define MF_ADAPTATION_THRESHOLD_H
 
-#include <stddef.h>
+#include "api/model.h"
 
 /* How a threshold came about, in the order of settings.def. */
 typedef enum mf_threshold_rule {
     /* An order statistic of held-out scores: the stated rate holds whatever their distribution. */
     MF_THRESHOLD_CONFORMAL,
     /* Too few scores for that: a quantile of their logarithms, taken as normal with a prior of level and spread. */
-    MF_THRESHOLD_EXTRAPOLATED
+    MF_THRESHOLD_EXTRAPOLATED,
+    /* Of defective frames too: what has the best F1 over both. */
+    MF_THRESHOLD_BEST_F1,
+    /* The host's own. */
+    MF_THRESHOLD_GIVEN
 } mf_threshold_rule;
 
 /* What is known of the logarithms of scores before any is seen. */
@@ -17,7 +21,22 @@ typedef struct mf_threshold_prior {
     double level, weight; /* their mean, and how many scores that is worth; a weight of 0 for nothing */
 } mf_threshold_prior;
 
-/* "conformal" or "extrapolated". */
+/* What a model's file says of its threshold. */
+typedef struct mf_threshold {
+    float value;
+    mf_threshold_rule rule;
+    const char *from; /* as the setting threshold.from says it */
+    float rate;       /* of false alarms; 0 where it was not set by one */
+    size_t scores;    /* that it was set by; 0 for none */
+} mf_threshold;
+
+/* Makes it a new model's, which knows a product with that. */
+mf_status mf_threshold_record(mf_model *model, const mf_threshold *threshold, mf_error *error);
+
+/* What a model that was adapted to so many frames knows from other products. */
+mf_status mf_threshold_prior_of(const mf_model *model, size_t frames, mf_threshold_prior *out_prior, mf_error *error);
+
+/* A rule's name in settings. */
 const char *mf_threshold_rule_name(mf_threshold_rule rule);
 
 /*

@@ -12,6 +12,7 @@
 struct mf_context {
     mf_model *model;
     mf_inspection inspection;
+    int has_threshold; /* the model's, or one that the host set */
     float threshold;
     int inspected; /* the planes are those of an inspection */
     mf_stop stop;
@@ -49,6 +50,7 @@ mf_status mf_context_create(const mf_model *model, const mf_context_options *opt
     mf_context *context = mf_allocate(&model->allocator, sizeof *context);
     if (!context) return mf_fail(error, MF_E_NOMEM, "no memory for a context");
     context->model = mf_model_retain(model);
+    context->has_threshold = model->is_taught;
     context->threshold = model->threshold;
     context->error.struct_size = sizeof context->error;
     mf_status status = prepare(context, &resolved, error);
@@ -78,6 +80,7 @@ const char *mf_context_error(const mf_context *context) {
 mf_status mf_context_set_threshold(mf_context *context, float threshold) {
     if (!context) return MF_E_INVALID;
     if (isnan(threshold)) return mf_fail(&context->error, MF_E_INVALID, "a threshold of NaN");
+    context->has_threshold = 1;
     context->threshold = threshold;
     return MF_OK;
 }
@@ -151,15 +154,16 @@ static mf_status inspect(mf_context *context, const request *r) {
     return MF_OK;
 }
 
-/* From here on a cancellation counts. */
-static void begin(mf_context *context) {
+/* From here on a cancellation counts. Without a threshold every frame would be a good one. */
+static mf_status begin(mf_context *context) {
     atomic_store_explicit(&context->stop.cancelled, 0, memory_order_relaxed);
+    return context->has_threshold ? MF_OK : mf_model_check_taught(context->model, &context->error);
 }
 
 mf_status mf_inspect(mf_context *context, const mf_image *frame, const mf_mask *mask, mf_map *map,
                      mf_result *out_result) {
     if (!context) return MF_E_INVALID;
-    begin(context);
+    MF_TRY(begin(context));
     request r;
     MF_TRY(take(context, frame, mask, map, out_result, 0, &r));
     return inspect(context, &r);
@@ -168,7 +172,7 @@ mf_status mf_inspect(mf_context *context, const mf_image *frame, const mf_mask *
 mf_status mf_inspect_batch(mf_context *context, const mf_image *frames, const mf_mask *masks, mf_map *maps,
                            mf_result *results, size_t count, size_t *out_done) {
     if (!context) return MF_E_INVALID;
-    begin(context);
+    MF_TRY(begin(context));
     if (!frames || !results || !out_done || !count)
         return mf_fail(&context->error, MF_E_INVALID, "mf_inspect_batch: NULL argument, or no frame");
     request r;

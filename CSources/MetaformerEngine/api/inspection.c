@@ -12,6 +12,7 @@
 typedef struct findings {
     mf_score score;
     int broken; /* a value that is no number */
+    mf_appearance_sums appearance;
     mf_region_search search;
     mf_region regions[MF_MAX_REGIONS];
 } findings;
@@ -36,7 +37,7 @@ mf_status mf_inspection_prepare(mf_inspection *s, const mf_model *model, mf_fram
     s->down = mf_allocate(a, height * sizeof(float));
     s->search = mf_allocate(a, mf_region_search_bytes(row));
     s->scratch = mf_allocate_unset(a, MF_RESAMPLE_SCRATCH); /* for the widest frames: others never touch most of it */
-    s->bins = mf_allocate(a, mf_score_bytes(model->score_share));
+    s->bins = mf_allocate(a, mf_score_bytes());
     if (!s->image || !s->reconstruction || !s->response || !s->map || !s->grid || !s->band || !s->across || !s->down ||
         !s->search || !s->scratch || !s->bins)
         return mf_fail(error, MF_E_NOMEM, "no memory to inspect with");
@@ -82,13 +83,17 @@ static void read_row(findings *f, const float *row, const uint8_t *inside) {
     mf_region_search_add(&f->search, row, inside);
 }
 
-static mf_status conclude(findings *f, float threshold, mf_result *out_result, mf_error *error) {
+static mf_status conclude(mf_inspection *s, findings *f, float threshold, mf_result *out_result, mf_error *error) {
     if (f->broken) return mf_fail(error, MF_E_STATE, "the map holds what is no number: this model cannot judge");
     mf_region_search_finish(&f->search);
     float score = mf_score_finish(&f->score);
+    mf_appearance_finish(&f->appearance, &s->appearance);
+    s->appearance.anomaly = (double)mf_score_median(&f->score);
     out_result->score = score;
     out_result->threshold = threshold;
-    out_result->is_anomalous = score > threshold;
+    out_result->unlike_reasons = mf_appearance_compare(&s->appearance, &s->model->limits);
+    out_result->is_unlike_taught = out_result->unlike_reasons != 0;
+    out_result->is_anomalous = score > threshold || out_result->is_unlike_taught;
     out_result->region_count = f->search.count;
     memcpy(out_result->regions, f->regions, sizeof f->regions);
     return MF_OK;
@@ -113,13 +118,14 @@ static mf_status inspect_whole(mf_inspection *s, const mf_plan *plan, const mf_i
     mf_score_start(&f.score, s->model->score_share, s->bins);
     mf_frame_see(frame, s->model->channels, plan, &view, s->image, &s->team, s->scratch);
     if (mask) mf_mask_see(mask, plan, &view, s->grid);
+    mf_appearance_add(&f.appearance, s->image, s->model->channels, plan, &view, mask ? s->grid : NULL);
     MF_TRY(mf_runner_run(s->runner, error));
     mf_region_search_start(&f.search, s->search, view.across.fills, threshold, f.regions);
     for (int64_t y = 0; y < view.down.fills; y++) {
         int64_t at = (view.down.place + y) * plan->width + view.across.place;
         read_row(&f, s->map + at, mask ? s->grid + at : NULL);
     }
-    MF_TRY(conclude(&f, threshold, out_result, error));
+    MF_TRY(conclude(s, &f, threshold, out_result, error));
     for (int32_t i = 0; i < out_result->region_count; i++) scale_region(&out_result->regions[i], &view);
     if (map) mf_map_resample(s->map, plan, &view, map, &s->team, s->scratch);
     return MF_OK;
@@ -139,12 +145,13 @@ static void blend(mf_inspection *s, const mf_plan *plan, const mf_view *view) {
 
 /* Runs the views of a row that show anything of the mask, from left to right. */
 static mf_status blend_row(mf_inspection *s, const mf_plan *plan, const mf_image *frame, const mf_mask *mask,
-                           int32_t row, mf_error *error) {
+                           int32_t row, mf_appearance_sums *appearance, mf_error *error) {
     mf_plan_weights_down(plan, row, s->down);
     for (int32_t column = 0; column < plan->columns; column++) {
         mf_view view = mf_plan_view(plan, row, column);
         if (mask && !mf_mask_see(mask, plan, &view, s->grid)) continue;
         mf_frame_see(frame, s->model->channels, plan, &view, s->image, &s->team, s->scratch);
+        mf_appearance_add(appearance, s->image, s->model->channels, plan, &view, mask ? s->grid : NULL);
         MF_TRY(mf_runner_run(s->runner, error));
         mf_plan_weights_across(plan, column, s->across);
         blend(s, plan, &view);
@@ -164,7 +171,7 @@ static mf_status inspect_tiles(mf_inspection *s, const mf_plan *plan, const mf_i
         mf_span down = mf_plan_view(plan, row, 0).down;
         int32_t end = row + 1 < plan->rows ? mf_plan_view(plan, row + 1, 0).down.from : frame->height;
         memset(s->band + (size_t)kept * width, 0, (size_t)(down.count - kept) * bytes);
-        MF_TRY(blend_row(s, plan, frame, mask, row, error));
+        MF_TRY(blend_row(s, plan, frame, mask, row, &f.appearance, error));
         for (int32_t y = down.from; y < end; y++) {
             const float *ready = s->band + (size_t)(y - down.from) * width;
             read_row(&f, ready, mask ? mask->data + y * mask->row_stride : NULL);
@@ -173,7 +180,7 @@ static mf_status inspect_tiles(mf_inspection *s, const mf_plan *plan, const mf_i
         kept = down.from + down.count - end;
         memmove(s->band, s->band + (size_t)(end - down.from) * width, (size_t)kept * bytes);
     }
-    return conclude(&f, threshold, out_result, error);
+    return conclude(s, &f, threshold, out_result, error);
 }
 
 mf_status mf_inspection_run(mf_inspection *s, const mf_image *frame, const mf_mask *mask, const mf_map *map,

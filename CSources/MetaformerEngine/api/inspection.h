@@ -3,6 +3,7 @@
 #define MF_API_INSPECTION_H
 
 #include "api/model.h"
+#include "image/appearance.h"
 #include "image/frame.h"
 
 /* A runner of the inspect program, with all the memory that it takes to inspect. */
@@ -17,6 +18,7 @@ typedef struct mf_inspection {
     float *band;       /* of a tiled map: a view's rows, max_width numbers each */
     float *across, *down;
     void *search, *scratch, *bins; /* bins: of the score */
+    mf_appearance appearance;      /* of the last frame */
 } mf_inspection;
 
 /* Allocates, and binds inputs and outputs; variables are the caller's to bind. runner is the inspection's from here. */

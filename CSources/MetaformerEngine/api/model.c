@@ -5,6 +5,8 @@
 #include "support/error.h"
 #include "support/memory.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- Settings ---------------------------------------------------------------------------------------------------- */
@@ -37,6 +39,33 @@ mf_status mf_model_set(mf_model *model, const char *key, const char *value, mf_e
     model->settings = grown;
     grown[model->setting_count++] = (mf_setting){key_copy, copy};
     return MF_OK;
+}
+
+/* The shortest decimal number that reads back as the float. */
+mf_status mf_model_set_number(mf_model *model, const char *key, float value, mf_error *error) {
+    char text[40];
+    for (int digits = 6; digits <= 9; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, (double)value);
+        if (strtof(text, NULL) == value) break;
+    }
+    for (char *c = text; *c; c++)
+        if (*c == ',') *c = '.'; /* a host's locale */
+    return mf_model_set(model, key, text, error);
+}
+
+void mf_model_unset(mf_model *model, const char *key) {
+    for (size_t i = 0; i < model->setting_count; i++) {
+        if (strcmp(model->settings[i].key, key) != 0) continue;
+        mf_free(&model->allocator, model->settings[i].key), mf_free(&model->allocator, model->settings[i].value);
+        size_t after = --model->setting_count - i;
+        memmove(&model->settings[i], &model->settings[i + 1], after * sizeof *model->settings);
+        return;
+    }
+}
+
+mf_status mf_model_check_taught(const mf_model *model, mf_error *error) {
+    if (model->is_taught) return MF_OK;
+    return mf_fail(error, MF_E_STATE, "this model knows no product yet: adapt it to good frames first (mf_adapt)");
 }
 
 /* ---- Values ------------------------------------------------------------------------------------------------------ */
@@ -169,7 +198,9 @@ mf_status mf_model_derive(const mf_model *model, mf_model **out_model, mf_error 
                           .height = model->height,
                           .width = model->width,
                           .framing = model->framing,
+                          .is_taught = model->is_taught,
                           .threshold = model->threshold,
+                          .limits = model->limits,
                           .score_share = model->score_share};
     derived->parameters = mf_allocate(a, tensors * sizeof *derived->parameters);
     mf_status status = derived->parameters ? MF_OK : mf_fail(error, MF_E_NOMEM, "no memory for a model");

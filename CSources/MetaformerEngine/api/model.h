@@ -3,6 +3,7 @@
 #define MF_API_MODEL_H
 
 #include "file/file.h"
+#include "image/appearance.h"
 #include "program/program.h"
 #include "support/log.h"
 
@@ -35,7 +36,9 @@ struct mf_model {
     mf_program *programs[MF_PROGRAM_KINDS];
     int32_t channels, height, width; /* of the input */
     mf_framing framing;
-    float threshold;
+    int is_taught;   /* whether it knows a product: it has the setting threshold */
+    float threshold; /* infinite where it does not */
+    mf_appearance_limits limits;
     double score_share; /* of the map's values, the highest, whose mean is the score; 0: the highest alone */
 };
 
@@ -49,6 +52,11 @@ mf_status mf_model_open_programs(mf_model *model, mf_error *error);
 /* A new model over the same file, with room for settings of its own; nothing of it is changed yet. */
 mf_status mf_model_derive(const mf_model *model, mf_model **out_model, mf_error *error);
 mf_status mf_model_set(mf_model *model, const char *key, const char *value, mf_error *error);
+mf_status mf_model_set_number(mf_model *model, const char *key, float value, mf_error *error);
+void mf_model_unset(mf_model *model, const char *key);
+
+/* MF_E_STATE where a model knows no product. */
+mf_status mf_model_check_taught(const mf_model *model, mf_error *error);
 
 /* The values of a tensor, or NULL where the model has none of that name and count. */
 const float *mf_model_values(const mf_model *model, const char *name, uint64_t count);

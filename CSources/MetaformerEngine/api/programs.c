@@ -3,6 +3,8 @@
 #include "api/settings.h"
 #include "support/error.h"
 
+#include <math.h>
+
 static const char *const names[MF_PROGRAM_KINDS] = {"program/inspect", "program/prior",   "program/gradient",
                                                     "program/update",  "program/observe", "program/fit"};
 
@@ -105,13 +107,20 @@ static mf_status check_programs(const mf_model *model, mf_error *error) {
 
 static mf_status read_settings(mf_model *model, mf_error *error) {
     int channels, framing;
-    double height, width, threshold;
+    double height, width, threshold = INFINITY;
     MF_TRY(mf_model_choice(model, MF_KEY_input_channels, &channels, error));
     MF_TRY(mf_model_number(model, MF_KEY_input_height, &height, error));
     MF_TRY(mf_model_number(model, MF_KEY_input_width, &width, error));
     MF_TRY(mf_model_choice(model, MF_KEY_input_framing, &framing, error));
     MF_TRY(mf_model_number(model, MF_KEY_score_share, &model->score_share, error));
-    MF_TRY(mf_model_number(model, MF_KEY_threshold, &threshold, error));
+    model->is_taught = mf_model_setting(model, "threshold") != NULL;
+    if (model->is_taught) MF_TRY(mf_model_number(model, MF_KEY_threshold, &threshold, error));
+    mf_appearance_limits *l = &model->limits;
+    MF_TRY(mf_model_number(model, MF_KEY_taught_brightness_low, &l->brightness_low, error));
+    MF_TRY(mf_model_number(model, MF_KEY_taught_brightness_high, &l->brightness_high, error));
+    MF_TRY(mf_model_number(model, MF_KEY_taught_contrast_low, &l->contrast_low, error));
+    MF_TRY(mf_model_number(model, MF_KEY_taught_sharpness_low, &l->sharpness_low, error));
+    MF_TRY(mf_model_number(model, MF_KEY_taught_anomaly_high, &l->anomaly_high, error));
     model->channels = channels ? 3 : 1, model->height = (int32_t)height, model->width = (int32_t)width;
     model->framing = (mf_framing)(MF_FRAMING_STRETCH + framing), model->threshold = (float)threshold;
     return MF_OK;

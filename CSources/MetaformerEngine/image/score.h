@@ -14,10 +14,10 @@ typedef struct mf_score {
     mf_score_bin *bins; /* values that agree in their upper 16 bits */
 } mf_score;
 
-/* Bytes that a score of this share works in: 0 where the share is 0. */
-size_t mf_score_bytes(double share);
+/* Bytes that a score works in. */
+size_t mf_score_bytes(void);
 
-/* memory: as many bytes, aligned as mf_allocate's are; NULL for a share of 0. */
+/* memory: as many bytes, aligned as mf_allocate's are. */
 void mf_score_start(mf_score *score, double share, void *memory);
 
 /* Adds count values, those that inside marks where it is not NULL. Their order does not matter but for rounding. */
@@ -28,5 +28,8 @@ void mf_score_add(mf_score *score, const float *values, const uint8_t *inside, s
  * were equal: they are within 1/128 of each other.
  */
 float mf_score_finish(const mf_score *score);
+
+/* The values' median, within 1/128; 0 where there were none. */
+float mf_score_median(const mf_score *score);
 
 #endif

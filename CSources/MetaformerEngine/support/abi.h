@@ -22,6 +22,7 @@
     X(mf_result, elapsed_ns)                                                                                           \
     X(mf_scores, highest)                                                                                              \
     X(mf_adapt_options, cache_bytes)                                                                                   \
+    X(mf_calibrate_options, time_limit_ns)                                                                             \
     X(mf_metric_options, high)                                                                                         \
     X(mf_classification, best_threshold)                                                                               \
     X(mf_localization, pro_error)                                                                                      \

@@ -31,6 +31,9 @@ public struct Calibration {
     public struct Options: Sendable {
         /// Leaves the map and its score as they are, and sets the threshold alone.
         public var keepsMap = false
+        /// Pictures that are to be found defective: the threshold is then that of the best F1, and the map is kept.
+        public var defective: [(name: String, image: Image)] = []
+        /// Without effect where there are defective pictures.
         public var falseAlarmRate: Float = 0.01
         public var seed: UInt64 = 0
         /// 0: one for each core.
@@ -62,22 +65,26 @@ public struct Calibration {
     ) throws {
         let model = try Model(path: path)
         let file = try TensorFile(path: path)
-        guard model[setting: "threshold"] != nil else {
-            throw EvaluationError("\(path): was not taught a product; teach it with adapt first")
+        guard model.isTaught else {
+            throw EvaluationError("\(path): knows no product yet: teach it good pictures first, with adapt")
         }
         // Only where all of the input shows the product are its maps compared: tiles have no norm of their own at a
         // position, and what a picture leaves of the input is no picture.
         let isStretched = ["stretch", nil].contains(file.metadata["input.framing"])
         let isOfPixels = [ModelDescription.Target.pixels.rawValue, nil].contains(file.metadata["target"])
-        guard !options.keepsMap, isStretched, isOfPixels else {
+        guard !options.keepsMap, options.defective.isEmpty, isStretched, isOfPixels else {
             (rows, chosen) = ([], nil)
-            let inspector = try Inspector(model, threads: options.threads)
-            let scores = try pictures.enumerated().map { index, picture in
-                defer { progress(index + 1, pictures.count) }
-                return try inspector.inspect(Frame(picture.image, of: picture.name)).score
+            let frames = { (pictures: [(name: String, image: Image)]) in
+                try pictures.map { try Frame($0.image, of: $0.name) }
             }
-            guard !scores.isEmpty else { throw EvaluationError("there are no good pictures to calibrate from") }
-            threshold = try Threshold(goodScores: scores, falseAlarmRate: options.falseAlarmRate)
+            let calibrated = try model.calibrated(
+                good: frames(pictures), defective: frames(options.defective), falseAlarmRate: options.falseAlarmRate,
+                threads: options.threads
+            ) { step in
+                progress(step.done, step.total)
+                return true
+            }
+            threshold = try Threshold(of: calibrated)
             self.file = Calibration.file(file, settings: threshold.settings)
             return
         }
@@ -117,6 +124,7 @@ public struct Calibration {
     /// A file with further settings, and where its threshold comes from.
     private static func file(_ file: TensorFile, settings: [String: String]) -> TensorFile {
         var file = file
+        for key in Threshold.keys { file.metadata[key] = nil }
         file.metadata.merge(settings) { $1 }
         file.metadata["threshold.from"] = "calibration"
         return file

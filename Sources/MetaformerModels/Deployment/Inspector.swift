@@ -16,6 +16,32 @@ public struct Inspection: Sendable {
         public let peak: Float
     }
 
+    /// Why a frame does not show the product, as the good frames did.
+    public enum Unlikeness: String, Sendable, Hashable, Codable, CaseIterable {
+        /// Darker than any of them: no light, say.
+        case dark
+        /// Brighter: too much of it.
+        case bright
+        /// Without their contrast: nothing is there.
+        case flat
+        /// Without their sharpness: out of focus.
+        case blurred
+        /// The map is high over more than half of it: something else.
+        case different
+
+        fileprivate var code: mf_unlike {
+            switch self {
+            case .dark: MF_UNLIKE_DARK
+            case .bright: MF_UNLIKE_BRIGHT
+            case .flat: MF_UNLIKE_FLAT
+            case .blurred: MF_UNLIKE_BLURRED
+            case .different: MF_UNLIKE_DIFFERENT
+            }
+        }
+
+        static func of(_ reasons: UInt32) -> [Unlikeness] { allCases.filter { reasons & $0.code.rawValue != 0 } }
+    }
+
     /// The map's highest value, or the mean of its highest where the model says so: the higher, the less like the good images.
     public let score: Float
     public let threshold: Float
@@ -24,8 +50,12 @@ public struct Inspection: Sendable {
     public let seconds: Double
     /// The anomaly map at the frame's size, rows from top to bottom; empty where it was not asked for.
     public let map: [Float]
+    /// Why the frame does not show the product; empty where it does, or the model's file does not say how to tell.
+    public let unlikeness: [Unlikeness]
 
-    public var isAnomalous: Bool { score > threshold }
+    /// Whether the frame does not show the product: whatever its score, nothing is known of one.
+    public var isUnlikeTaught: Bool { !unlikeness.isEmpty }
+    public var isAnomalous: Bool { score > threshold || isUnlikeTaught }
 }
 
 /// Inspects frames with a model: what one thread needs for it. Allocates nothing in the engine after it was made, but for
@@ -64,7 +94,8 @@ public final class Inspector {
         return context
     }
 
-    /// Compares scores with another threshold than the model's.
+    /// Compares scores with another threshold than the model's; infinity where scores and maps alone are wanted, which a model
+    /// that knows no product gives as well.
     public func setThreshold(_ threshold: Float) throws {
         try check(mf_context_set_threshold(context, threshold))
         self.threshold = threshold
@@ -80,7 +111,7 @@ public final class Inspector {
         if let threshold { try setThreshold(threshold) }
     }
 
-    /// Inspects a frame. `wantsMap` asks for the anomaly map at the frame's own size.
+    /// Inspects a frame; throws where the model knows no product and no threshold was set. `wantsMap` asks for the anomaly map at the frame's own size.
     public func inspect(_ frame: Frame, wantsMap: Bool = false) throws -> Inspection {
         try widen(to: frame.width)
         var map = [Float](repeating: 0, count: wantsMap ? frame.width * frame.height : 0)
@@ -107,7 +138,8 @@ public final class Inspector {
         }
         return Inspection(
             score: result.score, threshold: result.threshold, regions: regions,
-            seconds: Double(result.elapsed_ns) * 1e-9, map: map)
+            seconds: Double(result.elapsed_ns) * 1e-9, map: map,
+            unlikeness: Inspection.Unlikeness.of(result.unlike_reasons))
     }
 
     /// A plane of the last inspection at the model's own size (of the last tile, where frames are tiled), channels first:

@@ -146,6 +146,9 @@ public final class Model: @unchecked Sendable {
     /// A value of the model's configuration.
     public subscript(setting key: String) -> String? { mf_model_setting(handle, key).map { String(cString: $0) } }
 
+    /// Whether it knows a product: whether it was adapted to one.
+    public var isTaught: Bool { self[setting: "threshold"] != nil }
+
     /// Writes the model: beside its place, synced, renamed into it.
     public func save(path: String) throws {
         try EngineError.check { error in mf_model_save(handle, path, error) }
@@ -197,27 +200,72 @@ public final class Model: @unchecked Sendable {
         settings.shift = Int32(clamping: options.shift)
         settings.false_alarm_rate = options.falseAlarmRate
         settings.framing = options.framing?.code ?? MF_FRAMING_OWN
-        var adapted: OpaquePointer?
-        try withoutActuallyEscaping(progress) { progress in
-            // The engine calls back on this thread, before mf_adapt returns.
-            var report = progress
-            try withUnsafeMutablePointer(to: &report) { pointer in
-                settings.opaque = UnsafeMutableRawPointer(pointer)
-                settings.progress = { opaque, stage, done, total, loss in
-                    guard let opaque, let stage else { return 0 }
-                    let report = opaque.assumingMemoryBound(to: ((AdaptationProgress) -> Bool).self).pointee
-                    let step = AdaptationProgress(
-                        stage: String(cString: stage), done: done, total: total, loss: loss)
-                    return report(step) ? 0 : 1
+        return try Model.made(progress) { report, opaque, made in
+            (settings.progress, settings.opaque) = (report, opaque)
+            try Frame.withImages(frames) { images in
+                try EngineError.check { error in
+                    mf_adapt(handle, images.baseAddress, images.count, &settings, &made, error)
                 }
-                try Frame.withImages(frames) { images in
+            }
+        }
+    }
+
+    // MARK: The threshold
+
+    /// The same model with another threshold, to be saved with it.
+    public func withThreshold(_ threshold: Float) throws -> Model {
+        var changed: OpaquePointer?
+        try EngineError.check { error in mf_model_set_threshold(handle, threshold, &changed, error) }
+        guard let changed else { throw ModelError("the engine gave no model") }
+        return Model(consuming: changed)
+    }
+
+    /// The same model with a threshold from further good frames, none of which it was adapted to: what a good frame exceeds
+    /// with the false-alarm rate; with defective frames too, that with the best F1 over all. `progress` returns whether to go
+    /// on.
+    ///
+    /// - Throws: an `EngineError` where the model knows no product, there is no good frame, or one cannot be inspected.
+    public func calibrated(
+        good: [Frame], defective: [Frame] = [], falseAlarmRate: Float = 0.01, threads: Int = 0,
+        progress: (AdaptationProgress) -> Bool = { _ in true }
+    ) throws -> Model {
+        var settings = mf_calibrate_options()
+        settings.struct_size = MemoryLayout<mf_calibrate_options>.size
+        settings.threads = Int32(clamping: threads)
+        settings.false_alarm_rate = falseAlarmRate
+        return try Model.made(progress) { report, opaque, made in
+            (settings.progress, settings.opaque) = (report, opaque)
+            try Frame.withImages(defective) { bad in
+                (settings.defective, settings.defective_count) = (bad.baseAddress, bad.count)
+                try Frame.withImages(good) { images in
                     try EngineError.check { error in
-                        mf_adapt(handle, images.baseAddress, images.count, &settings, &adapted, error)
+                        mf_calibrate(handle, images.baseAddress, images.count, &settings, &made, error)
                     }
                 }
             }
         }
-        guard let adapted else { throw ModelError("the engine gave no model") }
-        return Model(consuming: adapted)
+    }
+
+    /// The model that a call of the engine makes, which reports to `progress` by what it is given.
+    private static func made(
+        _ progress: (AdaptationProgress) -> Bool,
+        _ call: (mf_progress, UnsafeMutableRawPointer, inout OpaquePointer?) throws -> Void
+    ) throws -> Model {
+        var made: OpaquePointer?
+        try withoutActuallyEscaping(progress) { progress in
+            // The engine calls back on this thread, before the call returns.
+            var report = progress
+            try withUnsafeMutablePointer(to: &report) { pointer in
+                let send: mf_progress = { opaque, stage, done, total, loss in
+                    guard let opaque, let stage else { return 0 }
+                    let report = opaque.assumingMemoryBound(to: ((AdaptationProgress) -> Bool).self).pointee
+                    let step = AdaptationProgress(stage: String(cString: stage), done: done, total: total, loss: loss)
+                    return report(step) ? 0 : 1
+                }
+                try call(send, UnsafeMutableRawPointer(pointer), &made)
+            }
+        }
+        guard let made else { throw ModelError("the engine gave no model") }
+        return Model(consuming: made)
     }
 }

@@ -28,6 +28,15 @@ struct ImageSelection {
         return ImageSelection(items: chosen.map { item($0, in: dataset) })
     }
 
+    /// The defective pictures of a folder: those that its layout tells, else all that are not good ones.
+    static func defective(in directory: String) throws -> ImageSelection {
+        let dataset = try dataset(directory, nil)
+        let defective = dataset.items.filter { $0.label.isDefect }
+        let chosen = defective.isEmpty ? dataset.items.filter { $0.label == .unlabelled } : defective
+        guard !chosen.isEmpty else { throw CommandError("\(directory): holds no defective pictures") }
+        return ImageSelection(items: chosen.map { item($0, in: dataset) })
+    }
+
     /// The pictures of files and folders to inspect: those for testing where a folder's layout tells, else all of them.
     static func inspected(_ paths: [String], trainingList: String?) throws -> ImageSelection {
         var items: [Item] = []

@@ -56,6 +56,7 @@ struct ScalingBench {
         var file = try description.file(seed: seed)
         file.metadata["input.framing"] = "tile"
         let inspector = try Inspector(Model(file), threads: threads)
+        try inspector.setThreshold(.infinity)
         _ = try inspector.inspect(frame(width: 640, height: 480))
         return try [(1250, 1000), (2500, 2000), (5000, 4000)].map { width, height in
             let frame = try frame(width: width, height: height)

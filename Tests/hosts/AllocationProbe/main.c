@@ -9,6 +9,7 @@
  */
 #include <metaformer.h>
 
+#include <math.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,6 +67,7 @@ int main(int argument_count, char **arguments) {
     if (mf_model_open_file(arguments[1], NULL, &model, &error)) return fail(error.text);
     mf_context_options options = {.struct_size = sizeof options, .threads = atoi(arguments[4])};
     if (mf_context_create(model, &options, &context, &error)) return fail(error.text);
+    if (mf_context_set_threshold(context, INFINITY)) return fail(mf_context_error(context)); /* it knows no product */
     size_t size = (size_t)width * (size_t)height;
     unsigned char *pixels = malloc(size), *marks = malloc(size);
     float *map = malloc(size * sizeof *map);

@@ -54,6 +54,7 @@ int main(int argument_count, char **arguments) {
         fprintf(stderr, "host: %s\n", error.text);
         return 1;
     }
+    if (mf_context_set_threshold(context, 1)) return 1; /* whether or not the model knows a product */
     double created = now();
     if (mf_inspect(context, &frame, NULL, NULL, &result)) {
         fprintf(stderr, "host: %s\n", mf_context_error(context));

@@ -32,6 +32,10 @@ int main(int argument_count, char **arguments) {
 
     auto model = metaformer::Model::open(arguments[1]);
     if (!model) return fail(model.error().text);
+    auto untaught = metaformer::Context::create(*model);
+    if (!untaught) return fail(untaught.error().text);
+    if (auto verdict = untaught->inspect(frames.back()); verdict || verdict.error().status != MF_E_STATE)
+        return fail("a model that knows no product gives verdicts");
     mf_adapt_options options = MF_INIT(mf_adapt_options);
     options.epochs = 2;
     options.seed = 7;
@@ -58,6 +62,12 @@ int main(int argument_count, char **arguments) {
     if (!result) return fail(result.error().text);
     std::printf("%a %s\n", static_cast<double>(result->score), result->is_anomalous ? "defective" : "good");
 
+    /* A frame without light shows no product. */
+    const std::vector<char> night(pixels[0].size());
+    auto dark = context->inspect({width, height, MF_PIXEL_MONO8, width, night.data()});
+    if (!dark || !dark->is_unlike_taught || !dark->is_anomalous) return fail("a black frame is like the product");
+    if (metaformer::unlike_reasons(*dark).at(0) != "dark" || result->is_unlike_taught) return fail("wrong reasons");
+
     /* A mistake is a value too. */
     metaformer::Frame tiny{4, 4, MF_PIXEL_MONO8, 4, pixels[0].data()};
     auto refused = context->inspect(tiny);
@@ -75,7 +85,7 @@ int main(int argument_count, char **arguments) {
     if (!done || *done != frames.size() || results.back().score != result->score) return fail("a batch differs");
     auto scores = context->scores();
     auto median = context->score_quantile(0.5);
-    if (!scores || scores->count != 2 + frames.size() || !median || *median > scores->highest) return fail("scores");
+    if (!scores || scores->count != 3 + frames.size() || !median || *median > scores->highest) return fail("scores");
     if (context->score_quantile(2) || context->set_threshold(NAN)) return fail("a quantile of 2 or a threshold of NaN");
     if (!context->set_time_limit(std::chrono::nanoseconds(1))) return fail("a time limit is refused");
     auto late = context->inspect(frames.back());
@@ -92,6 +102,14 @@ int main(int argument_count, char **arguments) {
         framing |= setting.key == std::string("input.framing") && setting.default_choice == std::string("stretch") &&
                    setting.choices[2] == std::string("tile") && !setting.choices[3];
     if (!epochs || !framing) return fail("settings and options are not listed");
+
+    /* Another threshold: given, or from further frames. */
+    auto given = taught->with_threshold(0.25f);
+    if (!given || given->setting("threshold") != std::string("0.25")) return fail("a threshold is not given");
+    if (taught->with_threshold(NAN) || model->with_threshold(1)) return fail("a threshold that is none is taken");
+    auto calibrated = taught->calibrate(std::span(frames).first(1), std::span(frames).last(1), {}, std::span(&mask, 1));
+    if (!calibrated || calibrated->setting("threshold.rule") != std::string("best F1")) return fail("no calibration");
+    if (taught->calibrate({}) || !taught->calibrate(frames)) return fail("good frames alone do not calibrate");
 
     options.framing = MF_FRAMING_TILE;
     auto tiled = model->adapt(std::span(frames).first(1), options, std::span(&mask, 1));

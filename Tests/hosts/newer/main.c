@@ -176,6 +176,7 @@ static void try_inspecting(void) {
     TRY_BOTH(mf_thread_pool, pool, create_with(&options), error.known.text);
     if (mf_context_create(model, &options.known, &c, &error.known)) fail(error.known.text);
     text = mf_context_error(c);
+    if (mf_context_set_threshold(c, 1)) fail(text); /* the model knows no product */
     for (int i = 0; i < FRAMES; i++) {
         SET_UP(frames[i]), SET_UP(masks[i]), SET_UP(maps[i]), SET_UP(results[i]);
         frames[i].known.pixel_format = MF_PIXEL_MONO8, frames[i].known.data = pixels[i];

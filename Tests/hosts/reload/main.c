@@ -56,6 +56,7 @@ static int visit(const char *path, const char *model_path, unsigned *out_bits) {
     static unsigned char pixels[WIDTH * HEIGHT];
     mf_status (*mf_model_open_file_p)(const char *, const mf_allocator *, mf_model **, mf_error *);
     mf_status (*mf_context_create_p)(const mf_model *, const mf_context_options *, mf_context **, mf_error *);
+    mf_status (*mf_context_set_threshold_p)(mf_context *, float);
     mf_status (*mf_inspect_p)(mf_context *, const mf_image *, const mf_mask *, mf_map *, mf_result *);
     void (*mf_context_release_p)(mf_context *);
     void (*mf_model_release_p)(mf_model *);
@@ -63,6 +64,7 @@ static int visit(const char *path, const char *model_path, unsigned *out_bits) {
     if (!library) return fail(dlerror());
     LOAD(library, mf_model_open_file);
     LOAD(library, mf_context_create);
+    LOAD(library, mf_context_set_threshold);
     LOAD(library, mf_inspect);
     LOAD(library, mf_context_release);
     LOAD(library, mf_model_release);
@@ -76,6 +78,7 @@ static int visit(const char *path, const char *model_path, unsigned *out_bits) {
     for (int i = 0; i < WIDTH * HEIGHT; i++) pixels[i] = (unsigned char)(i % 251);
     if (mf_model_open_file_p(model_path, NULL, &model, &error)) return fail(error.text);
     if (mf_context_create_p(model, &options, &context, &error)) return fail(error.text);
+    if (mf_context_set_threshold_p(context, 1)) return fail("mf_context_set_threshold"); /* it knows no product */
     if (mf_inspect_p(context, &frame, NULL, NULL, &result)) return fail("mf_inspect");
     mf_context_release_p(context);
     mf_model_release_p(model);

@@ -155,6 +155,7 @@ static int inspect(mf_model *model, const mf_image *frame, float *score) {
     mf_result result = MF_INIT(mf_result);
     mf_context *context = NULL;
     if (mf_context_create(model, NULL, &context, &error)) return fail("a context", error.text);
+    if (mf_context_set_threshold(context, INFINITY)) return fail("a threshold", mf_context_error(context));
     int failed = mf_inspect(context, frame, NULL, NULL, &result) ? fail("a frame", mf_context_error(context)) : 0;
     *score = result.score;
     mf_context_release(context);

@@ -90,6 +90,8 @@ class CResult(ctypes.Structure):
         ("region_count", ctypes.c_int32),
         ("regions", CRegion * 64),
         ("elapsed_ns", ctypes.c_uint64),
+        ("is_unlike_taught", ctypes.c_int32),
+        ("unlike_reasons", ctypes.c_uint32),
     ]
 
 
@@ -152,6 +154,24 @@ class CAdaptOptions(ctypes.Structure):
     ]
 
 
+class CCalibrateOptions(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_size_t),
+        ("threads", ctypes.c_int32),
+        ("false_alarm_rate", ctypes.c_float),
+        ("pool", ctypes.c_void_p),
+        ("masks", ctypes.POINTER(CPlane)),
+        ("mask_count", ctypes.c_size_t),
+        ("defective", ctypes.POINTER(CImage)),
+        ("defective_count", ctypes.c_size_t),
+        ("defective_masks", ctypes.POINTER(CPlane)),
+        ("defective_mask_count", ctypes.c_size_t),
+        ("progress", CProgress),
+        ("opaque", ctypes.c_void_p),
+        ("time_limit_ns", ctypes.c_uint64),
+    ]
+
+
 def _load() -> ctypes.CDLL:
     path = pathlib.Path(__file__).with_name("libmetaformer.so")
     try:
@@ -187,6 +207,19 @@ mf_option_info = _declare("mf_option_info", ctypes.c_int, _size, ctypes.POINTER(
 mf_model_release = _declare("mf_model_release", None, _handle)
 mf_adapt = _declare(
     "mf_adapt", ctypes.c_int, _handle, ctypes.POINTER(CImage), _size, ctypes.POINTER(CAdaptOptions), _out_handle, _error
+)
+mf_model_set_threshold = _declare(
+    "mf_model_set_threshold", ctypes.c_int, _handle, ctypes.c_float, _out_handle, _error
+)
+mf_calibrate = _declare(
+    "mf_calibrate",
+    ctypes.c_int,
+    _handle,
+    ctypes.POINTER(CImage),
+    _size,
+    ctypes.POINTER(CCalibrateOptions),
+    _out_handle,
+    _error,
 )
 mf_context_create = _declare(
     "mf_context_create", ctypes.c_int, _handle, ctypes.POINTER(CContextOptions), _out_handle, _error

@@ -34,7 +34,8 @@ class Inspection:
 
     `score` is the highest value of the map at the model's own size, or the mean of its highest where the model says so,
     `regions` begin with the highest peak (64 at most), and `map` is the anomaly map [height, width] at the frame's size,
-    float32, or None where it was not asked for.
+    float32, or None where it was not asked for. `is_unlike_taught` says that the frame does not show the product, whatever
+    its score, and `unlike_reasons` why: "dark", "bright", "flat", "blurred" or "different", or several of them.
     """
 
     score: float
@@ -43,6 +44,8 @@ class Inspection:
     regions: tuple[Region, ...]
     seconds: float
     map: Optional[Array]
+    is_unlike_taught: bool
+    unlike_reasons: tuple[str, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,6 +59,7 @@ class Scores:
     highest: float
 
 
+_UNLIKE = {"dark": 0x1, "bright": 0x2, "flat": 0x4, "blurred": 0x8, "different": 0x10}
 _FRAMINGS = {None: 0, "stretch": 1, "fit": 2, "tile": 3}
 
 
@@ -135,23 +139,11 @@ class Model:
         here.
         """
         frames = list(frames)
-        images = (_library.CImage * max(len(frames), 1))(*(_frames.image(frame, order, bits) for frame in frames))
+        images = _images(frames, order, bits)
         if framing not in _FRAMINGS:
             raise ValueError('framing is "stretch", "fit", "tile" or None')
-        if len(masks) not in (0, 1, len(frames)):
-            raise ValueError(f"{len(masks)} masks for {len(frames)} frames: give none, one, or one for each")
-        regions = (_library.CPlane * max(len(masks), 1))(
-            *(_frames.plane(mask, numpy.uint8, frame.shape, "mask") for mask, frame in zip(masks, frames))
-        )
-        raised: list[BaseException] = []
-
-        def report(_: Any, stage: bytes, done: int, total: int, loss: float) -> int:
-            try:
-                return int(progress is not None and progress(stage.decode(), done, total, loss) is False)
-            except BaseException as error:  # it must not cross the library
-                raised.append(error)
-                return 1
-
+        regions = _regions(masks, frames)
+        reporter = _Reporter(progress)
         options = _library.CAdaptOptions(
             struct_size=ctypes.sizeof(_library.CAdaptOptions),
             threads=threads,
@@ -162,20 +154,95 @@ class Model:
             flips=int(flips),
             shift=shift,
             false_alarm_rate=false_alarm_rate,
-            progress=_library.CProgress(report),
+            progress=reporter.callback,
             time_limit_ns=round(time_limit * 1e9),
             framing=_FRAMINGS[framing],
             masks=regions,
             mask_count=len(masks),
         )
+        return reporter.run(_library.mf_adapt, self._handle, images, len(frames), ctypes.byref(options))
+
+    def calibrate(
+        self,
+        frames: Sequence[Array],
+        *,
+        defective: Sequence[Array] = (),
+        order: str = "rgb",
+        bits: Optional[int] = None,
+        threads: int = 0,
+        false_alarm_rate: float = 0,
+        masks: Sequence[Array] = (),
+        defective_masks: Sequence[Array] = (),
+        time_limit: float = 0,
+        progress: Optional[Progress] = None,
+    ) -> "Model":
+        """Sets the threshold from further good frames, none of which the model was adapted to; the model itself stays.
+
+        From good frames alone it is what a good one exceeds at `false_alarm_rate` (0 for 0.01); with `defective` frames too,
+        that with the best F1 over all. Masks, progress and the rest are as in `adapt`. Raises `Error`, with Status.STATE
+        where the model knows no product.
+        """
+        frames, defective = list(frames), list(defective)
+        images, bad = _images(frames, order, bits), _images(defective, order, bits)
+        regions, bad_regions = _regions(masks, frames), _regions(defective_masks, defective)
+        reporter = _Reporter(progress)
+        options = _library.CCalibrateOptions(
+            struct_size=ctypes.sizeof(_library.CCalibrateOptions),
+            threads=threads,
+            false_alarm_rate=false_alarm_rate,
+            masks=regions,
+            mask_count=len(masks),
+            defective=bad,
+            defective_count=len(defective),
+            defective_masks=bad_regions,
+            defective_mask_count=len(defective_masks),
+            progress=reporter.callback,
+            time_limit_ns=round(time_limit * 1e9),
+        )
+        return reporter.run(_library.mf_calibrate, self._handle, images, len(frames), ctypes.byref(options))
+
+    def with_threshold(self, threshold: float) -> "Model":
+        """The same model with another threshold, to be saved with it. Raises `Error`."""
+        handle = ctypes.c_void_p()
+        _library.call(_library.mf_model_set_threshold, self._handle, threshold, ctypes.byref(handle))
+        return Model(handle)
+
+
+def _images(frames: Sequence[Array], order: str, bits: Optional[int]) -> Any:
+    return (_library.CImage * max(len(frames), 1))(*(_frames.image(frame, order, bits) for frame in frames))
+
+
+def _regions(masks: Sequence[Array], frames: Sequence[Array]) -> Any:
+    if len(masks) not in (0, 1, len(frames)):
+        raise ValueError(f"{len(masks)} masks for {len(frames)} frames: give none, one, or one for each")
+    return (_library.CPlane * max(len(masks), 1))(
+        *(_frames.plane(mask, numpy.uint8, frame.shape, "mask") for mask, frame in zip(masks, frames))
+    )
+
+
+class _Reporter:
+    """Hands the library's progress to the caller's function, and what that raises past the library."""
+
+    def __init__(self, progress: Optional[Progress]) -> None:
+        self._progress = progress
+        self._raised: list[BaseException] = []
+        self.callback = _library.CProgress(self._report)
+
+    def _report(self, _: Any, stage: bytes, done: int, total: int, loss: float) -> int:
+        try:
+            return int(self._progress is not None and self._progress(stage.decode(), done, total, loss) is False)
+        except BaseException as error:  # it must not cross the library
+            self._raised.append(error)
+            return 1
+
+    def run(self, function: Callable[..., int], *arguments: Any) -> Model:
+        """The model that a call makes."""
         handle = ctypes.c_void_p()
         try:
-            _library.call(
-                _library.mf_adapt, self._handle, images, len(frames), ctypes.byref(options), ctypes.byref(handle)
-            )
+            _library.call(function, *arguments, ctypes.byref(handle))
         except _library.Error:
-            if raised:
-                raise raised[0] from None
+            if self._raised:
+                raise self._raised[0] from None
             raise
         return Model(handle)
 
@@ -212,7 +279,8 @@ class Context:
 
         `order` is that of colours ("rgb" or "bgr"), `bits` those in use of grey uint16 (10, 12, 14 or 16). `mask`, uint8
         [height, width], is 0 where the frame is to be ignored. `map` asks for the anomaly map; an array, float32
-        [height, width], receives it. Raises `Error`, TypeError or ValueError.
+        [height, width], receives it. Raises `Error` (Status.STATE where the model knows no product and no threshold was
+        set), TypeError or ValueError.
         """
         image = _frames.image(frame, order, bits)
         roi = None if mask is None else _frames.plane(mask, numpy.uint8, frame.shape, "mask")
@@ -234,11 +302,19 @@ class Context:
             Region(r.x, r.y, r.width, r.height, r.area, r.peak) for r in result.regions[: result.region_count]
         )
         return Inspection(
-            result.score, result.threshold, bool(result.is_anomalous), regions, result.elapsed_ns * 1e-9, values
+            result.score,
+            result.threshold,
+            bool(result.is_anomalous),
+            regions,
+            result.elapsed_ns * 1e-9,
+            values,
+            bool(result.is_unlike_taught),
+            tuple(name for name, bit in _UNLIKE.items() if result.unlike_reasons & bit),
         )
 
     def set_threshold(self, threshold: float) -> None:
-        """Compares scores with another threshold than the model's. Raises `Error` for NaN."""
+        """Compares scores with another threshold than the model's; infinity where scores alone are wanted, which a model
+        that knows no product gives as well. Raises `Error` for NaN."""
         self._check(_library.mf_context_set_threshold(self._handle, threshold))
 
     def set_time_limit(self, seconds: float) -> None:

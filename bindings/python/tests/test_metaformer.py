@@ -1,6 +1,6 @@
 """Tests of the installed package.
 
-    MODEL=<model for grey images> LAYOUT=<Tests/golden/abi/layout.txt> python3 -m unittest test_metaformer
+    MODEL=<model for grey images> TAUGHT=<the same, with a threshold> LAYOUT=<Tests/golden/abi/layout.txt> python3 -m unittest test_metaformer
 """
 import ctypes
 import os
@@ -33,6 +33,7 @@ class LayoutTests(unittest.TestCase):
         "mf_result": _library.CResult,
         "mf_scores": _library.CScores,
         "mf_adapt_options": _library.CAdaptOptions,
+        "mf_calibrate_options": _library.CCalibrateOptions,
         "mf_setting_description": _library.CSettingDescription,
         "mf_writer": _library.CWriter,
     }
@@ -148,9 +149,53 @@ class ModelTests(unittest.TestCase):
         self.assertEqual(raised.exception.status, metaformer.Status.INVALID)
 
 
+    def test_thresholds_are_given_and_calibrated(self):
+        frames = [ramp() + numpy.uint8(i) for i in range(6)]
+        taught = self.model.adapt(frames[:2], epochs=1)
+        given = taught.with_threshold(0.5)
+        self.assertEqual((given.setting("threshold"), given.setting("threshold.rule")), ("0.5", "given"))
+        context = metaformer.Context(taught)
+        scores = sorted(context.inspect(frame).score for frame in frames[2:])
+        stages = []
+        calibrated = taught.calibrate(
+            frames[2:], false_alarm_rate=0.4, progress=lambda *step: stages.append(step[:3])
+        )
+        self.assertAlmostEqual(float(calibrated.setting("threshold")), scores[2], places=6)
+        self.assertEqual(stages, [("scoring", i + 1, 4) for i in range(4)])
+        defect = frames[2].copy()
+        defect[20:40, 20:40] = 255
+        worst = context.inspect(defect).score
+        both = taught.calibrate(frames[2:], defective=[defect], masks=[numpy.ones((60, 80), numpy.uint8)])
+        self.assertAlmostEqual(float(both.setting("threshold")), (scores[-1] + worst) / 2, places=5)
+        self.assertEqual(both.setting("threshold.rule"), "best F1")
+        for model, frames in ((self.model, frames), (taught, [])):
+            with self.assertRaises(metaformer.Error):
+                model.calibrate(frames)
+        with self.assertRaises(metaformer.Error):
+            self.model.with_threshold(1)
+
+
 class InspectionTests(unittest.TestCase):
     def setUp(self):
-        self.context = metaformer.Context(metaformer.Model.open(os.environ["MODEL"]), threads=1)
+        self.context = metaformer.Context(metaformer.Model.open(os.environ["TAUGHT"]), threads=1)
+
+    def test_a_model_that_knows_no_product(self):
+        context = metaformer.Context(metaformer.Model.open(os.environ["MODEL"]), threads=1)
+        with self.assertRaisesRegex(metaformer.Error, "knows no product yet") as raised:
+            context.inspect(ramp())
+        self.assertEqual(raised.exception.status, metaformer.Status.STATE)
+        context.set_threshold(float("inf"))
+        self.assertEqual(context.inspect(ramp()).score, self.context.inspect(ramp()).score)
+
+    def test_a_frame_that_does_not_show_the_product(self):
+        model = metaformer.Model.open(os.environ["MODEL"])
+        context = metaformer.Context(model.adapt([ramp(), ramp() + numpy.uint8(1)], epochs=1))
+        context.set_threshold(float("inf"))
+        like = context.inspect(ramp() + numpy.uint8(2))
+        self.assertEqual((like.is_unlike_taught, like.unlike_reasons, like.is_anomalous), (False, (), False))
+        dark = context.inspect(ramp() // 20)
+        self.assertTrue(dark.is_unlike_taught and dark.is_anomalous)
+        self.assertEqual(dark.unlike_reasons[:2], ("dark", "flat"))
 
     def test_map_regions_and_threshold(self):
         result = self.context.inspect(ramp(), map=True)
@@ -264,7 +309,7 @@ class InspectionTests(unittest.TestCase):
             self.context.plane("no such plane")
 
     def test_threads_share_a_model(self):
-        model = metaformer.Model.open(os.environ["MODEL"])
+        model = metaformer.Model.open(os.environ["TAUGHT"])
         expected = self.context.inspect(ramp()).score
         scores = []
 
@@ -280,7 +325,7 @@ class InspectionTests(unittest.TestCase):
         self.assertEqual(scores, [expected] * 20)
 
     def test_scores_are_counted(self):
-        context = metaformer.Context(metaformer.Model.open(os.environ["MODEL"]))
+        context = metaformer.Context(metaformer.Model.open(os.environ["TAUGHT"]))
         self.assertEqual(context.scores().count, 0)
         found = [context.inspect(ramp() + seed).score for seed in range(3)]
         scores = context.scores()
@@ -291,7 +336,7 @@ class InspectionTests(unittest.TestCase):
         self.assertEqual(context.scores().count, 0)
 
     def test_time_limits(self):
-        context = metaformer.Context(metaformer.Model.open(os.environ["MODEL"]))
+        context = metaformer.Context(metaformer.Model.open(os.environ["TAUGHT"]))
         expected = context.inspect(ramp()).score
         context.set_time_limit(1e-9)
         with self.assertRaises(metaformer.Error) as raised:
@@ -316,7 +361,7 @@ class InspectionTests(unittest.TestCase):
                 model.adapt(frames, epochs=1, **mistake)
 
     def test_a_context_outlives_its_model(self):
-        model = metaformer.Model.open(os.environ["MODEL"])
+        model = metaformer.Model.open(os.environ["TAUGHT"])
         context = metaformer.Context(model)
         del model
         self.assertGreater(context.inspect(ramp()).seconds, 0)

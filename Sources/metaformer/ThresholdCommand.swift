@@ -1,0 +1,47 @@
+import ArgumentParser
+import MetaformerModels
+
+struct ThresholdCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "threshold",
+        abstract: "Gives a taught model another threshold.",
+        discussion: "To set it by further pictures instead, see calibrate."
+    )
+
+    @Option(help: ArgumentHelp("The model file that adapt wrote.", valueName: "file"), completion: .file())
+    var model: String
+
+    @Argument(help: ArgumentHelp("The score above which a picture is defective.", valueName: "value"))
+    var value: Float
+
+    @Option(
+        help: ArgumentHelp("The model file to write; that of --model where left out.", valueName: "file"),
+        completion: .file())
+    var output: String?
+
+    @OptionGroup var common: CommonOptions
+
+    private struct Result: Encodable {
+        let model: String
+        let before: Float
+        let threshold: Float
+    }
+
+    func validate() throws {
+        try CommonOptions.requirePath(model, named: "--model")
+        if let output { try CommonOptions.requirePath(output, named: "--output") }
+        guard value.isFinite else { throw ValidationError("<value> is \(value); give a finite number.") }
+    }
+
+    func run() throws {
+        let output = output ?? self.model
+        try requireFolder(of: output)
+        let model = try Model(path: self.model)
+        guard let before = model[setting: "threshold"].flatMap(Float.init) else {
+            throw CommandError("\(self.model): knows no product yet: teach it good pictures first, with adapt")
+        }
+        try model.withThreshold(value).save(path: output)
+        if common.json { try common.printJSON(Result(model: output, before: before, threshold: value)) }
+        common.remark("\(output): threshold \(value), before \(before)")
+    }
+}
