@@ -1,5 +1,7 @@
 /* The table of ops, and how an instruction is held against its row. */
 #include "program/rule.h"
+#include "support/abi.h"
+#include "support/error.h"
 
 const mf_op_row mf_ops[MF_OP_COUNT] = {
 #define MF_OP(serial, name, fixed_inputs, has_extras, attribute_words, in_place_from, columns)                         \
@@ -9,14 +11,16 @@ const mf_op_row mf_ops[MF_OP_COUNT] = {
 };
 
 mf_status mf_op_info(uint32_t serial, mf_op_description *out) {
-    if (!out || out->struct_size < sizeof *out || serial == 0 || serial >= MF_OP_COUNT) return MF_E_INVALID;
+    if (serial == 0 || serial >= MF_OP_COUNT) return MF_E_INVALID;
+    MF_TRY(mf_op_description_writable(out, 0, NULL));
     const mf_op_row *row = &mf_ops[serial];
-    out->name = row->name;
-    out->fixed_inputs = row->fixed_inputs;
-    out->has_expression = row->has_extras;
-    out->attribute_words = row->attribute_words;
-    out->in_place_from = row->in_place_from;
-    out->columns = row->columns;
+    mf_op_description own = {.name = row->name,
+                             .fixed_inputs = row->fixed_inputs,
+                             .has_expression = row->has_extras,
+                             .attribute_words = row->attribute_words,
+                             .in_place_from = row->in_place_from,
+                             .columns = row->columns};
+    mf_op_description_write(out, &own);
     return MF_OK;
 }
 

@@ -26,6 +26,7 @@
     X(mf_metric_options, high)                                                                                         \
     X(mf_classification, best_threshold)                                                                               \
     X(mf_localization, pro_error)                                                                                      \
+    X(mf_op_description, columns)                                                                                      \
     X(mf_runner_options, pool)                                                                                         \
     X(mf_instruction_info, bytes)                                                                                      \
     X(mf_machine, bytes_per_second)                                                                                    \

@@ -250,6 +250,7 @@ static void try_computing(const char *path) {
     LATER(mf_attention) attention;
     LATER(mf_machine) machine;
     LATER(mf_instruction_info) info;
+    LATER(mf_op_description) op;
     mf_file *file = NULL;
     mf_program *program = NULL;
     const mf_tensor *tensor;
@@ -269,6 +270,7 @@ static void try_computing(const char *path) {
     if (mf_file_open(path, &file, &error.known)) fail(error.known.text);
     tensor = mf_file_find(file, "program/inspect");
     if (mf_program_open(tensor->data, tensor->bytes, &program, &error.known)) fail(error.known.text);
+    TRY_RESULT(mf_op_description, op, mf_op_info(1, &op.known), "");
     TRY_RESULT(mf_instruction_info, info, mf_program_instruction(program, 0, &info.known), "");
     mf_program_release(program);
     mf_file_release(file);
