@@ -112,7 +112,8 @@ import Testing
             ], to: folder.path("host"))
         try FileManager.default.createSymbolicLink(
             atPath: folder.path("libmetaformer.so.\(headers.abi())"), withDestinationPath: LibraryTests.swiftPM)
-        let model = Command.root.appending(path: "Tests/golden/models/1.safetensors").path
+        let model = folder.path("model")
+        try SmallModel.taughtFile().write(path: model)
         let outputs = try [installation.environment, ["LD_LIBRARY_PATH": folder.url.path]].map {
             try Command.run([host, model], environment: $0)
         }

@@ -106,7 +106,7 @@ struct CalibrationTests {
 
     @Test("with defective pictures the threshold is that of the best F1, and the map is kept") func defective() throws {
         var options = Calibration.Options()
-        options.defective = (30..<33).map { seed in
+        options.defective = (30..<33 as Range<UInt64>).map { seed in
             var generator = RandomGenerator(seed: seed)
             let copy = SyntheticDefect.allCases[0].painted(on: CalibrationTests.plate(seed), using: &generator)
             return (name: "defect \(seed)", image: copy.image)

@@ -40,7 +40,7 @@ static mf_status record_training(mf_adaptation *a, mf_model *adapted) {
 }
 
 static mf_status record(mf_adaptation *a, outcome *o, mf_model *adapted) {
-    mf_threshold_rule rule;
+    mf_threshold_rule rule = MF_THRESHOLD_EXTRAPOLATED;
     MF_TRY(set_threshold(a, o, adapted, &rule));
     adapted->framing = a->options.framing;
     const char *framing = mf_key_choice(MF_KEY_input_framing, (int)(adapted->framing - MF_FRAMING_STRETCH));

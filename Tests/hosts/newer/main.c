@@ -157,6 +157,13 @@ static mf_status adapt_with(const void *frames, const void *options) {
     return status;
 }
 
+static mf_status calibrate_with(const mf_model *taught, const void *frames, const void *options) {
+    mf_model *calibrated = NULL;
+    mf_status status = mf_calibrate(taught, frames, FRAMES, options, &calibrated, &error.known);
+    mf_model_release(calibrated);
+    return status;
+}
+
 static void try_inspecting(void) {
     LATER(mf_thread_pool) pool;
     LATER(mf_context_options) options;
@@ -166,7 +173,9 @@ static void try_inspecting(void) {
     LATER(mf_result) result, results[FRAMES];
     LATER(mf_scores) scores;
     LATER(mf_adapt_options) lesson;
+    LATER(mf_calibrate_options) choice;
     mf_context *c = NULL;
+    mf_model *taught = NULL;
     const char *text;
     size_t done = 0;
     SET_UP(pool), SET_UP(options), SET_UP(result), SET_UP(lesson);
@@ -209,6 +218,14 @@ static void try_inspecting(void) {
     TRY_BOTH(mf_adapt_options, lesson, adapt_with(&frames[0].known, &lesson), error.known.text);
     TRY_BOTH(mf_image, frames[1], adapt_with(&frames[0].known, &lesson), error.known.text);
     TRY_BOTH(mf_mask, masks[2], adapt_with(&frames[0].known, &lesson), error.known.text);
+    if (mf_adapt(model, &frames[0].known, FRAMES, &lesson.known, &taught, &error.known)) fail(error.known.text);
+    SET_UP(choice);
+    choice.known.masks = &masks[0].known, choice.known.mask_count = FRAMES;
+    choice.known.defective = &frames[0].known, choice.known.defective_count = FRAMES;
+    TRY_BOTH(mf_calibrate_options, choice, calibrate_with(taught, &frames[0].known, &choice), error.known.text);
+    TRY_BOTH(mf_image, frames[1], calibrate_with(taught, &frames[0].known, &choice), error.known.text);
+    TRY_BOTH(mf_mask, masks[2], calibrate_with(taught, &frames[0].known, &choice), error.known.text);
+    mf_model_release(taught);
 }
 
 static mf_status evaluate_with(const void *options, const void *maps, const void *masks, mf_localization *out) {
