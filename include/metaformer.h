@@ -465,14 +465,26 @@ typedef struct mf_adapt_options {
 } mf_adapt_options;
 
 /**
- * Teaches a product: tunes the model on good frames by gradient descent (Eq. 6 and the 30 epochs of the paper),
- * measures their maps, by which later ones are normalised where the model asks for it, and sets the threshold from good
- * frames that were held out: of 30 or more a fifth, but 10 at least; by cross-validation where there are fewer; from
- * shifted copies of a single one. A tiled frame gives all of its views.
+ * Adapts a model to a product: gives a new model that knows its good frames. What a model is adapted by lies in its
+ * file.
+ *
+ * In closed form (the universal model): sums over the frames are made into what is normal, a frame at a time. A model
+ * that was adapted goes on from its sums: adapting it to further frames gives what adapting to all of them at once gives,
+ * and the setting adapted.images counts them. epochs, batch, learning_rate, flips and shift must be 0. Frames are held
+ * out in up to 16 folds, each scored by a model of the others. Of a single frame nothing can be held out: its threshold
+ * is that of other products, which the model knows. The same picture twice counts for one, with a warning in the log.
+ *
+ * By gradient (the paper: Eq. 6, in 30 epochs): parameters are tuned, always from those that the model has; the frames'
+ * maps are measured, by which later ones are normalised where the model asks for it. Held out are of 30 or more frames a
+ * fifth, but 10 at least; of fewer all, in three folds; of a single one, shifted views.
+ *
+ * The threshold is what a good frame exceeds with the probability false_alarm_rate, by the scores of frames held out:
+ * their own quantile where they suffice for it, else that of a normal distribution of their logarithms, whose spread is
+ * known in part from other products. A tiled frame gives all of its tiles.
  * @param frames   count structs, all with the struct_size of the first
  * @param options  NULL for the model's own
  * @return MF_OK and a new model, which has nothing to do with the old one any more; MF_E_INVALID, MF_E_UNSUPPORTED,
- *         MF_E_LIMIT (see mf_inspect, or over 1,000,000 frames or views), MF_E_STATE (the model cannot be trained, or
+ *         MF_E_LIMIT (see mf_inspect, or over 1,000,000 frames or tiles), MF_E_STATE (the model cannot be adapted, or
  *         not with masks or padding), MF_E_NOMEM, MF_E_CANCELLED (by progress), MF_E_DEADLINE
  */
 MF_API MF_MUST_USE mf_status mf_adapt(const mf_model *model, const mf_image *frames, size_t count,

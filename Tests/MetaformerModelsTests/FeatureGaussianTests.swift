@@ -8,7 +8,9 @@ import Testing
 @Suite("The Gaussian of good images' features")
 struct FeatureGaussianTests {
     private let gaussian = FeatureGaussian(shape: [1, 6, 5, 4], shrinkage: 0.1, smoothing: 0.75)
-    private var (channels, height, width): (Int, Int, Int) { (6, 5, 4) }
+    private let channels = 6
+    private let height = 5
+    private let width = 4
 
     /// Programs that share variables.
     private struct Programs {

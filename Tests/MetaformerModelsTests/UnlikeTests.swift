@@ -36,11 +36,12 @@ struct UnlikeTests {
     }
 
     private func blurred(_ frame: Frame) throws -> Frame {
-        try changed(frame) { x, y, _ in
+        let bytes = frame.bytes
+        return try changed(frame) { x, y, _ in
             let pixels = (-4...4).flatMap { v in
                 (-4...4).map { u in
                     let (row, column) = (min(max(y + v, 0), frame.height - 1), min(max(x + u, 0), frame.width - 1))
-                    return Int(frame.bytes[row * frame.width + column])
+                    return Int(bytes[row * frame.width + column])
                 }
             }
             return pixels.reduce(0, +) / pixels.count
@@ -155,4 +156,8 @@ struct UnlikeTests {
             #expect(inspection.unlikeness.isEmpty && !inspection.isAnomalous)
         }
     }
+}
+
+extension Frame {
+    fileprivate var bytes: [UInt8] { withUnsafeBytes { Array($0) } }
 }

@@ -1,0 +1,119 @@
+import Foundation
+import MetaformerData
+import MetaformerGraph
+import TestSupport
+import Testing
+
+@testable import MetaformerModels
+@testable import MetaformerTraining
+
+/// Meta-training of T over features: its tasks, and that it learns, stops and goes on.
+@Suite("Meta-training over features")
+struct FeatureTrainingTests {
+    let folder: TemporaryFolder
+    init() throws {
+        folder = try TemporaryFolder()
+        var generator = RandomGenerator(seed: 1)
+        for index in 0..<4 {
+            let field = Field(size: 80, cells: 6 + index, using: &generator)
+            let bytes = (0..<80 * 80).flatMap { pixel -> [UInt8] in
+                let value = 128 + 40 * field(Float(pixel % 80), Float(pixel / 80))
+                return [value, 0.8 * value, 255 - value].map { UInt8(min(max($0, 0), 255)) }
+            }
+            let name = index < 2 ? "photo_\(index).png" : "dtd_\(index).png"
+            try Image(width: 80, height: 80, channels: 3, bytes: bytes).write(png: URL(filePath: folder.path(name)))
+        }
+    }
+
+    private var photographs: [URL] {
+        ["photo_0.png", "photo_1.png", "dtd_2.png", "dtd_3.png"].map { URL(filePath: folder.path($0)) }
+    }
+
+    /// A narrow network of random weights.
+    private func model() throws -> TensorFile {
+        var features = FeatureModel.Configuration(imageSize: 64)
+        features.networkDivisor = 8
+        features.prior = InstancePrior.Configuration(width: 4, blocks: 1)
+        return try ModelDescription(features: features, origin: "test").file(seed: 3)
+    }
+
+    private func training(_ cache: String = "tasks", steps: Int = 30) throws -> FeatureMetaTraining {
+        var settings = FeatureTrainingConfiguration()
+        settings.episodes = 12
+        settings.steps = steps
+        settings.tasksPerStep = 2
+        settings.rate = 0.01
+        return try FeatureMetaTraining(
+            settings, model: model(), photographs: photographs, cache: URL(filePath: folder.path(cache)), threads: 2)
+    }
+
+    @Test("a fault changes what its mask marks, and hardly anything else") func faults() throws {
+        var generator = RandomGenerator(seed: 5)
+        let photograph = try Photograph(
+            Image(contentsOf: photographs[0]), named: "photo", viewSize: 64, isTexture: false)
+        let views = ProductViews(of: photograph, size: 64, using: &generator)
+        var marked = 0
+        for _ in 0..<40 {
+            let view = views.view(using: &generator)
+            let fault = BlendedDefect(into: view, size: 64, other: views.view(using: &generator), using: &generator)
+            #expect(fault.planes.allSatisfy { (0...1).contains($0) })
+            let changes = (0..<64 * 64).map { pixel in
+                (0..<3).reduce(Float(0)) { $0 + abs(fault.planes[$1 * 4096 + pixel] - view[$1 * 4096 + pixel]) / 3 }
+            }
+            for (change, mark) in zip(changes, fault.mask) where mark == 1 { #expect(change > 0.02) }
+            let (inside, outside) = zip(changes, fault.mask).reduce((Float(0), Float(0))) {
+                $1.1 == 1 ? ($0.0 + $1.0, $0.1) : ($0.0, $0.1 + $1.0)
+            }
+            marked += inside > outside ? 1 : 0
+        }
+        #expect(marked >= 30)
+    }
+
+    @Test("views of a product are alike, and none equals another") func views() throws {
+        var generator = RandomGenerator(seed: 8)
+        let photograph = try Photograph(
+            Image(contentsOf: photographs[1]), named: "photo", viewSize: 64, isTexture: false)
+        let views = ProductViews(of: photograph, size: 64, using: &generator)
+        let (a, b) = (views.view(using: &generator), views.view(using: &generator))
+        #expect(a != b && a.count == 3 * 64 * 64 && (a + b).allSatisfy { (0...1).contains($0) })
+        let difference = zip(a, b).reduce(Float(0)) { $0 + abs($1.0 - $1.1) } / Float(a.count)
+        #expect(difference < 0.25)
+    }
+
+    @Test("the loss falls, and the model weighs its map by what was learned") func learns() throws {
+        let training = try training(steps: 60)
+        let losses = try (0..<60).map { try training.step($0)["loss"] ?? .nan }
+        #expect(losses.suffix(15).reduce(0, +) < losses.prefix(15).reduce(0, +))
+        let file = try training.modelFile(origin: "test")
+        #expect(file.metadata["configuration"] == "A+P+T")
+        #expect(file.floats("transformer.2.weight")?.contains { $0 != 0 } == true)
+        _ = try Model(file)
+    }
+
+    @Test("a run that was stopped gives the same bits, and finds its tasks again") func resumes() throws {
+        let whole = try training()
+        for number in 0..<20 { _ = try whole.step(number) }
+        let first = try training()
+        for number in 0..<7 { _ = try first.step(number) }
+        let checkpoint = Checkpoint(step: 7, tensors: first.tensors, numbers: first.numbers)
+        let second = try training()
+        try second.restore(checkpoint)
+        for number in 7..<20 { _ = try second.step(number) }
+        #expect(second.tensors == whole.tensors)
+        let elsewhere = try training("other")
+        for number in 0..<20 { _ = try elsewhere.step(number) }
+        #expect(elsewhere.tensors == whole.tensors)
+    }
+
+    @Test("a model over pixels is refused, and so are numbers out of range") func refuses() throws {
+        let pixels = try ModelDescription(mode: .autoencoder, channels: 3, origin: "test")
+        #expect(throws: TrainingError.self) {
+            try FeatureEpisodeBuilder(
+                TensorFile(entries: [], metadata: pixels.settings()), photographs: photographs, texturePrefix: "dtd_",
+                seed: 0, threads: 1)
+        }
+        var settings = FeatureTrainingConfiguration()
+        settings.bound = 0
+        #expect(throws: TrainingError.self) { try settings.check() }
+    }
+}
