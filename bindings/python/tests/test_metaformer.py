@@ -88,13 +88,12 @@ class ModelTests(unittest.TestCase):
         self.assertRegex(metaformer.version(), r"^\d+\.\d+\.\d+$")
 
     def test_opens_bytes_and_saves_the_same_model(self):
-        data = pathlib.Path(os.environ["MODEL"]).read_bytes()
+        data = pathlib.Path(os.environ["TAUGHT"]).read_bytes()
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder) / "copy é.safetensors"
             metaformer.Model.open(data).save(path)
-            scores = [
-                metaformer.Context(model).inspect(ramp()).score for model in (self.model, metaformer.Model.open(path))
-            ]
+            models = (metaformer.Model.open(data), metaformer.Model.open(path))
+            scores = [metaformer.Context(model).inspect(ramp()).score for model in models]
             self.assertEqual(scores[0], scores[1])
 
     def test_bytes_are_those_of_the_file(self):
