@@ -134,12 +134,12 @@ import Testing
         #expect(throws: EvaluationError.self) { try Candidate.features(.gaussian, weights: path) }
     }
 
-    @Test("thresholds of scores: an order statistic, or a bound beyond the highest") func thresholds() throws {
+    @Test("thresholds of scores: an order statistic, or a quantile of their logarithms") func thresholds() throws {
         let many = try Threshold(goodScores: (1...99).map(Float.init), falseAlarmRate: 0.1)
         #expect(many.value == 90 && many.rule == "conformal" && many.settings["threshold.scores"] == "99")
         // Few scores: the rate nearly holds where their logarithms are as spread as is expected, or half as much again.
         var generator = SplitMix64(seed: 3)
-        for (count, spread) in [(2, 0.3), (5, 0.3), (5, 0.45), (16, 0.45)] {
+        for (count, spread) in [(2, 0.14), (5, 0.14), (5, 0.2), (16, 0.2)] {
             var rejected = 0.0
             for _ in 0..<1000 {
                 let scores = (0..<count).map { _ in Float(exp(spread * generator.nextNormal())) }
@@ -147,7 +147,7 @@ import Testing
                 // The share of a normal distribution above it.
                 rejected += 0.5 * erfc(log(value) / spread / 2.0.squareRoot()) / 1000
             }
-            #expect((0.002...0.03).contains(rejected), "\(count) scores of spread \(spread): \(rejected)")
+            #expect((0.002...0.05).contains(rejected), "\(count) scores of spread \(spread): \(rejected)")
         }
         // One that is zero, as a map may give, does not lift the threshold beyond all bounds.
         let withZero = try Threshold(goodScores: [0, 1, 1.1, 1.2], falseAlarmRate: 0.01)

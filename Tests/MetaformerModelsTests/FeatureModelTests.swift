@@ -33,11 +33,13 @@ struct FeatureModelTests {
         return try TensorFile(path: path).entries
     }
 
-    @Test("a defect is found, and further good frames are passed", arguments: Metaformer.Mode.allCases)
+    @Test("defects score higher than further good frames, which are passed", arguments: Metaformer.Mode.allCases)
     func finds(_ mode: Metaformer.Mode) throws {
         let inspector = try Inspector(model(mode).adapted(to: frames(0..<8)))
-        for seed in 20..<24 { #expect(try !inspector.inspect(disc(UInt64(seed))).isAnomalous) }
-        for seed in 30..<34 { #expect(try inspector.inspect(disc(UInt64(seed), scratched: true)).isAnomalous) }
+        let good = try (20..<24).map { try inspector.inspect(disc(UInt64($0))) }
+        let defective = try (30..<34).map { try inspector.inspect(disc(UInt64($0), scratched: true)) }
+        #expect(good.allSatisfy { !$0.isAnomalous })
+        #expect(try #require(good.map(\.score).max()) < #require(defective.map(\.score).min()))
     }
 
     @Test("the map is highest where the defect is") func localises() throws {

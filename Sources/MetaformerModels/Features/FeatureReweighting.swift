@@ -9,7 +9,7 @@ public struct FeatureReweighting: Hashable, Sendable {
         /// Channels of the two inner layers.
         public var width = 16
         /// λ: tasks from photographs vary less than products do, so that what is learned of them is believed in part.
-        public var bound: Float = 0.3
+        public var bound: Float = 0.2
         /// Whether P's response is among the inputs.
         public var usesResponse = false
 

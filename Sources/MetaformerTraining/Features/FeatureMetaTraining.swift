@@ -6,8 +6,8 @@ import MetaformerModels
 /// What meta-training over features depends on.
 public struct FeatureTrainingConfiguration: Hashable, Sendable, Codable {
     /// Tasks that are made.
-    public var episodes = 600
-    public var steps = 1500
+    public var episodes = 320
+    public var steps = 1200
     public var tasksPerStep = 8
     /// Falls to nothing along half a cosine.
     public var rate: Float = 2e-3
