@@ -451,7 +451,7 @@ typedef struct mf_adapt_options {
     uint64_t seed;              /**< of shuffling, shifts and flips */
     int32_t flips;              /**< 1 where a mirrored product is still a good one */
     int32_t shift;              /**< random shifts of up to so many pixels of the model's input */
-    float false_alarm_rate;     /**< for the threshold, in (0, 0.5]; 0 for 0.01 */
+    float false_alarm_rate;     /**< for the threshold, in (0, 0.5]; 0 for 0.02 */
     mf_progress progress;       /**< NULL, or called from the calling thread between steps */
     void *opaque;               /**< handed to progress */
     uint64_t time_limit_ns;     /**< of the whole call, nanoseconds; 0 for none */

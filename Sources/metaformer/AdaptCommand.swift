@@ -28,7 +28,7 @@ struct AdaptCommand: ParsableCommand {
     @OptionGroup var teaching: TeachingOptions
 
     @Option(help: ArgumentHelp("The share of good products that the threshold may reject.", valueName: "x"))
-    var falseAlarmRate: Float = 0.01
+    var falseAlarmRate: Float = 0.02
 
     @Option(help: ArgumentHelp("A text file that names the pictures to teach from, one a line.", valueName: "file"))
     var trainList: String?

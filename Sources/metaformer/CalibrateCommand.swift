@@ -41,7 +41,7 @@ struct CalibrateCommand: ParsableCommand {
     var keepMap = false
 
     @Option(help: ArgumentHelp("The share of good products that the threshold may reject.", valueName: "x"))
-    var falseAlarmRate: Float = 0.01
+    var falseAlarmRate: Float = 0.02
 
     @OptionGroup var common: CommonOptions
 

@@ -47,40 +47,23 @@ import Testing
         try description.file(seed: 3).write(path: file.path)
     }
 
-    @Test("features of a network stand for a model", arguments: ["gaussian", "1-nn"]) func features(kind: String) throws
+    @Test("the paper's model comes beside it, is tuned by epochs, and is larger than the network's") func paper() throws
     {
-        let graph = Graph()
-        let scope = Scope(graph)
-        _ = try FeatureNetwork(.efficientNetLite0)(graph.input("image", [1, 3, 64, 64]), in: scope)
-        let entries = scope.parameters.map {
-            TensorFile.Entry(name: $0.name, shape: $0.shape, contents: .floats($0.initialValues(seed: 3)))
-        }
-        try TensorFile(entries: entries, metadata: [:]).write(path: folder.url.appending(path: "weights").path)
-        let teach = "adapt --good nut/train --output m --features \(kind)"
-        let taught = try run(teach + " --weights weights")
+        let taught = try run(
+            "adapt --model paper --configuration A --good nut/train --shots 1 --epochs 1 --output m --quiet")
         #expect(taught.exitCode == 0, "\(taught.errors)")
-        #expect(taught.output.contains("taught from 2 good pictures") && taught.output.contains("threshold"))
-        #expect(try settings("m")["configuration"]?.lowercased() == kind)
-        let inspected = try run("inspect --model m nut/test --output out --quiet")
-        #expect(inspected.exitCode == 0, "\(inspected.errors)")
-        let table = try String(contentsOf: folder.url.appending(path: "out/results.csv"), encoding: .utf8)
-        let scores = table.split(separator: "\n").dropFirst().map { $0.split(separator: ",") }
-        let dent = try #require(scores.first { $0[0].contains("dent") }.flatMap { Float($0[2]) })
-        #expect(scores.count == 3)
-        #expect(scores.allSatisfy { $0[0].contains("dent") || Float($0[2]).map { $0 < dent } == true }, "\(table)")
+        let settings = try settings("m")
+        #expect(settings["configuration"] == "A" && settings["target"] == "pixels" && settings["input.width"] == "256")
+        #expect(try run("info paper").exitCode == 1)
+    }
 
-        for (options, code, text) in [
-            (teach, Int32(2), "--features and --weights go together"),
-            ("adapt --good nut/train --output m --weights weights", 2, "--features and --weights go together"),
-            (teach + " --weights weights --model scratch:A", 2, "takes no model"),
-            (teach + " --weights weights --epochs 3", 2, "tunes none"),
-            (teach + " --weights none", 1, "none"),
-            (teach + " --weights nut/train/good/0.png", 1, "0.png"),
-            ("adapt --good nut/train --output m --features 2-nn --weights weights", 2, "1-nn"),
-        ] {
-            let refused = try run(options)
-            #expect(refused.exitCode == code && refused.errors.contains(text), "\(options): \(refused.errors)")
+    @Test("options that tune are refused where nothing is tuned") func refusesTuning() throws {
+        for option in ["--epochs 1", "--batch 2", "--learning-rate 0.1", "--flips", "--shift 2"] {
+            let refused = try run("adapt --good nut/train --output m \(option)")
+            #expect(refused.exitCode == 1 && refused.errors.contains("adapted in closed form"), "\(refused.errors)")
         }
+        let optimizer = try run("adapt --good nut/train --output m --optimizer sgd")
+        #expect(optimizer.exitCode == 1 && optimizer.errors.contains("has no optimiser"), "\(optimizer.errors)")
     }
 
     @Test("where none is named it is the universal model, which info describes") func universal() throws {
@@ -89,7 +72,7 @@ import Testing
         #expect(info.output.contains("in half precision"))
         let size = try FileManager.default.attributesOfItem(atPath: UniversalModel.universal.path())[.size] as? Int
         #expect(try #require(size) <= 24_000_000)
-        let taught = try run("adapt --good nut/train --shots 1 --epochs 1 --output m --quiet")
+        let taught = try run("adapt --good nut/train --shots 1 --output m --quiet")
         #expect(taught.exitCode == 0, "\(taught.errors)")
         #expect(try settings("m")["configuration"] == "A+P+T")
         let refused = try run("inspect nut/test --output out")

@@ -11,8 +11,8 @@
 
 /* The spread of the logarithms of good frames' scores, and how many scores that knowledge is worth. Measured over the
    products that detection was developed on (EXPERIMENTS.md, "Threshold"): few scores say little of their spread. */
-#define PRIOR_SPREAD 0.14
-#define PRIOR_SCORES 10.0
+#define PRIOR_SPREAD 0.13
+#define PRIOR_SCORES 5.0
 
 const char *mf_threshold_rule_name(mf_threshold_rule rule) {
     return mf_key_choice(MF_KEY_threshold_rule, (int)rule);

@@ -13,7 +13,7 @@ public struct EvaluationPlan: Sendable {
     /// Whether a mirrored product is still a good one, and shifts in pixels of the model's input.
     public var flips = false
     public var shift = 0
-    public var falseAlarmRate: Float = 0.01
+    public var falseAlarmRate: Float = 0.02
     public var threads = 0
     /// How the data were split, in words, where it was not the data set's own way.
     public var splitNote = ""

@@ -168,7 +168,7 @@ public final class Model: @unchecked Sendable {
         public var flips = false
         /// Random shifts of up to so many pixels of the model's input.
         public var shift = 0
-        public var falseAlarmRate: Float = 0.01
+        public var falseAlarmRate: Float = 0.02
         /// Of the new model; nil for the model's own.
         public var framing: Framing?
 
@@ -226,7 +226,7 @@ public final class Model: @unchecked Sendable {
     ///
     /// - Throws: an `EngineError` where the model knows no product, there is no good frame, or one cannot be inspected.
     public func calibrated(
-        good: [Frame], defective: [Frame] = [], falseAlarmRate: Float = 0.01, threads: Int = 0,
+        good: [Frame], defective: [Frame] = [], falseAlarmRate: Float = 0.02, threads: Int = 0,
         progress: (AdaptationProgress) -> Bool = { _ in true }
     ) throws -> Model {
         var settings = mf_calibrate_options()

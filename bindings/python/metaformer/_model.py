@@ -178,7 +178,7 @@ class Model:
     ) -> "Model":
         """Sets the threshold from further good frames, none of which the model was adapted to; the model itself stays.
 
-        From good frames alone it is what a good one exceeds at `false_alarm_rate` (0 for 0.01); with `defective` frames too,
+        From good frames alone it is what a good one exceeds at `false_alarm_rate` (0 for 0.02); with `defective` frames too,
         that with the best F1 over all. Masks, progress and the rest are as in `adapt`. Raises `Error`, with Status.STATE
         where the model knows no product.
         """
