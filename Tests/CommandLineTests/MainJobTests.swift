@@ -93,7 +93,7 @@ struct MainJobTests {
         let outcome = try Program.run("calibrate", "--model", model, "--good", good.path)
         #expect(outcome.exitCode == 0, "\(outcome.errors)")
         #expect(outcome.output.contains("so far") && outcome.output.contains("chosen"))
-        #expect(outcome.output.contains("from 6 good pictures, for 1.0 % false alarms (extrapolated"))
+        #expect(outcome.output.contains("from 6 good pictures, for 2.0 % false alarms (extrapolated"))
         let kept = try Program.run(
             "calibrate", "--model", model, "--good", good.path, "--keep-map", "--output", path("kept"), "--json",
             "--false-alarm-rate", "0.3")

@@ -14,10 +14,10 @@ static mf_status check_options(const mf_adaptation *a, const mf_adapt_options *o
     if (o->mask_count && (!o->masks || (o->mask_count != 1 && o->mask_count != frame_count)))
         return mf_fail(a->error, MF_E_INVALID, "masks: one for all frames or one for each of %zu, not %zu", frame_count,
                        o->mask_count);
-    if (a->model->programs[MF_PROGRAM_FIT] &&
-        (o->epochs || o->batch || o->learning_rate != 0 || o->flips || o->shift))
-        return mf_fail(a->error, MF_E_INVALID,
-                       "this model is adapted in closed form: it takes no epochs, batch, learning_rate, flips or shift");
+    if (a->model->programs[MF_PROGRAM_FIT] && (o->epochs || o->batch || o->learning_rate != 0 || o->flips || o->shift))
+        return mf_fail(
+            a->error, MF_E_INVALID,
+            "this model is adapted in closed form: it takes no epochs, batch, learning_rate, flips or shift");
     return MF_OK;
 }
 

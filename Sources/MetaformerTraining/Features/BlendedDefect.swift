@@ -158,7 +158,8 @@ private struct Brush {
     // MARK: Contents
 
     private func colour(isGrey: Bool, using generator: inout RandomGenerator) -> [Float] {
-        let levels = isGrey ? [Float](repeating: generator.uniform(), count: 3) : (0..<3).map { _ in generator.uniform() }
+        let first = generator.uniform()
+        let levels = isGrey ? [first, first, first] : [first, generator.uniform(), generator.uniform()]
         return levels.flatMap { [Float](repeating: $0, count: size * size) }
     }
 

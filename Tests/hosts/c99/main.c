@@ -46,7 +46,8 @@ int main(int argument_count, char **arguments) {
         frames[i] = frame;
     }
     if (mf_model_open_file(arguments[1], NULL, &model, &error)) return fail(error.text);
-    options.epochs = 2;
+    /* A model that is adapted in closed form has no such setting, and takes no epochs. */
+    if (mf_model_setting(model, "adapt.epochs")) options.epochs = 2;
     options.seed = 7;
     if (mf_adapt(model, frames, (size_t)count, &options, &taught, &error)) return fail(error.text);
     mf_model_release(model);
