@@ -118,14 +118,17 @@ struct FeatureGaussianTests {
             }
         }
         let whole = covariance { channel, _ in means[channel] }
-        let deviation = (0..<c).map { max(whole[$0][$0], 1e-4).squareRoot() }
+        let squares = covariance { _, _ in 0 }
+        let deviation = (0..<c).map { max(whole[$0][$0], 1e-2 * squares[$0][$0], 1e-4).squareRoot() }
         let own = taps[radius] * taps[radius] / k
         let residual = covariance { local[$0][$1] }
         var matrix = (0..<c).map { a in
             (0..<c).map { b in residual[a][b] / ((1 - own) * (1 - own)) / deviation[a] / deviation[b] }
         }
         let shrinkage = Double(gaussian.shrinkage)
-        let level = (0..<c).reduce(0.0) { $0 + matrix[$1][$1] } * shrinkage / Double(c) + 1e-3
+        let ratios = (0..<c).map { squares[$0][$0] / (deviation[$0] * deviation[$0]) }
+        let rounding = 2e-6 * ratios.reduce(0.0) { $0 + $1 * $1 } / Double(c)
+        let level = (0..<c).reduce(0.0) { $0 + matrix[$1][$1] } * shrinkage / Double(c) + 1e-3 + rounding
         for a in 0..<c { for b in 0..<c { matrix[a][b] = (1 - shrinkage) * matrix[a][b] + (a == b ? level : 0) } }
         return (0..<n).map { place in
             let gap = (0..<c).map { (Double(image[$0 * n + place]) - local[$0][place]) / deviation[$0] }

@@ -87,6 +87,14 @@ struct FeatureModelTests {
         #expect(threshold > single / 3 && threshold < single * 3)
     }
 
+    @Test("frames of one colour teach that colour, and nothing that is no number", arguments: [1, 3])
+    func oneColour(_ count: Int) throws {
+        let black = try Frame(width: 96, height: 96, format: .rgb8, bytes: [UInt8](repeating: 0, count: 96 * 96 * 3))
+        let inspector = try Inspector(model().adapted(to: [Frame](repeating: black, count: count)))
+        #expect(try inspector.inspect(black).score.isFinite)
+        #expect(try inspector.inspect(disc(1)).isAnomalous)
+    }
+
     @Test("one picture is enough: its threshold is from what is known of other products") func one() throws {
         let adapted = try model().adapted(to: frames(0..<1))
         #expect(adapted[setting: "threshold.from"] == "other products")

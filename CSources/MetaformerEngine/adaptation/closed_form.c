@@ -163,12 +163,27 @@ static mf_status score_fold(closed_form *c, size_t fold, mf_held_out *held_out) 
     return mf_adaptation_report(c->a, "holding out", fold + 1, c->folds, 0);
 }
 
+/* What fit made of all frames: a model that holds what is no number would give no verdict. */
+static mf_status check_finite(const closed_form *c) {
+    const mf_program *fit = c->a->model->programs[MF_PROGRAM_FIT];
+    for (size_t i = 0; i < c->variables->count; i++) {
+        const mf_variable *v = &c->variables->items[i];
+        const mf_slot *slot = mf_program_find(fit, v->name);
+        for (uint64_t k = 0; slot && slot->written && k < v->count; k++)
+            if (!isfinite(v->values[k]))
+                return mf_fail(c->a->error, MF_E_STATE, "the frames show too little to adapt to: '%.60s' is not finite",
+                               v->name);
+    }
+    return MF_OK;
+}
+
 static mf_status adapt(closed_form *c, mf_held_out *held_out) {
     MF_TRY(observe_all(c));
     int alone = c->distinct == 1 && c->earlier == 0;
     held_out->from = !alone ? "cross-validation" : c->has_prior ? "other products" : "shifted views of one image";
     for (size_t fold = 0; !alone && fold < c->folds; fold++) MF_TRY(score_fold(c, fold, held_out));
     MF_TRY(fit(c, c->total, NULL));
+    MF_TRY(check_finite(c));
     if (!alone || c->has_prior) return MF_OK;
     held_out->count = MF_SHIFTED_VIEWS;
     return mf_score_shifted(&c->inspection, c->samples, held_out->scores, c->a->error);

@@ -17,10 +17,15 @@ public struct FeatureGaussian: Hashable, Sendable {
     /// Standard deviation, in places, of the Gaussian that smooths the mean.
     public let smoothing: Float
 
-    /// The least variance of a channel, and the least of a direction, in units where the features of photographs have a variance
-    /// of 1: pictures that are all alike say nothing of how others vary.
+    /// The least variance of a channel, in units where that of photographs is 1, and in relation to its mean square; the least of
+    /// a direction, where channels have a variance of 1. Pictures that are all alike say nothing of how others vary, and what
+    /// rounding leaves of their sums is not taken for variance.
     static let leastVariance: Float = 1e-4
+    static let leastRelativeVariance: Float = 1e-2
     static let leastEigenvalue: Float = 1e-3
+    /// Sums in single precision leave errors of the covariance in proportion to a channel's mean square: this, times the squared
+    /// ratio of that to its variance, is more than they were seen to be for frames of one colour.
+    static let rounding: Float = 2e-6
 
     private var channels: Int { shape[1] }
     private var places: Int { shape[2] * shape[3] }
@@ -52,8 +57,12 @@ public struct FeatureGaussian: Hashable, Sendable {
         let identity = try graph.constant(ones, [channels, channels])
         let average = try flat(mean)
         let whole = try sums.products / total - matmul(average, average, transposeB: true)
-        let variance = try (whole * identity).sum(axes: [1], keepDims: true)
-        let deviation = try sqrt(maximum(variance, graph.constant(FeatureGaussian.leastVariance)))
+        let diagonal = { (x: Tensor) in try (x * identity).sum(axes: [1], keepDims: true) }
+        let meanSquare = try diagonal(sums.products / total)
+        let least = try maximum(
+            FeatureGaussian.leastRelativeVariance * meanSquare, graph.constant(FeatureGaussian.leastVariance))
+        let deviation = try sqrt(maximum(diagonal(whole), least))
+        let rounding = try FeatureGaussian.rounding * square(meanSquare / square(deviation)).mean()
 
         // Σ (φ − μ)(φ − μ)ᵀ, opened up.
         let cross = try matmul(flat(sums.sum), flat(local), transposeB: true)
@@ -64,7 +73,8 @@ public struct FeatureGaussian: Hashable, Sendable {
         let corrected = try residual / square(1 - own)
 
         let correlation = try corrected / matmul(deviation, deviation, transposeB: true)
-        let level = try (correlation * identity).sum() * (shrinkage / Float(channels)) + FeatureGaussian.leastEigenvalue
+        let shared = try (correlation * identity).sum() * (shrinkage / Float(channels))
+        let level = try shared + FeatureGaussian.leastEigenvalue + rounding
         let factor = try cholesky((1 - shrinkage) * correlation + level * identity)
         let whitening = try triangularSolve(factor, identity) / deviation.transpose([1, 0])
         let fitted = try Fitted(self, in: scope)
