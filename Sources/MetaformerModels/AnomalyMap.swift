@@ -90,10 +90,15 @@ public struct AnomalyMap: Hashable, Sendable, Codable {
         try smoothed(map, places: smoothing * Float(map.shape[2]) / 256)
     }
 
+    /// How far that Gaussian reaches, in places of a map [N, C, H, W]; 0 where it leaves the map as it is.
+    static func smoothingRadius(_ shape: Shape, places sigma: Float) -> Int {
+        sigma > 0 ? min(Int(min((4 * sigma).rounded(.up), 31)), shape[2] - 1, shape[3] - 1) : 0
+    }
+
     /// The same by a deviation in places of the map.
     static func smoothed(_ map: Tensor, places sigma: Float) throws -> Tensor {
-        let radius = min(Int(min((4 * sigma).rounded(.up), 31)), map.shape[2] - 1, map.shape[3] - 1)
-        guard sigma > 0, radius > 0 else { return map }
+        let radius = smoothingRadius(map.shape, places: sigma)
+        guard radius > 0 else { return map }
         return try gaussianFilter(map.reflectPad(radius), taps: 2 * radius + 1, sigma: sigma)
     }
 }

@@ -4,12 +4,16 @@ import Testing
 
 /// The public headers of a folder, and what they say of the binary interface.
 struct Headers {
-    static let names = ["metaformer.h", "metaformer/engine.h"]
+    /// The contract of hosts, in two files, of which early versions had the first alone.
+    private static let publicNames = ["metaformer.h", "metaformer/metrics.h"]
+    static let names = publicNames + ["metaformer/engine.h"]
     var folder = Command.root.appending(path: "include")
 
     /// A header without its comments.
     private func text(_ header: String) throws -> String {
-        let text = try String(contentsOf: folder.appending(path: header), encoding: .utf8)
+        let url = folder.appending(path: header)
+        guard header == "metaformer.h" || FileManager.default.fileExists(atPath: url.path) else { return "" }
+        let text = try String(contentsOf: url, encoding: .utf8)
         return text.replacing(/\/\*(?:[^*]|\*(?!\/))*\*\//, with: "")
     }
 
@@ -56,12 +60,13 @@ struct Headers {
             }
         }
         // Of the public header only: the numbers of the engine's are those of ops.def and steps.def.
-        for list in try text("metaformer.h").matches(of: /typedef enum mf_[a-z_]+ \{([^}]*)\}/) {
+        let contract = try Headers.publicNames.map(text).joined()
+        for list in contract.matches(of: /typedef enum mf_[a-z_]+ \{([^}]*)\}/) {
             for constant in list.1.matches(of: /MF_[A-Z0-9_]+/) {
                 source += "printf(\"\(constant.0) 0x%x\\n\", (unsigned)\(constant.0));\n"
             }
         }
-        for constant in try text("metaformer.h").matches(of: /#define (MF_M[AI][XN]_[A-Z_]+)\b/) {
+        for constant in contract.matches(of: /#define (MF_M[AI][XN]_[A-Z_]+)\b/) {
             source += "printf(\"\(constant.1) %llu\\n\", (unsigned long long)\(constant.1));\n"
         }
         source += "return 0;\n}\n"

@@ -7,7 +7,7 @@
 #include <math.h>
 
 /* SplitMix64 (Steele, Lea, Flood 2014). */
-uint64_t mf_random_next(uint64_t *state) {
+static uint64_t next(uint64_t *state) {
     uint64_t z = *state += 0x9e3779b97f4a7c15ULL;
     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ULL;
     z = (z ^ z >> 27) * 0x94d049bb133111ebULL;
@@ -15,7 +15,7 @@ uint64_t mf_random_next(uint64_t *state) {
 }
 
 size_t mf_random_below(uint64_t *state, size_t bound) {
-    return (size_t)(((mf_random_next(state) >> 32) * (uint64_t)bound) >> 32);
+    return (size_t)(((next(state) >> 32) * (uint64_t)bound) >> 32);
 }
 
 void mf_random_shuffle(uint64_t *state, size_t *items, size_t count) {

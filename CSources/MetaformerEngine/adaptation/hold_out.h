@@ -5,9 +5,8 @@
 #include "adaptation/samples.h"
 #include "api/inspection.h"
 
-/* Random numbers of the host's seed. */
-uint64_t mf_random_next(uint64_t *state);
-/* A number below bound; its bias of less than bound / 2^32 does not matter here. */
+/* A random number below bound, from a state that starts as the host's seed; its bias of less than bound / 2^32 does not
+   matter here. */
 size_t mf_random_below(uint64_t *state, size_t bound);
 void mf_random_shuffle(uint64_t *state, size_t *items, size_t count);
 

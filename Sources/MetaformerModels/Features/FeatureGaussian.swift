@@ -89,12 +89,9 @@ public struct FeatureGaussian: Hashable, Sendable {
         return try distances.reshape(to: [1, 1, shape[2], shape[3]])
     }
 
-    // MARK: Smoothing
-
-    private var radius: Int { min(Int((4 * smoothing).rounded(.up)), shape[2] - 1, shape[3] - 1) }
-
     /// The weight of a place in its own smoothed mean.
     private var ownWeight: Float {
+        let radius = AnomalyMap.smoothingRadius(shape, places: smoothing)
         guard radius > 0 else { return 0 }
         let middle = gaussianTaps(count: 2 * radius + 1, sigma: smoothing)[radius]
         return middle * middle

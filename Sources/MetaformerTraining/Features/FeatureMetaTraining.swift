@@ -108,9 +108,9 @@ public final class FeatureMetaTraining: SteppedTraining {
         let level = try log(features.weightedMean(of: parts) * response + 1e-6)
 
         // softplus(z) − label · z, of z = slope · (level − bias).
-        let judge = scope["judge"]
-        let slope = try judge.parameter("slope", .scalar, .ones)
-        let bias = try judge.parameter("bias", .scalar, .ones)
+        let logistic = scope["logistic"]
+        let slope = try logistic.parameter("slope", .scalar, .ones)
+        let bias = try logistic.parameter("bias", .scalar, .ones)
         let z = try slope * (level - bias)
         let entropy = try (weight * (softplus(z) - label * z)).sum()
 

@@ -24,7 +24,7 @@ public struct FrozenFeatures: Sendable {
         let runner = try Runner(program: Program(graph: graph, outputs: outputs).data, threads: threads)
         let input = FloatBuffer(count: image.shape.count)
         try runner.bind("image", to: input)
-        var parameters = try FrozenFeatures.network(scope.parameters, weights: path, of: configuration)
+        var parameters = try configuration.network.weights(of: scope.parameters, under: "network.", path: path)
         for (name, values) in parameters { try runner.bind(name, to: FloatBuffer(values)) }
         try runner.bindRemaining()
 
@@ -41,23 +41,6 @@ public struct FrozenFeatures: Sendable {
             parameters["features.\(index).gain"] = sum.gain
         }
         self.parameters = parameters
-    }
-
-    private static func network(
-        _ specifications: [ParameterSpecification], weights path: String, of configuration: FeatureModel.Configuration
-    ) throws -> [String: [Float]] {
-        let file = try TensorFile(path: path)
-        var parameters: [String: [Float]] = [:]
-        for parameter in specifications {
-            let published = String(parameter.name.dropFirst("network.".count))
-            guard let values = file.floats(published), values.count == parameter.shape.count else {
-                throw TrainingError(
-                    "\(path): has no tensor \"\(published)\" of \(parameter.shape) as \(configuration.network.rawValue) has; "
-                        + "name weights that scripts/convert-weights.py wrote")
-            }
-            parameters[parameter.name] = values
-        }
-        return parameters
     }
 }
 

@@ -21,19 +21,8 @@ public final class FeatureExtractor {
         features = FloatBuffer(count: network.featureCount)
         try runner.bind("image", to: image)
         try runner.bind("features", to: features)
-        let entries = Dictionary(try TensorFile(path: path).entries.map { ($0.name, $0) }) { first, _ in first }
-        for parameter in scope.parameters {
-            guard let entry = entries[parameter.name], case .floats(let values) = entry.contents else {
-                throw TrainingError(
-                    "\(path): has no tensor \"\(parameter.name)\" of \(architecture.rawValue); name the weights of that "
-                        + "network, converted by scripts/convert-weights.py")
-            }
-            guard entry.shape == parameter.shape else {
-                throw TrainingError(
-                    "\(path): \"\(parameter.name)\" is \(entry.shape), not \(parameter.shape) as in \(architecture.rawValue)"
-                )
-            }
-            try runner.bind(parameter.name, to: FloatBuffer(values))
+        for (name, values) in try architecture.weights(of: scope.parameters, path: path) {
+            try runner.bind(name, to: FloatBuffer(values))
         }
     }
 
@@ -45,5 +34,30 @@ public final class FeatureExtractor {
         let values = features.values
         let length = values.reduce(0) { $0 + Double($1) * Double($1) }.squareRoot()
         return length > 0 ? values.map { Float(Double($0) / length) } : values
+    }
+}
+
+extension FeatureNetwork.Architecture {
+    /// The values of a network's parameters, by their names, from a file that has them under the published ones: without
+    /// `prefix`. Throws an error that names the tensor where the file is not of this network.
+    func weights(
+        of parameters: [ParameterSpecification], under prefix: String = "", path: String
+    ) throws -> [String: [Float]] {
+        let entries = Dictionary(try TensorFile(path: path).entries.map { ($0.name, $0) }) { first, _ in first }
+        var weights: [String: [Float]] = [:]
+        for parameter in parameters {
+            let published = String(parameter.name.dropFirst(prefix.count))
+            guard let entry = entries[published], case .floats(let values) = entry.contents else {
+                throw TrainingError(
+                    "\(path): has no tensor \"\(published)\" of \(rawValue); name the weights of that network, converted by "
+                        + "scripts/convert-weights.py")
+            }
+            guard entry.shape == parameter.shape else {
+                throw TrainingError(
+                    "\(path): \"\(published)\" is \(entry.shape), not \(parameter.shape) as in \(rawValue)")
+            }
+            weights[parameter.name] = values
+        }
+        return weights
     }
 }
