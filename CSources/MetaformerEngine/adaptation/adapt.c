@@ -108,7 +108,7 @@ mf_status mf_adapt(const mf_model *model, const mf_image *frames, size_t count, 
     mf_adaptation a = {.model = model, .allocator = &model->allocator, .error = error};
     mf_samples samples = {0};
     outcome o = {0};
-    mf_status status = mf_adaptation_begin(&a, options, count);
+    mf_status status = mf_adaptation_begin(&a, options);
     if (status == MF_OK) status = mf_samples_prepare(&samples, &a, frames, count);
     if (status == MF_OK) status = adapt(&a, &samples, &o);
     if (status == MF_OK) status = make_adapted(&a, &samples, &o, out_model);

@@ -6,14 +6,11 @@
 #include "support/memory.h"
 
 /* What is not of a single number. */
-static mf_status check_options(const mf_adaptation *a, const mf_adapt_options *o, size_t frame_count) {
+static mf_status check_options(const mf_adaptation *a, const mf_adapt_options *o) {
     MF_TRY(mf_team_check(o->threads, o->pool, a->error));
     if (o->shift * 2LL >= a->model->width || o->shift * 2LL >= a->model->height)
         return mf_fail(a->error, MF_E_INVALID, "shift: under half of the model's %d x %d pixels", a->model->width,
                        a->model->height);
-    if (o->mask_count && (!o->masks || (o->mask_count != 1 && o->mask_count != frame_count)))
-        return mf_fail(a->error, MF_E_INVALID, "masks: one for all frames or one for each of %zu, not %zu", frame_count,
-                       o->mask_count);
     if (a->model->programs[MF_PROGRAM_FIT] && (o->epochs || o->batch || o->learning_rate != 0 || o->flips || o->shift))
         return mf_fail(
             a->error, MF_E_INVALID,
@@ -21,11 +18,11 @@ static mf_status check_options(const mf_adaptation *a, const mf_adapt_options *o
     return MF_OK;
 }
 
-mf_status mf_adaptation_begin(mf_adaptation *a, const mf_adapt_options *given, size_t frame_count) {
+mf_status mf_adaptation_begin(mf_adaptation *a, const mf_adapt_options *given) {
     mf_adapt_options o = {.struct_size = sizeof o};
     if (given) MF_TRY(mf_adapt_options_read(given, &o, a->error));
     MF_TRY(mf_options_resolve("mf_adapt_options", &o, a->error));
-    MF_TRY(check_options(a, &o, frame_count));
+    MF_TRY(check_options(a, &o));
     double epochs, batch, rate;
     MF_TRY(mf_model_number(a->model, MF_KEY_adapt_epochs, &epochs, a->error));
     MF_TRY(mf_model_number(a->model, MF_KEY_adapt_batch, &batch, a->error));

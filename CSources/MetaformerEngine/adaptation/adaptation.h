@@ -18,7 +18,7 @@ typedef struct mf_adaptation {
 } mf_adaptation;
 
 /* Checks the host's options, NULL for none, and fills in the rest from the model. */
-mf_status mf_adaptation_begin(mf_adaptation *adaptation, const mf_adapt_options *options, size_t frame_count);
+mf_status mf_adaptation_begin(mf_adaptation *adaptation, const mf_adapt_options *options);
 
 /* Zeroed memory for so many items; sets *failed where there is none. */
 void *mf_adaptation_allocate(const mf_adaptation *adaptation, size_t count, size_t size, int *failed);

@@ -1,29 +1,21 @@
 /* The threshold of a model that knows a product: from further frames of it, or as the host says. */
+#include "adaptation/frames.h"
 #include "adaptation/threshold.h"
 #include "api/settings.h"
-#include "image/frame.h"
 #include "support/abi.h"
 #include "support/error.h"
 #include "support/memory.h"
 #include "support/stop.h"
+#include "support/team.h"
 
 #include <math.h>
-
-/* Frames of one kind, and their masks: none, one for all or one for each. */
-typedef struct group {
-    const char *name; /* of one, in messages */
-    const mf_image *frames;
-    size_t count;
-    const mf_mask *masks;
-    size_t mask_count;
-} group;
 
 typedef struct calibration {
     const mf_model *model;
     mf_calibrate_options options; /* the library's own copy, with defaults filled in */
     mf_error *error;
     mf_stop stop;
-    group good, defective;
+    mf_frames good, defective;
     int32_t widest; /* frame, pixels */
     mf_context *context;
     float *scores; /* of the good frames, then of the defective ones */
@@ -31,46 +23,15 @@ typedef struct calibration {
     size_t count;
 } calibration;
 
-/* ---- Frames ------------------------------------------------------------------------------------------------------ */
+/* ---- Scores ------------------------------------------------------------------------------------------------------ */
 
-static size_t mask_of(const group *g, size_t index) {
-    return g->mask_count == 1 ? 0 : index;
-}
-
-static mf_status check_frame(const group *g, size_t index, mf_image *out_frame, mf_error *error) {
-    mf_mask mask;
-    MF_TRY(mf_image_read_element(g->frames, index, out_frame, error));
-    MF_TRY(mf_frame_check(out_frame, error));
-    if (!g->mask_count) return MF_OK;
-    MF_TRY(mf_mask_read_element(g->masks, mask_of(g, index), &mask, error));
-    MF_TRY(mf_mask_check(&mask, out_frame, error));
-    return mf_mask_is_empty(&mask) ? mf_fail(error, MF_E_INVALID, "mask: nothing in it is inspected") : MF_OK;
-}
-
-/* All of them, before any is scored. */
-static mf_status check_group(calibration *c, const group *g) {
-    if (g->count && !g->frames) return mf_fail(c->error, MF_E_INVALID, "mf_calibrate: no %ss", g->name);
-    if (g->mask_count && (!g->masks || (g->mask_count != 1 && g->mask_count != g->count)))
-        return mf_fail(c->error, MF_E_INVALID, "masks: one for all %ss or one for each of %zu, not %zu", g->name,
-                       g->count, g->mask_count);
+static mf_status score_group(calibration *c, const mf_frames *g, int is_defective) {
     for (size_t i = 0; i < g->count; i++) {
-        mf_image frame;
-        mf_error cause = {.struct_size = sizeof cause};
-        mf_status status = check_frame(g, i, &frame, &cause);
-        if (status != MF_OK) return mf_fail(c->error, status, "%s %zu: %s", g->name, i, cause.text);
-        c->widest = frame.width > c->widest ? frame.width : c->widest;
-    }
-    return MF_OK;
-}
-
-static mf_status score_group(calibration *c, const group *g, int is_defective) {
-    for (size_t i = 0; i < g->count; i++) {
-        mf_image frame = mf_image_at(g->frames, i);
+        mf_image frame = mf_frames_at(g, i);
         mf_mask mask;
-        if (g->mask_count) mask = mf_mask_at(g->masks, mask_of(g, i));
         mf_result result = {.struct_size = sizeof result};
         MF_TRY(mf_stop_check(&c->stop, c->error));
-        mf_status status = mf_inspect(c->context, &frame, g->mask_count ? &mask : NULL, NULL, &result);
+        mf_status status = mf_inspect(c->context, &frame, mf_frames_mask(g, i, &mask), NULL, &result);
         if (status != MF_OK) return mf_fail(c->error, status, "%s %zu: %s", g->name, i, mf_context_error(c->context));
         c->scores[c->count] = result.score;
         c->labels[c->count++] = (uint8_t)is_defective;
@@ -152,8 +113,10 @@ static mf_status derive(const mf_model *model, const mf_threshold *t, mf_model *
 }
 
 static mf_status calibrate(calibration *c, mf_model **out_model) {
-    MF_TRY(check_group(c, &c->good));
-    MF_TRY(check_group(c, &c->defective));
+    if (c->defective.count && !c->defective.items)
+        return mf_fail(c->error, MF_E_INVALID, "mf_calibrate: no defective frames");
+    MF_TRY(mf_frames_check(&c->good, &c->widest, c->error));
+    MF_TRY(mf_frames_check(&c->defective, &c->widest, c->error));
     MF_TRY(score_all(c));
     mf_threshold t = {.from = "calibration", .scores = c->count};
     MF_TRY((c->defective.count ? fit_both : fit_good)(c, &t));
@@ -176,9 +139,9 @@ mf_status mf_calibrate(const mf_model *model, const mf_image *frames, size_t cou
     MF_TRY(mf_team_check(o->threads, o->pool, error));
     if (o->defective_count > SIZE_MAX / sizeof(float) - count)
         return mf_fail(error, MF_E_LIMIT, "mf_calibrate: %zu defective frames", o->defective_count);
-    c.good = (group){"good frame", frames, count, o->masks, o->mask_count};
+    c.good = (mf_frames){"good frame", frames, count, o->masks, o->mask_count};
     c.defective =
-        (group){"defective frame", o->defective, o->defective_count, o->defective_masks, o->defective_mask_count};
+        (mf_frames){"defective frame", o->defective, o->defective_count, o->defective_masks, o->defective_mask_count};
     c.stop.deadline = mf_deadline_after(o->time_limit_ns);
     mf_status status = calibrate(&c, out_model);
     mf_context_release(c.context);

@@ -41,10 +41,10 @@ mf_status mf_score_frames(mf_inspection *inspection, const mf_samples *samples, 
                           float *scores, mf_error *error) {
     for (size_t i = 0; i < count; i++) {
         mf_result result;
-        mf_image frame = mf_samples_frame(samples, order[i]);
+        mf_image frame = mf_frames_at(&samples->frames, order[i]);
         mf_mask mask;
-        MF_TRY(mf_inspection_run(inspection, &frame, mf_samples_mask(samples, order[i], &mask), NULL, INFINITY, &result,
-                                 error));
+        MF_TRY(mf_inspection_run(inspection, &frame, mf_frames_mask(&samples->frames, order[i], &mask), NULL, INFINITY,
+                                 &result, error));
         scores[i] = result.score;
     }
     return MF_OK;

@@ -36,9 +36,9 @@ static double of_log_odds(double odds) {
 static mf_appearance measure(mf_samples *s, size_t index, float *image) {
     const mf_adaptation *a = s->adaptation;
     const mf_model *model = a->model;
-    mf_image frame = mf_samples_frame(s, index);
+    mf_image frame = mf_frames_at(&s->frames, index);
     mf_mask own;
-    const mf_mask *mask = mf_samples_mask(s, index, &own);
+    const mf_mask *mask = mf_frames_mask(&s->frames, index, &own);
     mf_plan plan = mf_plan_make(a->options.framing, frame.height, frame.width, model->height, model->width);
     mf_appearance_sums sums = {0};
     for (size_t i = s->first_tile[index]; i < s->first_tile[index + 1]; i++) {

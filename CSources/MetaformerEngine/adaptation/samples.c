@@ -1,6 +1,5 @@
 #include "adaptation/samples.h"
 
-#include "support/abi.h"
 #include "support/error.h"
 #include "support/memory.h"
 
@@ -8,44 +7,9 @@
 
 enum { MAX_TILES = 1000000 };
 
-mf_image mf_samples_frame(const mf_samples *s, size_t frame) {
-    return mf_image_at(s->frames, frame);
-}
-
-const mf_mask *mf_samples_mask(const mf_samples *s, size_t frame, mf_mask *out_mask) {
-    const mf_adapt_options *o = &s->adaptation->options;
-    if (!o->mask_count) return NULL;
-    *out_mask = mf_mask_at(o->masks, o->mask_count == 1 ? 0 : frame);
-    return out_mask;
-}
-
-static mf_status check_frame(const mf_samples *s, size_t index, mf_error *error) {
-    const mf_adapt_options *o = &s->adaptation->options;
-    mf_image frame;
-    mf_mask mask;
-    MF_TRY(mf_image_read_element(s->frames, index, &frame, error));
-    MF_TRY(mf_frame_check(&frame, error));
-    if (!o->mask_count) return MF_OK;
-    MF_TRY(mf_mask_read_element(o->masks, o->mask_count == 1 ? 0 : index, &mask, error));
-    MF_TRY(mf_mask_check(&mask, &frame, error));
-    return mf_mask_is_empty(&mask) ? mf_fail(error, MF_E_INVALID, "mask: nothing in it is inspected") : MF_OK;
-}
-
-/* Frames and masks, before any memory is taken for them. */
-static mf_status check_frames(mf_samples *s) {
-    for (size_t i = 0; i < s->count; i++) {
-        mf_error cause = {.struct_size = sizeof cause};
-        mf_status status = check_frame(s, i, &cause);
-        if (status != MF_OK) return mf_fail(s->adaptation->error, status, "frame %zu: %s", i, cause.text);
-        int32_t width = mf_samples_frame(s, i).width;
-        s->widest = width > s->widest ? width : s->widest;
-    }
-    return MF_OK;
-}
-
 static mf_plan plan_of(const mf_samples *s, size_t index) {
     const mf_adaptation *a = s->adaptation;
-    mf_image frame = mf_samples_frame(s, index);
+    mf_image frame = mf_frames_at(&s->frames, index);
     return mf_plan_make(a->options.framing, frame.height, frame.width, a->model->height, a->model->width);
 }
 
@@ -62,7 +26,7 @@ static mf_status lay_out(mf_samples *s, size_t most) {
     for (size_t i = 0; i < s->count; i++) {
         mf_plan plan = plan_of(s, i);
         mf_mask own;
-        const mf_mask *mask = mf_samples_mask(s, i, &own);
+        const mf_mask *mask = mf_frames_mask(&s->frames, i, &own);
         for (int32_t at = 0; at < plan.rows * plan.columns; at++) {
             mf_tile tile = {(uint32_t)i, at / plan.columns, at % plan.columns, 1};
             mf_view view = mf_plan_view(&plan, tile.row, tile.column);
@@ -79,9 +43,10 @@ static mf_status lay_out(mf_samples *s, size_t most) {
 }
 
 mf_status mf_samples_prepare(mf_samples *s, mf_adaptation *a, const mf_image *frames, size_t count) {
-    *s = (mf_samples){.adaptation = a, .frames = frames, .count = count};
+    const mf_adapt_options *o = &a->options;
+    *s = (mf_samples){.adaptation = a, .frames = {"frame", frames, count, o->masks, o->mask_count}, .count = count};
     s->plane = (size_t)a->model->height * (size_t)a->model->width, s->image = s->plane * (size_t)a->model->channels;
-    MF_TRY(check_frames(s));
+    MF_TRY(mf_frames_check(&s->frames, &s->widest, a->error));
     uint64_t most = 0;
     for (size_t i = 0; i < count; i++) {
         mf_plan plan = plan_of(s, i);
@@ -103,11 +68,11 @@ void mf_samples_read(mf_samples *s, size_t index, float *image, float *inside) {
     const mf_tile *tile = &s->tiles[index];
     mf_plan plan = plan_of(s, tile->frame);
     mf_view view = mf_plan_view(&plan, tile->row, tile->column);
-    mf_image frame = mf_samples_frame(s, tile->frame);
+    mf_image frame = mf_frames_at(&s->frames, tile->frame);
     mf_frame_see(&frame, s->adaptation->model->channels, &plan, &view, image, &s->adaptation->team, s->scratch);
     if (!inside) return;
     mf_mask mask;
-    mf_mask_see(mf_samples_mask(s, tile->frame, &mask), &plan, &view, s->grid);
+    mf_mask_see(mf_frames_mask(&s->frames, tile->frame, &mask), &plan, &view, s->grid);
     for (size_t i = 0; i < s->plane; i++) inside[i] = s->grid[i];
 }
 

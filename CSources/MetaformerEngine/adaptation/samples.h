@@ -3,6 +3,7 @@
 #define MF_ADAPTATION_SAMPLES_H
 
 #include "adaptation/adaptation.h"
+#include "adaptation/frames.h"
 #include "image/frame.h"
 
 /* A tile of a frame that shows something inspected. */
@@ -14,13 +15,13 @@ typedef struct mf_tile {
 
 typedef struct mf_samples {
     mf_adaptation *adaptation;
-    const mf_image *frames; /* the host's */
-    size_t count;           /* of frames */
-    int32_t widest;         /* frame, pixels */
-    mf_tile *tiles;         /* frame by frame */
-    size_t *first_tile;     /* of each frame; one past the last at the end */
-    int masked;             /* whether a tile is not inspected whole */
-    size_t plane, image;    /* floats of a plane, and of all planes, of the model's input */
+    mf_frames frames;    /* the host's */
+    size_t count;        /* of them */
+    int32_t widest;      /* frame, pixels */
+    mf_tile *tiles;      /* frame by frame */
+    size_t *first_tile;  /* of each frame; one past the last at the end */
+    int masked;          /* whether a tile is not inspected whole */
+    size_t plane, image; /* floats of a plane, and of all planes, of the model's input */
     uint8_t *grid;
     void *scratch;
 } mf_samples;
@@ -31,10 +32,6 @@ void mf_samples_release(mf_samples *samples);
 
 /* Reads a tile: planes of the model's input, and inside, which is NULL or receives 1 where it is inspected and 0 elsewhere. */
 void mf_samples_read(mf_samples *samples, size_t tile, float *image, float *inside);
-
-/* A frame, and its mask: read into out_mask, or NULL. */
-mf_image mf_samples_frame(const mf_samples *samples, size_t frame);
-const mf_mask *mf_samples_mask(const mf_samples *samples, size_t frame, mf_mask *out_mask);
 
 /* A row or column of an image that is moved by shift, with its edges mirrored, and turned round where flip is set. */
 static inline int64_t mf_mirrored_index(int64_t i, int64_t n, int64_t shift, int flip) {
