@@ -186,39 +186,39 @@ static void frame_band(void *context, size_t band, int worker) {
     }
 }
 
-/* Repeats a plane's outermost cells beyond what its view fills. */
-static void pad(float *plane, const mf_plan *plan, const mf_view *view) {
-    int64_t width = plan->width, left = view->across.place, right = left + view->across.fills - 1;
-    int64_t top = view->down.place, bottom = top + view->down.fills - 1;
+/* Repeats a plane's outermost cells beyond what its tile fills. */
+static void pad(float *plane, const mf_tiling *tiling, const mf_tile *tile) {
+    int64_t width = tiling->width, left = tile->across.place, right = left + tile->across.fills - 1;
+    int64_t top = tile->down.place, bottom = top + tile->down.fills - 1;
     for (int64_t y = top; y <= bottom; y++) {
         float *row = plane + y * width;
         for (int64_t x = 0; x < left; x++) row[x] = row[left];
         for (int64_t x = right + 1; x < width; x++) row[x] = row[right];
     }
-    for (int64_t y = 0; y < plan->height; y++)
+    for (int64_t y = 0; y < tiling->height; y++)
         if (y < top || y > bottom)
             memcpy(plane + y * width, plane + (y < top ? top : bottom) * width, (size_t)width * sizeof(float));
 }
 
-void mf_frame_see(const mf_image *frame, int32_t channels, const mf_plan *plan, const mf_view *view, float *planes,
-                  const mf_team *team, void *scratch) {
+void mf_frame_resample(const mf_image *frame, int32_t channels, const mf_tiling *tiling, const mf_tile *tile,
+                       float *planes, const mf_pool *pool, void *scratch) {
     const layout *l = find_layout(frame->pixel_format);
     mf_image part = *frame;
-    part.width = view->across.count, part.height = view->down.count;
+    part.width = tile->across.count, part.height = tile->down.count;
     part.data =
-        (const uint8_t *)frame->data + view->down.from * frame->row_stride + (ptrdiff_t)view->across.from * l->bytes;
-    int64_t pitch = plan->width, plane = pitch * plan->height;
+        (const uint8_t *)frame->data + tile->down.from * frame->row_stride + (ptrdiff_t)tile->across.from * l->bytes;
+    int64_t pitch = tiling->width, plane = pitch * tiling->height;
     resample_job job = {.frame = &part,
                         .l = l,
                         .channels = channels,
-                        .height = view->down.fills,
-                        .width = view->across.fills,
-                        .planes = planes + view->down.place * pitch + view->across.place,
+                        .height = tile->down.fills,
+                        .width = tile->across.fills,
+                        .planes = planes + tile->down.place * pitch + tile->across.place,
                         .pitch = pitch,
                         .plane_size = plane,
                         .rows = scratch};
-    mf_team_run(team, MF_RESAMPLE_BANDS, frame_band, &job);
-    for (int64_t c = 0; c < channels && !mf_view_is_full(plan, view); c++) pad(planes + c * plane, plan, view);
+    mf_parallel_for(pool, MF_RESAMPLE_BANDS, frame_band, &job);
+    for (int64_t c = 0; c < channels && !mf_tile_is_full(tiling, tile); c++) pad(planes + c * plane, tiling, tile);
 }
 
 static void map_row(const resample_job *job, size_t y, float *row) {
@@ -243,15 +243,15 @@ static void map_band(void *context, size_t band, int worker) {
         map_row(job, y, band_rows(job, band));
 }
 
-void mf_map_resample(const float *plane, const mf_plan *plan, const mf_view *view, const mf_map *map,
-                     const mf_team *team, void *scratch) {
-    resample_job job = {.plane = plane + (int64_t)view->down.place * plan->width + view->across.place,
-                        .pitch = plan->width,
-                        .height = view->down.fills,
-                        .width = view->across.fills,
+void mf_map_resample(const float *plane, const mf_tiling *tiling, const mf_tile *tile, const mf_map *map,
+                     const mf_pool *pool, void *scratch) {
+    resample_job job = {.plane = plane + (int64_t)tile->down.place * tiling->width + tile->across.place,
+                        .pitch = tiling->width,
+                        .height = tile->down.fills,
+                        .width = tile->across.fills,
                         .map = map,
                         .rows = scratch};
-    mf_team_run(team, MF_RESAMPLE_BANDS, map_band, &job);
+    mf_parallel_for(pool, MF_RESAMPLE_BANDS, map_band, &job);
 }
 
 /* ---- Masks ------------------------------------------------------------------------------------------------------- */
@@ -271,18 +271,18 @@ static void covered(int64_t cell, int64_t cells, int64_t count, int64_t *first, 
     *end = count < cells ? *first + 1 : ((cell + 1) * count + cells - 1) / cells;
 }
 
-size_t mf_mask_see(const mf_mask *mask, const mf_plan *plan, const mf_view *view, uint8_t *grid) {
-    memset(grid, 0, (size_t)plan->height * (size_t)plan->width);
+size_t mf_mask_resample(const mf_mask *mask, const mf_tiling *tiling, const mf_tile *tile, uint8_t *grid) {
+    memset(grid, 0, (size_t)tiling->height * (size_t)tiling->width);
     size_t cells = 0;
-    for (int64_t y = 0; y < view->down.fills; y++) {
-        uint8_t *out = grid + (view->down.place + y) * plan->width + view->across.place;
+    for (int64_t y = 0; y < tile->down.fills; y++) {
+        uint8_t *out = grid + (tile->down.place + y) * tiling->width + tile->across.place;
         int64_t top, bottom;
-        covered(y, view->down.fills, view->down.count, &top, &bottom);
-        for (int64_t x = 0; x < view->across.fills; x++) {
+        covered(y, tile->down.fills, tile->down.count, &top, &bottom);
+        for (int64_t x = 0; x < tile->across.fills; x++) {
             int64_t left, right, inside = !mask;
-            covered(x, view->across.fills, view->across.count, &left, &right);
+            covered(x, tile->across.fills, tile->across.count, &left, &right);
             for (int64_t v = top; v < bottom && !inside; v++) {
-                const uint8_t *row = mask->data + (view->down.from + v) * mask->row_stride + view->across.from;
+                const uint8_t *row = mask->data + (tile->down.from + v) * mask->row_stride + tile->across.from;
                 for (int64_t u = left; u < right && !inside; u++) inside = row[u] != 0;
             }
             out[x] = (uint8_t)inside;

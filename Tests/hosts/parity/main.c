@@ -1,10 +1,10 @@
 /*
- * The C host of scripts/parity: decodes pictures with the codecs of the command line, inspects them, and compares each
+ * The C host of scripts/parity: decodes images with the codecs of the command line, inspects them, and compares each
  * map with the one that the command line wrote.
  *
  *     host MODEL OUTPUT < LIST
  *
- * takes lines of a picture and a map (TIFF), with a tab between, and writes OUTPUT/N.frame (width, height and channels
+ * takes lines of an image and a map (TIFF), with a tab between, and writes OUTPUT/N.frame (width, height and channels
  * as 32-bit integers, then 8-bit samples) and OUTPUT/N.c (score and map as floats) for the hosts in other languages.
  * Fails where a bit of a map differs.
  */
@@ -20,7 +20,7 @@ static int fail(const char *what, const char *why) {
     return 1;
 }
 
-/* The decoded picture, or NULL; its samples are the caller's to free. */
+/* The decoded image, or NULL; its samples are the caller's to free. */
 static void *decode(const char *path, mfc_image_info *info) {
     char message[MFC_MESSAGE_SIZE] = "cannot be read";
     void *pixels = NULL;

@@ -60,7 +60,7 @@ class Scores:
 
 
 _UNLIKE = {"dark": 0x1, "bright": 0x2, "flat": 0x4, "blurred": 0x8, "different": 0x10}
-_FRAMINGS = {None: 0, "stretch": 1, "fit": 2, "tile": 3}
+_FRAMINGS = {None: 0, "stretch": 1, "letterbox": 2, "fit": 2, "tile": 3}  # fit: the former name
 
 
 class Model:
@@ -130,9 +130,9 @@ class Model:
         time_limit: float = 0,
         progress: Optional[Progress] = None,
     ) -> "Model":
-        """Teaches a product from good frames, and sets the threshold; the model itself stays as it is.
+        """Adapts a model to a product, by good frames of it, and sets the threshold; the model itself stays as it is.
 
-        Zeros stand for the model's own settings. `framing` is "stretch", "fit" or "tile", or None for the model's own;
+        Zeros stand for the model's own settings. `framing` is "stretch", "letterbox" or "tile", or None for the model's own;
         `masks`, uint8 [height, width], one for all frames or one for each, are 0 where nothing is to be learnt;
         `time_limit` is in seconds, 0 for none. `progress(stage, done, total, loss)` is called between steps, on this
         thread; where it returns False the call ends with an `Error` of Status.CANCELLED, and what it raises is raised
@@ -141,7 +141,7 @@ class Model:
         frames = list(frames)
         images = _images(frames, order, bits)
         if framing not in _FRAMINGS:
-            raise ValueError('framing is "stretch", "fit", "tile" or None')
+            raise ValueError('framing is "stretch", "letterbox", "tile" or None')
         regions = _regions(masks, frames)
         reporter = _Reporter(progress)
         options = _library.CAdaptOptions(
