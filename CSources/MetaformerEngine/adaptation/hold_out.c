@@ -5,8 +5,11 @@
 #include "support/memory.h"
 
 #include <math.h>
+#include <metaformer/engine.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+enum { HOLD_OUT_FROM = 30, HOLD_OUT_LEAST = 10, FOLDS = 3 };
 
 /* SplitMix64 (Steele, Lea, Flood 2014). */
 static uint64_t next(uint64_t *state) {
@@ -37,6 +40,23 @@ void mf_fold_deal(uint64_t seed, size_t count, size_t first, size_t held, size_t
         order[first + held - 1 - i] = order[end];
         order[end] = swap;
     }
+}
+
+size_t mf_hold_out_folds(size_t count) {
+    return count >= HOLD_OUT_FROM ? 1 : count == 1 ? 0 : count < FOLDS ? count : FOLDS;
+}
+
+mf_status mf_hold_out_fold(uint64_t seed, size_t count, size_t fold, size_t *order, size_t *out_held, size_t *out_folds,
+                           mf_error *error) {
+    size_t folds = mf_hold_out_folds(count);
+    if (!order || !out_held || fold >= folds)
+        return mf_fail(error, MF_E_INVALID, "mf_hold_out_fold: NULL argument, or fold %zu of %zu", fold, folds);
+    size_t fifth = count / 5 < HOLD_OUT_LEAST ? HOLD_OUT_LEAST : count / 5;
+    size_t first = folds == 1 ? 0 : mf_share(count, folds, fold);
+    *out_held = folds == 1 ? fifth : mf_share(count, folds, fold + 1) - first;
+    if (out_folds) *out_folds = folds;
+    mf_fold_deal(seed, count, first, *out_held, order);
+    return MF_OK;
 }
 
 mf_status mf_held_out_restore(mf_held_out *h, const mf_adaptation *a) {

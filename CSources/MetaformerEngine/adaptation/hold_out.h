@@ -12,6 +12,9 @@ void mf_random_shuffle(uint64_t *state, size_t *items, size_t count);
 /* Frames 0 … count - 1 in an order that the seed alone decides, with the held places from first on moved to its end. */
 void mf_fold_deal(uint64_t seed, size_t count, size_t first, size_t held, size_t *order);
 
+/* How many folds mf_hold_out_fold has for so many frames. */
+size_t mf_hold_out_folds(size_t count);
+
 /* Scores of good frames that were held out, and how they came about. */
 typedef struct mf_held_out {
     float *scores;

@@ -3,6 +3,8 @@
 #include "support/error.h"
 #include "support/memory.h"
 
+#include <metaformer/engine.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { MAX_TILES = 1000000 };
@@ -107,16 +109,36 @@ void mf_samples_measure(mf_samples *s, const mf_sample *sample, const float *ima
     mf_appearance_add(sums, image, s->adaptation->model->channels, &s->tiling, &tile, mask ? s->grid : NULL);
 }
 
-void mf_samples_move(const mf_samples *s, const float *from, size_t planes, int64_t down, int64_t right, int flip,
-                     float *to) {
-    int64_t height = s->adaptation->model->height, width = s->adaptation->model->width;
+/* A row or column of an image that is moved by shift, with its edges mirrored, and turned round where flip is set. */
+static int64_t mirrored_index(int64_t i, int64_t n, int64_t shift, int flip) {
+    int64_t from = (flip ? n - 1 - i : i) - shift;
+    return from < 0 ? -from : from >= n ? 2 * (n - 1) - from : from;
+}
+
+static void move(const float *from, size_t planes, int64_t height, int64_t width, int64_t down, int64_t right, int flip,
+                 float *to) {
+    size_t plane = (size_t)(height * width);
     for (size_t p = 0; p < planes; p++)
         for (int64_t y = 0; y < height; y++) {
-            const float *row = from + p * s->plane + (size_t)(mf_mirrored_index(y, height, down, 0) * width);
-            float *out = to + p * s->plane + (size_t)(y * width);
+            const float *row = from + p * plane + (size_t)(mirrored_index(y, height, down, 0) * width);
+            float *out = to + p * plane + (size_t)(y * width);
             if (right == 0 && !flip)
                 memcpy(out, row, (size_t)width * sizeof(float));
             else
-                for (int64_t x = 0; x < width; x++) out[x] = row[mf_mirrored_index(x, width, right, flip)];
+                for (int64_t x = 0; x < width; x++) out[x] = row[mirrored_index(x, width, right, flip)];
         }
+}
+
+void mf_samples_move(const mf_samples *s, const float *from, size_t planes, int64_t down, int64_t right, int flip,
+                     float *to) {
+    const mf_model *model = s->adaptation->model;
+    move(from, planes, model->height, model->width, down, right, flip, to);
+}
+
+mf_status mf_planes_shift(const float *from, size_t planes, int32_t height, int32_t width, int32_t down, int32_t right,
+                          float *to, mf_error *error) {
+    if (!from || !to || height < 1 || width < 1 || abs(down) >= height || abs(right) >= width)
+        return mf_fail(error, MF_E_INVALID, "mf_planes_shift: NULL argument, or a shift that is not below the side");
+    move(from, planes, height, width, down, right, 0, to);
+    return MF_OK;
 }

@@ -54,13 +54,7 @@ mf_status mf_samples_read(mf_samples *samples, const mf_sample *tile, float *ima
 /* Adds what the planes of a tile of the opened frame look like. */
 void mf_samples_measure(mf_samples *samples, const mf_sample *tile, const float *image, mf_appearance_sums *sums);
 
-/* A row or column of an image that is moved by shift, with its edges mirrored, and turned round where flip is set. */
-static inline int64_t mf_mirrored_index(int64_t i, int64_t n, int64_t shift, int flip) {
-    int64_t from = (flip ? n - 1 - i : i) - shift;
-    return from < 0 ? -from : from >= n ? 2 * (n - 1) - from : from;
-}
-
-/* Copies planes of the model's input moved and flipped. */
+/* Copies planes of the model's input moved, with their edges mirrored, and flipped. */
 void mf_samples_move(const mf_samples *samples, const float *from, size_t planes, int64_t down, int64_t right, int flip,
                      float *to);
 
