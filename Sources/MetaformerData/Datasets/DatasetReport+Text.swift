@@ -62,9 +62,10 @@ extension DatasetReport: CustomStringConvertible {
     private var problems: [String] {
         let noGood = categoriesWithoutGood.map { Finding(path: $0, detail: "nothing to learn from") }
         let groups = [
-            ("error", "cannot be read", unreadable), ("error", "masks of another size", maskSizeMismatches),
+            ("error", "cannot be read", unreadable),
             ("error", "masks without a picture", masksWithoutImage),
             ("error", "categories without good pictures outside test", noGood),
+            ("note", "masks of another size than their pictures, brought to it", maskSizeMismatches),
             ("note", "defective pictures without a mask", defectsWithoutMask),
             ("note", "masks of defective pictures that mark nothing", emptyMasks),
         ]

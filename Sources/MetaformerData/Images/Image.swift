@@ -52,6 +52,6 @@ public struct Image: Sendable, Equatable {
     /// Whether any pixel is brighter than a threshold of 0 to 255 in any channel; 16-bit samples are compared in that scale.
     public func hasPixels(above threshold: Int) -> Bool {
         guard bitDepth == 16 else { return bytes.contains { Int($0) > threshold } }
-        return bytes.withUnsafeBytes { $0.bindMemory(to: UInt16.self).contains { Int($0) > threshold * 257 + 128 } }
+        return bytes.withUnsafeBytes { $0.bindMemory(to: UInt16.self).contains { $0 > Image.limit16(threshold) } }
     }
 }

@@ -7,7 +7,7 @@ public struct ImageFileError: Error, Equatable, Sendable, CustomStringConvertibl
         case notFound
         case isDirectory
         case empty
-        /// Its first bytes are not those of a PNG, JPEG, TIFF or BMP file.
+        /// Its first bytes are not those of a format that is read.
         case notAnImage
         /// A kind of image that is deliberately not read, and what it is.
         case unsupported(String)
@@ -39,7 +39,7 @@ public struct ImageFileError: Error, Equatable, Sendable, CustomStringConvertibl
         case .notFound: "no such file"
         case .isDirectory: "is a folder; name an image file"
         case .empty: "the file is empty"
-        case .notAnImage: "not a PNG, JPEG, TIFF or BMP file"
+        case .notAnImage: "not a \(ImageFormat.sentence) file"
         case .unsupported(let kind): "cannot be read: \(kind)"
         case .tooLarge(let size): "too large: \(size)"
         case .corrupt(let detail): "damaged: \(detail)"

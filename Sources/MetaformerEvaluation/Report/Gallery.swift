@@ -91,7 +91,7 @@ struct Gallery {
             }
             panels.append(("anomaly map", Panels.heat(try inspector.plane("map"), width, height, threshold)))
         }
-        if case .defective(let mask) = try item.truth() {
+        if case .defective(let mask) = try item.truth(size: (frame.width, frame.height)) {
             panels.append(("ground truth", Panels.mask(mask, width, height)))
         }
         return panels

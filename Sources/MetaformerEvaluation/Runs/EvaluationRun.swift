@@ -84,7 +84,7 @@ public struct EvaluationRun {
             let inspection = try inspector.inspect(Frame(image, of: item.url.relativePath), wantsMap: true)
             let map = FloatMap(width: image.width, height: image.height, values: inspection.map)
             do {
-                switch try item.truth() {
+                switch try item.truth(size: (image.width, image.height)) {
                 case .good: try evaluation.add(map)
                 case .defective(let mask): try evaluation.add(map, mask: mask)
                 case .unknown: withoutMask += 1
