@@ -18,7 +18,10 @@ typedef void (*mf_task)(void *context, size_t index, int worker);
 /* A team of so many threads, or of one a processor for 0; pool may be NULL, for OpenMP's. */
 mf_team mf_team_make(int32_t threads, const mf_thread_pool *pool);
 
-/* Checks what mf_team_make takes of a host. */
+/* MF_E_STATE in a child of fork that has none of the threads which this team would wait for. */
+mf_status mf_team_check_fork(const mf_team *team, mf_error *error);
+
+/* Checks what mf_team_make takes of a host, and as mf_team_check_fork. */
 mf_status mf_team_check(int32_t threads, const mf_thread_pool *pool, mf_error *error);
 
 /* Runs tasks 0 … count - 1 and returns when all are done. */
