@@ -1,6 +1,7 @@
-"""Builds the wheel: the package, with the shared library inside.
+"""Builds the wheel: the package, with the shared library and the universal model inside.
 
-The library is built by CMake from the sources of this repository, or is the one that METAFORMER_LIBRARY names.
+The library is built by CMake from the sources of this repository, or is the one that METAFORMER_LIBRARY names; the model is
+that of the repository, or the one that METAFORMER_UNIVERSAL_MODEL names.
 """
 import os
 import pathlib
@@ -35,6 +36,9 @@ class BuildWithLibrary(build_py):
         library = pathlib.Path(given) if given else build_library(pathlib.Path(self.build_lib).resolve() / ".cmake")
         destination = pathlib.Path(self.build_lib) / "metaformer" / "libmetaformer.so"
         shutil.copyfile(library.resolve(), destination)
+        given = os.environ.get("METAFORMER_UNIVERSAL_MODEL")
+        model = pathlib.Path(given) if given else root / "Sources/MetaformerModels/Resources/universal.safetensors"
+        shutil.copyfile(model, destination.with_name("universal.safetensors"))
         shutil.rmtree(pathlib.Path(self.build_lib) / ".cmake", ignore_errors=True)
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import ctypes
 import enum
+import os
 import pathlib
 from typing import Any, Callable, Optional
 
@@ -170,6 +171,22 @@ class CCalibrateOptions(ctypes.Structure):
         ("opaque", ctypes.c_void_p),
         ("time_limit_ns", ctypes.c_uint64),
     ]
+
+
+_forks = 0
+
+
+def _count_fork() -> None:
+    global _forks
+    _forks += 1
+
+
+os.register_at_fork(after_in_child=_count_fork)
+
+
+def is_forked() -> bool:
+    """Whether this process is a child that was forked after the package was imported."""
+    return _forks > 0
 
 
 def _load() -> ctypes.CDLL:
