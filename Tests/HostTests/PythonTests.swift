@@ -26,7 +26,8 @@ import Testing
             [
                 python, "-m", "pip", "wheel", "--quiet", "--no-build-isolation", "--no-deps", "--no-index",
                 "--wheel-dir", folder.appending(path: "wheels").path, sources.appending(path: "bindings/python").path,
-            ], environment: [
+            ],
+            environment: [
                 "METAFORMER_LIBRARY": installation.library,
                 "METAFORMER_UNIVERSAL_MODEL": "\(installation.prefix)/share/metaformer/universal.safetensors",
             ])
