@@ -1,5 +1,5 @@
 /*
- * Metaformer: inspects images for defects, taught from a handful of good pictures.
+ * Metaformer: finds defects in images, from a handful of good ones.
  *
  * The contract of libmetaformer for host programs. A host opens a model (mf_model), creates a context of it for each of
  * its threads (mf_context), and hands over camera frames:
@@ -16,7 +16,7 @@
  *     if (mf_inspect(context, &frame, NULL, NULL, &result)) fail(mf_context_error(context));
  *     if (result.is_anomalous) reject();
  *
- * mf_adapt teaches a product from good frames. A model to teach from comes with the library, trained on photographs
+ * mf_adapt adapts a model to a product, by good frames of it. A model to adapt to comes with the library, trained on photographs
  * of many things: share/metaformer/universal.safetensors below the prefix that it is installed to. pkg-config's
  * variable universal_model has its path, and Metaformer_UNIVERSAL_MODEL after CMake's find_package.
  *
@@ -151,7 +151,7 @@ typedef struct mf_allocator {
 
 typedef enum mf_log_level { MF_LOG_INFO = 1, MF_LOG_WARNING = 2 } mf_log_level;
 
-/** Receives a line of text, without its end, while a model is opened, a context created or a product taught; from the
+/** Receives a line of text, without its end, while a model is opened, a context created or a product adapted; from the
  *  thread that called. Nothing is ever written during an inspection. */
 typedef void (*mf_log)(void *opaque, mf_log_level level, const char *text);
 
@@ -237,7 +237,7 @@ MF_API MF_MUST_USE mf_status mf_model_write(const mf_model *model, const mf_writ
  */
 MF_API const char *mf_model_setting(const mf_model *model, const char *key);
 
-/* What can be set, for hosts that offer it to a person: the settings that the library reads in a model, or that teaching
+/* What can be set, for hosts that offer it to a person: the settings that the library reads in a model, or that adaptation
  * writes into it, and the options of its calls that are numbers. A model may hold other settings, which the library
  * leaves alone. */
 
@@ -353,15 +353,16 @@ typedef struct mf_map {
 /**
  * How a frame of any size comes to the model's input of fixed size: the setting "input.framing" of a model.
  *
- * In FIT, padding repeats the frame's edges and counts for nothing. In TILE, the frame is not scaled: views of the
+ * In LETTERBOX, padding repeats the frame's edges and counts for nothing. In TILE, the frame is not scaled: tiles of the
  * input's size cover it, each sharing at least a quarter with its neighbours, and their maps are blended by smooth
  * weights; the score, the map and the regions are then exact to a pixel, and memory does not grow with the frame.
  */
 typedef enum mf_framing {
-    MF_FRAMING_OWN = 0,     /**< of options: as the model says                           */
-    MF_FRAMING_STRETCH = 1, /**< the whole frame, scaled to the input's width and height */
-    MF_FRAMING_FIT = 2,     /**< the whole frame, its aspect kept                        */
-    MF_FRAMING_TILE = 3     /**< many views at the frame's own scale                     */
+    MF_FRAMING_OWN = 0,       /**< of options: as the model says                           */
+    MF_FRAMING_STRETCH = 1,   /**< the whole frame, scaled to the input's width and height */
+    MF_FRAMING_LETTERBOX = 2, /**< the whole frame, its aspect kept                        */
+    MF_FRAMING_TILE = 3,      /**< many tiles at the frame's own scale                     */
+    MF_FRAMING_FIT = 2        /**< the former name of LETTERBOX                            */
 } mf_framing;
 
 /* ---- Context ----------------------------------------------------------------------------------------------------- */
@@ -514,11 +515,11 @@ typedef struct mf_adapt_options {
  * that was adapted goes on from its sums: adapting it to further frames gives what adapting to all of them at once gives,
  * and the setting adapted.images counts them. epochs, batch, learning_rate, flips and shift must be 0. Frames are held
  * out in up to 16 folds, each scored by a model of the others. Of a single frame nothing can be held out: its threshold
- * is that of other products, which the model knows. The same picture twice counts for one, with a warning in the log.
+ * is that of other products, which the model knows. The same image twice counts for one, with a warning in the log.
  *
  * By gradient (the paper: Eq. 6, in 30 epochs): parameters are tuned, always from those that the model has; the frames'
  * maps are measured, by which later ones are normalised where the model asks for it. Held out are of 30 or more frames a
- * fifth, but 10 at least; of fewer all, in three folds; of a single one, shifted views.
+ * fifth, but 10 at least; of fewer all, in three folds; of a single one, shifted copies.
  *
  * The threshold is what a good frame exceeds with the probability false_alarm_rate, by the scores of frames held out:
  * their own quantile where they suffice for it, else that of a normal distribution of their logarithms, whose spread is
@@ -563,7 +564,7 @@ typedef struct mf_calibrate_options {
  * are too good to it. From good frames alone it is the score that a good one exceeds at the false-alarm rate, as mf_adapt
  * sets it from frames that it held out. Where there are defective ones too it is that with the best F1 over all of them,
  * midway between the two scores around it: what that promises of other frames is not known, and the rate is not used. A
- * picture that is there twice is worth a warning in the log.
+ * image that is there twice is worth a warning in the log.
  * @param frames   good ones: count structs, all with the struct_size of the first
  * @param options  NULL for none
  * @return MF_OK and a new model; MF_E_INVALID, MF_E_UNSUPPORTED, MF_E_LIMIT (see mf_inspect), MF_E_STATE (the model knows

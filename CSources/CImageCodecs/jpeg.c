@@ -162,7 +162,7 @@ static void read_body(jpeg_run *run) {
     }
     if (!is_whole(run)) give_up(run, MFC_CORRUPT, truncated);
     jpeg_finish_decompress(decoder);
-    if (run->ended) mfc_remark(&job->report, "the end marker of the JPEG is missing; its picture is whole");
+    if (run->ended) mfc_remark(&job->report, "the end marker of the JPEG is missing; the image is whole");
 }
 
 static void guarded(jpeg_run *run) {

@@ -37,7 +37,7 @@ public struct AnomalyMap: Hashable, Sendable, Codable {
     public var gradientSimilarity = GradientSimilarity()
     /// Standard deviation of the Gaussian that smooths the map, in pixels of an image of 256; 0 for none.
     public var smoothing: Float = 4
-    /// Whether the map is measured against the good images' own error at each position, which teaching a product learns.
+    /// Whether the map is measured against the good images' own error at each position, which adapting to a product learns.
     public var isNormalized = true
     public var score = Score.maximum
 
@@ -51,7 +51,7 @@ public struct AnomalyMap: Hashable, Sendable, Codable {
     }
 
     /// (map − mean) · gain, for the mean map of good images and one over its spread there: how far maps [N, 1, H, W] are from
-    /// theirs. They are parameters "mean" and "gain", and leave the map as it is until a product is taught.
+    /// theirs. They are parameters "mean" and "gain", and leave the map as it is until the model is adapted.
     public func normalized(_ map: Tensor, in scope: Scope) throws -> Tensor {
         guard isNormalized else { return map }
         let shape = Shape([1] + map.shape.dims.dropFirst())

@@ -1,6 +1,6 @@
 /// How good images' maps are at each position: what the inspection measures a map against.
 ///
-/// The engine measures the same when it teaches a product; this is for maps of another kind, once it is taught.
+/// The engine measures the same when it adapts a model; this is for maps of another kind, once it is adapted.
 public struct Normality: Sendable {
     private var sums: [Double]
     private var squares: [Double]

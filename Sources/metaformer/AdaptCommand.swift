@@ -7,30 +7,30 @@ import MetaformerModels
 struct AdaptCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "adapt",
-        abstract: "Teaches a product from good pictures.",
+        abstract: "Adapts a model to a product, by good images of it.",
         discussion: """
-            Tunes a model on pictures of good products and sets its threshold from good pictures that were held out: of 30 \
+            Tunes a model on images of good products and sets its threshold from good images that were held out: of 30 \
             or more a fifth, but 10 at least; by cross-validation where there are fewer. The result is a model file for inspect.
             """
     )
 
     @OptionGroup var source: ModelOptions
 
-    @Option(help: ArgumentHelp("The folder of good pictures.", valueName: "dir"), completion: .directory)
+    @Option(help: ArgumentHelp("The folder of good images.", valueName: "dir"), completion: .directory)
     var good: String
 
     @Option(help: ArgumentHelp("The model file to write.", valueName: "file"), completion: .file())
     var output: String
 
-    @Option(help: ArgumentHelp("Use only so many of the pictures, drawn at random.", valueName: "k"))
+    @Option(help: ArgumentHelp("Use only so many of the images, drawn at random.", valueName: "k"))
     var shots: Int?
 
-    @OptionGroup var teaching: TeachingOptions
+    @OptionGroup var adaptation: AdaptationArguments
 
     @Option(help: ArgumentHelp("The share of good products that the threshold may reject.", valueName: "x"))
     var falseAlarmRate: Float = 0.02
 
-    @Option(help: ArgumentHelp("A text file that names the pictures to teach from, one a line.", valueName: "file"))
+    @Option(help: ArgumentHelp("A text file that names the images to adapt to, one a line.", valueName: "file"))
     var trainList: String?
 
     @OptionGroup var common: CommonOptions
@@ -61,7 +61,7 @@ struct AdaptCommand: ParsableCommand {
         var selection = try ImageSelection.good(in: good, trainingList: trainList)
         if let shots { selection = try selection.shots(shots, seed: common.seed) }
         let frames = try read(selection)
-        let adapted = try teach(frames)
+        let adapted = try adapt(frames)
         try adapted.save(path: output)
         let elapsed = (clock.now - start) / .seconds(1)
 
@@ -75,7 +75,7 @@ struct AdaptCommand: ParsableCommand {
                     falseAlarmRate: Double(falseAlarmRate), seconds: elapsed))
         }
         common.remark(
-            "\(output): taught from \(frames.count) good picture\(frames.count == 1 ? "" : "s") in "
+            "\(output): adapted to \(frames.count) good image\(frames.count == 1 ? "" : "s") in "
                 + "\(elapsed.formatted(.number.precision(.fractionLength(1)))) s")
         if let threshold {
             common.remark(
@@ -95,21 +95,21 @@ struct AdaptCommand: ParsableCommand {
         }
     }
 
-    private func teach(_ frames: [Frame]) throws -> Model {
+    private func adapt(_ frames: [Frame]) throws -> Model {
         var options = Model.AdaptationOptions()
         options.threads = common.threads
-        options.epochs = teaching.epochs
-        options.batch = teaching.batch
-        options.learningRate = teaching.learningRate
+        options.epochs = adaptation.epochs
+        options.batch = adaptation.batch
+        options.learningRate = adaptation.learningRate
         options.seed = common.seed
-        options.flips = teaching.flips
-        options.shift = teaching.shift
+        options.flips = adaptation.flips
+        options.shift = adaptation.shift
         options.falseAlarmRate = falseAlarmRate
-        options.framing = teaching.framing
+        options.framing = adaptation.framing
         var progress = StagedProgress(quiet: common.quiet || common.json)
         defer { progress.finish() }
         let channels = frames.allSatisfy(\.isGrey) ? 1 : 3
-        return try source.origin(optimizer: teaching.optimizer).model(channels: channels, seed: common.seed)
+        return try source.origin(optimizer: adaptation.optimizer).model(channels: channels, seed: common.seed)
             .adapted(to: frames, options: options) {
                 progress.advance($0.stage, total: $0.total)
                 return true

@@ -9,8 +9,8 @@ struct BenchCommand: ParsableCommand {
         commandName: "bench",
         abstract: "Measures how fast this machine runs a model.",
         discussion: """
-            Times the programs of a model file as they lie there: inspection of one picture, and a training step, which is the \
-            gradients of --batch pictures accumulated and one update. Every time is the median of --runs after a warm-up.
+            Times the programs of a model file as they lie there: inspection of one image, and a training step, which is the \
+            gradients of --batch images accumulated and one update. Every time is the median of --runs after a warm-up.
 
             --profile shows them instruction by instruction beside the roofline: the least time that the arithmetic, or the bytes \
             read and written, would take at the best that this machine was measured to do. Over 100 % of it, operands were still in a \
@@ -25,13 +25,13 @@ struct BenchCommand: ParsableCommand {
     )
     var model = ModelSource.scratch(.full)
 
-    @Option(help: ArgumentHelp("Pictures of a training step.", valueName: "n"))
+    @Option(help: ArgumentHelp("Images of a training step.", valueName: "n"))
     var batch = 8
 
     @Option(help: ArgumentHelp("Timed runs.", valueName: "n"))
     var runs = 10
 
-    @Flag(help: "Time a second-order step of meta-training as well: 2 tasks of --batch and --batch pictures.")
+    @Flag(help: "Time a second-order step of meta-training as well: 2 tasks of --batch and --batch images.")
     var metaStep = false
 
     @Option(
@@ -164,7 +164,7 @@ struct ModelBench {
     let variableMegabytes: Double
 
     /// - Parameters:
-    ///   - parts: compiled for `batch` pictures beside the file's own programs, which are left out where there are any.
+    ///   - parts: compiled for `batch` images beside the file's own programs, which are left out where there are any.
     ///   - machine: what it is profiled on; nil for no profile.
     init(_ file: TensorFile, parts: [ExportedProgram], batch: Int = 1, threads: Int, profiledOn machine: Machine? = nil)
         throws
@@ -195,7 +195,7 @@ struct ModelBench {
             }
             try runner.bindRemaining()
             // As contexts do: inspection changes no weights; the other programs are run between updates of them.
-            if !parts.isEmpty || name == "program/inspect" { try runner.settle() }
+            if !parts.isEmpty || name == "program/inspect" { try runner.prepack() }
             runners[name] = runner
         }
         self.runners = runners
@@ -206,7 +206,7 @@ struct ModelBench {
 
     func measure(_ part: ExportedProgram, runs: Int) throws -> BenchCommand.Measurement {
         guard let runner = runners[part.rawValue] else { throw CommandError("the model has no \(part.rawValue)") }
-        return try measure("\(part.rawValue), \(batch) picture\(batch == 1 ? "" : "s")", [(runner, 1)], runs)
+        return try measure("\(part.rawValue), \(batch) image\(batch == 1 ? "" : "s")", [(runner, 1)], runs)
     }
 
     /// What the parts gave last, as "<part>/<output>".
@@ -226,7 +226,7 @@ struct ModelBench {
 
     func measureInspection(runs: Int) throws -> BenchCommand.Measurement {
         guard let inspect = runners["program/inspect"] else { throw CommandError("the model has no inspect program") }
-        return try measure("inspect, 1 picture", [(inspect, 1)], runs)
+        return try measure("inspect, 1 image", [(inspect, 1)], runs)
     }
 
     func measureTrainingStep(batch: Int, runs: Int) throws -> BenchCommand.Measurement {
@@ -238,7 +238,7 @@ struct ModelBench {
         rate.fill(1e-4)
         let micro = weights.count
         return try measure(
-            "training step, \(batch) pictures", [(gradient, (batch + micro - 1) / micro), (update, 1)], runs)
+            "training step, \(batch) images", [(gradient, (batch + micro - 1) / micro), (update, 1)], runs)
     }
 
     /// Times the programs one after the other, each so many times over.

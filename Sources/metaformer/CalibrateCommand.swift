@@ -7,28 +7,28 @@ import MetaformerModels
 struct CalibrateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "calibrate",
-        abstract: "Chooses a taught model's map and score, and sets its threshold, by good pictures.",
+        abstract: "Chooses an adapted model's map and score, and sets its threshold, by good images.",
         discussion: """
-            Give good pictures that adapt has not seen: what is taken for normal would be too perfect otherwise. Maps and scores \
-            are compared by how well they tell these pictures from copies with synthetic defects (pasted patches, scratches, \
-            blotches); no picture of a real defect is needed, and none of a test set should be used. The threshold is what a \
-            good picture exceeds with the false-alarm rate. A model of features, or one that fits or tiles its pictures, keeps \
+            Give good images that adapt has not seen: what is taken for normal would be too perfect otherwise. Maps and scores \
+            are compared by how well they tell these images from copies with synthetic defects (pasted patches, scratches, \
+            blotches); no image of a real defect is needed, and none of a test set should be used. The threshold is what a \
+            good image exceeds with the false-alarm rate. A model of features, or one that fits or tiles its pictures, keeps \
             its map.
 
-            Where there are pictures of real defects as well, --defective takes a folder of them: the threshold is then that \
-            with the best F1 over good and defective ones, and the map is kept. What that promises of other pictures is not \
-            known: they must not be those that the model is judged by.
+            Where there are images of real defects as well, --defective takes a folder of them: the threshold is then that \
+            with the best F1 over good and defective ones, and the map is kept. What that promises of other images is not \
+            known: they must not be those that the model is evaluated by.
             """
     )
 
     @Option(help: ArgumentHelp("The model file that adapt wrote.", valueName: "file"), completion: .file())
     var model: String
 
-    @Option(help: ArgumentHelp("The folder of good pictures.", valueName: "dir"), completion: .directory)
+    @Option(help: ArgumentHelp("The folder of good images.", valueName: "dir"), completion: .directory)
     var good: String
 
     @Option(
-        help: ArgumentHelp("A folder of defective pictures: set the threshold by these too.", valueName: "dir"),
+        help: ArgumentHelp("A folder of defective images: set the threshold by these too.", valueName: "dir"),
         completion: .directory)
     var defective: String?
 
@@ -97,9 +97,9 @@ struct CalibrateCommand: ParsableCommand {
         let value = threshold.value.formatted(.number.precision(.significantDigits(4)))
         let from =
             options.defective.isEmpty
-            ? "\(pictures.count) good pictures, for \(falseAlarmRate * 100) % false alarms"
+            ? "\(pictures.count) good images, for \(falseAlarmRate * 100) % false alarms"
                 + (threshold.rule == "extrapolated" ? " (extrapolated: too few images to count)" : "")
-            : "\(pictures.count) good and \(options.defective.count) defective pictures: the best F1"
+            : "\(pictures.count) good and \(options.defective.count) defective images: the best F1"
         common.remark("\(output): threshold \(value), from \(from)")
     }
 

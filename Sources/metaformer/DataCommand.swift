@@ -5,7 +5,7 @@ import MetaformerData
 struct DataCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "data",
-        abstract: "Looks after folders of pictures.",
+        abstract: "Looks after folders of images.",
         subcommands: [Check.self]
     )
 
@@ -26,7 +26,7 @@ struct DataCommand: ParsableCommand {
 
         @Option(
             name: .customLong("train-list"),
-            help: ArgumentHelp("A file that names the good pictures for training, one a line.", valueName: "file"))
+            help: ArgumentHelp("A file that names the good images for training, one a line.", valueName: "file"))
         var trainingList: String?
 
         @OptionGroup var common: CommonOptions
@@ -49,7 +49,7 @@ struct DataCommand: ParsableCommand {
 
         private func names(in path: String) throws -> [String] {
             guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
-                throw CommandError("\(path): cannot be read; name a text file with the name of a picture a line")
+                throw CommandError("\(path): cannot be read; name a text file with the name of an image a line")
             }
             return text.split(whereSeparator: \.isNewline).map { $0.trimmingCharacters(in: .whitespaces) }
                 .filter { !$0.isEmpty }

@@ -9,7 +9,7 @@ struct EvaluateCommand: ParsableCommand {
         commandName: "evaluate",
         abstract: "Measures models on a data set: tables, maps and a report.",
         discussion: """
-            Teaches every category from its good pictures, tests it, and writes results.csv, scores.csv, results.json, tables.md \
+            Adapts every category from its good pictures, tests it, and writes results.csv, scores.csv, results.json, tables.md \
             (in the shape of the paper's tables, its figures beside ours), report.html, and anomaly maps in MVTec's layout for \
             submissions. An interrupted run goes on where it stopped when it is started again with the same folder.
             """
@@ -48,7 +48,7 @@ struct EvaluateCommand: ParsableCommand {
 
     @OptionGroup var data: DatasetOptions
 
-    @Option(help: ArgumentHelp("Good pictures to teach from, such as 1,2,4,8,16,all.", valueName: "list"))
+    @Option(help: ArgumentHelp("Good images to adapt to, such as 1,2,4,8,16,all.", valueName: "list"))
     var shots = "all"
 
     @Option(help: ArgumentHelp("Seeds to repeat everything with: --seed and those that follow it.", valueName: "n"))
@@ -57,7 +57,7 @@ struct EvaluateCommand: ParsableCommand {
     @Option(help: ArgumentHelp("The folder to write.", valueName: "dir"), completion: .directory)
     var output: String
 
-    @OptionGroup var teaching: TeachingOptions
+    @OptionGroup var adaptation: AdaptationArguments
 
     @Option(help: ArgumentHelp("The highest false-positive rate of PRO.", valueName: "x"))
     var proLimit = 0.3
@@ -84,13 +84,13 @@ struct EvaluateCommand: ParsableCommand {
 
     func run() throws {
         let (dataset, split) = try data.open(seed: common.seed)
-        var plan = EvaluationPlan(dataset: dataset, candidates: try candidates())
+        var plan = EvaluationPlan(dataset: dataset, methods: try methods())
         if !data.category.isEmpty { plan.categories = data.category }
         plan.shots = try shotList()
         plan.seeds = (0..<UInt64(seeds)).map { common.seed &+ $0 }
         plan.proLimit = proLimit
-        plan.flips = teaching.flips
-        plan.shift = teaching.shift
+        plan.flips = adaptation.flips
+        plan.shift = adaptation.shift
         plan.threads = common.threads
         plan.splitNote = split
         let folder = URL(fileURLWithPath: output)
@@ -112,7 +112,7 @@ struct EvaluateCommand: ParsableCommand {
         model.isEmpty && (baselines == nil || configuration != nil) ? [.shipped(.universal)] : model
     }
 
-    private func candidates() throws -> [Candidate] {
+    private func methods() throws -> [Method] {
         let (modes, learned) = (try modeList(), try prior.map { try FrozenPrior(path: $0) })
         let files = try sources.compactMap { source in
             switch source {
@@ -121,28 +121,28 @@ struct EvaluateCommand: ParsableCommand {
             case .scratch: nil
             }
         }
-        var candidates = try files.flatMap { path in
+        var methods = try files.flatMap { path in
             try modes.map { mode in
-                var candidate = try Candidate(file: path, mode: mode)
-                candidate.name = folder(of: path, among: files) + candidate.name
-                return candidate
+                var method = try Method(file: path, mode: mode)
+                method.name = folder(of: path, among: files) + method.name
+                return method
             }
         }
         for case .scratch(let mode, let size) in sources {
-            candidates.append(
+            methods.append(
                 .scratch(
                     mode, prior: size.configuration, trained: mode == .autoencoder ? nil : learned,
                     priorOrigin: try prior.map { "\($0), \(try Fingerprint.file($0))" } ?? ""))
         }
-        if let optimizer = teaching.optimizer { candidates = candidates.map { $0.updated(by: optimizer.optimizer) } }
-        candidates += try baselineList()
-        return candidates.map { candidate in
-            var candidate = candidate
-            candidate.epochs = teaching.epochs
-            candidate.batch = teaching.batch ?? candidate.batch
-            candidate.learningRate = teaching.learningRate ?? candidate.learningRate
-            candidate.framing = teaching.framing
-            return candidate
+        if let optimizer = adaptation.optimizer { methods = methods.map { $0.updated(by: optimizer.optimizer) } }
+        methods += try baselineList()
+        return methods.map { method in
+            var method = method
+            method.epochs = adaptation.epochs
+            method.batch = adaptation.batch ?? method.batch
+            method.learningRate = adaptation.learningRate ?? method.learningRate
+            method.framing = adaptation.framing
+            return method
         }
     }
 
@@ -166,7 +166,7 @@ struct EvaluateCommand: ParsableCommand {
         }
     }
 
-    private func baselineList() throws -> [Candidate] {
+    private func baselineList() throws -> [Method] {
         try (baselines ?? "").split(separator: ",").map { text in
             let name = text.trimmingCharacters(in: .whitespaces).lowercased()
             switch name {
@@ -181,14 +181,14 @@ struct EvaluateCommand: ParsableCommand {
         }
     }
 
-    private func features(_ kind: FeatureDetector.Kind) throws -> Candidate {
+    private func features(_ kind: FeatureDetector.Kind) throws -> Method {
         try .features(kind, weights: weights ?? UniversalModel.universal.path())
     }
 
     private func shotList() throws -> [Shots] {
         let list = try shots.split(separator: ",").map { text in
             guard let shots = Shots(text.trimmingCharacters(in: .whitespaces)) else {
-                throw ValidationError("--shots: \(text) is no number of pictures; give numbers from 1, or all.")
+                throw ValidationError("--shots: \(text) is no number of images; give numbers from 1, or all.")
             }
             return shots
         }

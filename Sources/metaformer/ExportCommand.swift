@@ -72,8 +72,8 @@ struct ExportCommand: ParsableCommand {
             commandName: "model",
             abstract: "Writes a model file: a copy, one of fewer parts or half the size, or one from scratch.",
             discussion: """
-                Hosts that teach by mf_adapt use the parts and the optimiser that a file has: here others are chosen. A model of \
-                fewer parts forgets what teaching measured.
+                Hosts that adapt by mf_adapt use the parts and the optimiser that a file has: here others are chosen. A model of \
+                fewer parts forgets what adaptation measured.
                 """
         )
 
@@ -82,7 +82,7 @@ struct ExportCommand: ParsableCommand {
         @Option(help: ArgumentHelp("The file to write.", valueName: "file"), completion: .file())
         var output: String
 
-        @Option(help: "The optimiser that the file teaches with: adam or sgd; the model's own where left out.")
+        @Option(help: "the optimiser that the file adapts with: adam or sgd; the model's own where left out.")
         var optimizer: OptimizerChoice?
 
         @Flag(help: "Store the parameters in half precision: near half the size, rounded to 11 bits.")

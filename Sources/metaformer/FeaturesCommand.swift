@@ -19,7 +19,7 @@ struct FeaturesCommand: ParsableCommand {
             discussion: """
                 The network is taken as it is; the photographs say only how large its features are, and how much they vary. \
                 The model knows no product: adapt makes one of it. The weights are a .safetensors file, converted from \
-                PyTorch's by scripts/convert-weights.py. Pictures that cannot be read are left out, and named.
+                PyTorch's by scripts/convert-weights.py. Images that cannot be read are left out, and named.
                 """
         )
 

@@ -7,12 +7,12 @@ import MetaformerModels
 struct InspectCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "inspect",
-        abstract: "Inspects pictures with a taught model.",
+        abstract: "Inspects images with an adapted model.",
         discussion: """
-            Writes for each picture an overlay of what was found (PNG) and the anomaly map at the picture's own size (float \
+            Writes for each image an overlay of what was found (PNG) and the anomaly map at the image's own size (float \
             TIFF), and for all of them results.csv and results.json: score, threshold, verdict, defect boxes. The verdict is good, \
-            defective, or unlike where a picture does not show the product: too dark or bright, flat, blurred, or different \
-            nearly everywhere. Of a folder laid out as a data set, the pictures for testing are taken. Exits with 0 whatever the \
+            defective, or unlike where an image does not show the product: too dark or bright, flat, blurred, or different \
+            nearly everywhere. Of a folder laid out as a data set, the images for testing are taken. Exits with 0 whatever the \
             verdicts.
             """
     )
@@ -20,7 +20,7 @@ struct InspectCommand: ParsableCommand {
     @Option(help: ArgumentHelp("The model file that adapt wrote.", valueName: "file"), completion: .file())
     var model: String
 
-    @Argument(help: ArgumentHelp("Pictures, or folders of them.", valueName: "image-or-dir"), completion: .file())
+    @Argument(help: ArgumentHelp("Images, or folders of them.", valueName: "image-or-dir"), completion: .file())
     var paths: [String]
 
     @Option(
@@ -34,7 +34,7 @@ struct InspectCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "A text file of pictures that were taught from, one a line: they are left out.", valueName: "file"))
+            "A text file of images that were adapted to, one a line: they are left out.", valueName: "file"))
     var trainList: String?
 
     @OptionGroup var common: CommonOptions
@@ -51,8 +51,8 @@ struct InspectCommand: ParsableCommand {
     func run() throws {
         let selection = try ImageSelection.inspected(paths, trainingList: trainList)
         let model = try Model(path: model)
-        guard model.isTaught || threshold != nil else {
-            throw CommandError("\(self.model): knows no product yet: teach it good pictures first, with adapt")
+        guard model.isAdapted || threshold != nil else {
+            throw CommandError("\(self.model): knows no product yet: adapt it to good images first")
         }
         let inspector = try Inspector(model, threads: common.threads)
         if let threshold { try inspector.setThreshold(threshold) }
@@ -140,10 +140,10 @@ struct InspectionResults: Encodable {
 
     func summary(output: String) -> String {
         func count(_ verdict: String) -> Int { images.count { $0.verdict == verdict } }
-        var lines = ["\(images.count) pictures: \(count("good")) good, \(count("defective")) defective"]
-        if count("unlike") > 0 { lines[0] += ", \(count("unlike")) unlike what was taught" }
+        var lines = ["\(images.count) images: \(count("good")) good, \(count("defective")) defective"]
+        if count("unlike") > 0 { lines[0] += ", \(count("unlike")) unlike the good images" }
         if let comparison = comparison() { lines.append(comparison) }
-        lines.append("\(output): results.csv, results.json, an overlay and a map for each picture")
+        lines.append("\(output): results.csv, results.json, an overlay and a map for each image")
         return lines.joined(separator: "\n")
     }
 

@@ -33,7 +33,7 @@ struct MetaTrainCommand: ParsableCommand {
         help: ArgumentHelp("The prior of prior train, or a model with one.", valueName: "file"), completion: .file())
     var prior: String?
 
-    @Option(help: ArgumentHelp("The folder of the pictures, where it was moved.", valueName: "dir"))
+    @Option(help: ArgumentHelp("The folder of the images, where it was moved.", valueName: "dir"))
     var images: String?
 
     @Option(
@@ -68,10 +68,10 @@ struct MetaTrainCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Tasks a step.", valueName: "n"))
     var tasksPerStep: Int?
 
-    @Option(help: ArgumentHelp("Pictures that a task adapts to.", valueName: "n"))
+    @Option(help: ArgumentHelp("Images that a task adapts to.", valueName: "n"))
     var support: Int?
 
-    @Option(help: ArgumentHelp("Pictures that a task is judged by.", valueName: "n"))
+    @Option(help: ArgumentHelp("Images that a task is evaluated by.", valueName: "n"))
     var query: Int?
 
     @Option(help: ArgumentHelp("Inner steps.", valueName: "n"))
@@ -86,7 +86,7 @@ struct MetaTrainCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Outer rate of learning.", valueName: "x"))
     var rate: Float?
 
-    @Option(help: ArgumentHelp("The share of tasks made of views of one picture.", valueName: "x"))
+    @Option(help: ArgumentHelp("The share of tasks made of views of one image.", valueName: "x"))
     var oneImage: Float?
 
     @Option(help: ArgumentHelp("The share of queries to repair.", valueName: "x"))

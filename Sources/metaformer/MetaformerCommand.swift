@@ -5,7 +5,7 @@ import Foundation
 struct MetaformerCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "metaformer",
-        abstract: "Inspects images for defects, taught from a handful of good pictures.",
+        abstract: "Finds defects in images, from a handful of good ones.",
         subcommands: [
             AdaptCommand.self, CalibrateCommand.self, ThresholdCommand.self, InspectCommand.self, EvaluateCommand.self,
             MetricsCommand.self,
@@ -19,7 +19,9 @@ struct MetaformerCommand: ParsableCommand {
 
     static func main() {
         do {
-            var command = try parseAsRoot()
+            let (arguments, remarks) = RetiredSpellings.updated(Array(CommandLine.arguments.dropFirst()))
+            for remark in remarks { FileHandle.standardError.write(Data("metaformer: \(remark)\n".utf8)) }
+            var command = try parseAsRoot(arguments)
             try command.run()
         } catch {
             CommandFailure(error).exit()

@@ -8,8 +8,8 @@ struct MetricsCommand: ParsableCommand {
         commandName: "metrics",
         abstract: "Measures anyone's anomaly maps of a data set.",
         discussion: """
-            Maps are TIFF files of 32-bit floats at the pictures' own size, in MVTec's layout for submissions: \
-            <category>/test/<kind>/<picture>.tiff. An image's score is the maximum of its map. All figures are exact: AUROC with \
+            Maps are TIFF files of 32-bit floats at the images' own size, in MVTec's layout for submissions: \
+            <category>/test/<kind>/<image>.tiff. An image's score is the maximum of its map. All figures are exact: AUROC with \
             ties, average precision, the best F1, and PRO (regions by 8-connectivity, every distinct score a threshold).
             """
     )
@@ -38,7 +38,7 @@ struct MetricsCommand: ParsableCommand {
         defer { progress.finish() }
         let results = try categories.map { category in
             guard !set.items(category).isEmpty else {
-                throw CommandError("\(category): the data set has no labelled pictures of it")
+                throw CommandError("\(category): the data set has no labelled images of it")
             }
             return try set.measure(category, proLimit: proLimit, threads: common.threads) { progress.advance() }
         }
@@ -57,12 +57,12 @@ struct DatasetOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Only this category; may be given several times.", valueName: "name"))
     var category: [String] = []
 
-    @Option(help: ArgumentHelp("A text file that names the training pictures, one a line.", valueName: "file"))
+    @Option(help: ArgumentHelp("A text file that names the training images, one a line.", valueName: "file"))
     var trainList: String?
 
     @Option(
         help: ArgumentHelp(
-            "A CSV file that names each picture's group (columns file and group): no group is split.",
+            "A CSV file that names each image's group (columns file and group): no group is split.",
             valueName: "file"))
     var groups: String?
 
@@ -82,11 +82,11 @@ struct DatasetOptions: ParsableArguments {
         }
         if let trainList {
             guard let text = try? String(contentsOfFile: trainList, encoding: .utf8) else {
-                throw CommandError("\(trainList): cannot be read; name a text file with a picture's name a line")
+                throw CommandError("\(trainList): cannot be read; name a text file with an image's name a line")
             }
             let names = text.split(whereSeparator: \.isNewline).map { $0.trimmingCharacters(in: .whitespaces) }
             try dataset.applyTrainingList(names.filter { !$0.isEmpty })
-            return (dataset, "training pictures of \(trainList)")
+            return (dataset, "training images of \(trainList)")
         }
         if let groups {
             let url = URL(fileURLWithPath: groups)
@@ -98,7 +98,7 @@ struct DatasetOptions: ParsableArguments {
             let pairs = table.rows.map { ($0.fields[file], $0.fields[group]) }
             try dataset.applyGroups(Dictionary(pairs, uniquingKeysWith: { first, _ in first }), seed: seed)
             return (
-                dataset, "no group of \(groups) in both parts, a fifth of the good pictures for testing, seed \(seed)"
+                dataset, "no group of \(groups) in both parts, a fifth of the good images for testing, seed \(seed)"
             )
         }
         return (dataset, "")

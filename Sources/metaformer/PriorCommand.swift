@@ -7,7 +7,7 @@ import MetaformerTraining
 struct PriorCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "prior",
-        abstract: "Trains and judges the instance prior, which says where the object is.",
+        abstract: "Trains and evaluates the instance prior, which says where the object is.",
         subcommands: [Train.self, Judge.self, Render.self]
     )
 
@@ -26,7 +26,7 @@ struct PriorCommand: ParsableCommand {
             discussion: """
                 Photos without the effect and images with it need not be pairs. Those with it are photos that carry it \
                 (--effect-images), or composed by foreground masks (--masks), or, without either, by masks that are \
-                guessed from the colours of each photo (--guess). The folder gets metrics.jsonl, checkpoints, from which --resume goes on (for more \
+                found by a heuristic from the colours of each photo (--heuristic). The folder gets metrics.jsonl, checkpoints, from which --resume goes on (for more \
                 --steps, too), and beside each of them the prior as it then is, prior.safetensors.
                 """
         )
@@ -47,9 +47,9 @@ struct PriorCommand: ParsableCommand {
             help: ArgumentHelp(
                 "Where neither masks nor effect photos are given, the foreground is what has colours of the middle that the "
                     + "border lacks (centre-surround), or the commonest hue (dominant-hue).", valueName: "rule"))
-        var guess: ForegroundRule?
+        var heuristic: ForegroundHeuristic?
 
-        @Option(help: ArgumentHelp("Keep so many photos with masks back, to judge by.", valueName: "n"))
+        @Option(help: ArgumentHelp("Keep so many photos with masks back, to evaluate by.", valueName: "n"))
         var holdOut = 0
 
         @Option(help: "compact, for inspection PCs, or paper.")
@@ -69,7 +69,7 @@ struct PriorCommand: ParsableCommand {
 
         @Option(
             help: ArgumentHelp(
-                "Weight of the response's squared error against the masks, given or guessed; 0 leaves the domains "
+                "Weight of the response's squared error against the masks, given or found by a heuristic; 0 leaves the domains "
                     + "unpaired, as in the paper.", valueName: "x"))
         var pairedWeight: Float?
 
@@ -98,8 +98,8 @@ struct PriorCommand: ParsableCommand {
         func validate() throws {
             try CommonOptions.requirePath(images, named: "--images")
             if masks != nil, effectImages != nil { throw ValidationError("give --masks or --effect-images, not both.") }
-            if guess != nil, masks != nil || effectImages != nil {
-                throw ValidationError("--guess is for photos alone: leave out --masks and --effect-images.")
+            if heuristic != nil, masks != nil || effectImages != nil {
+                throw ValidationError("--heuristic is for photos alone: leave out --masks and --effect-images.")
             }
             if holdOut < 0 || (holdOut > 0 && masks == nil) {
                 throw ValidationError("--hold-out keeps photos with masks back: give --masks and a number from 0.")
@@ -154,8 +154,8 @@ struct PriorCommand: ParsableCommand {
                 return (.photos(try MaskedPhotos(images: effectImages, masks: nil).photos), "effect photos")
             }
             guard masks == nil else { return (.masks(photos.pairs), "masks") }
-            let rule = guess ?? .centreSurround
-            return (.guessed(photos.photos, rule), "\(rule.rawValue) colours")
+            let rule = heuristic ?? .centreSurround
+            return (.byHeuristic(photos.photos, rule), "\(rule.rawValue) colours")
         }
 
         private func settings() -> PriorTrainingConfiguration {
@@ -172,7 +172,7 @@ struct PriorCommand: ParsableCommand {
 
     struct Judge: ParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "judge",
+            commandName: "evaluate",
             abstract: "Compares response maps with foreground masks.",
             discussion: """
                 A map is foreground where it is at least twice its mean. Beside the prior stand two maps that look at \
@@ -189,7 +189,7 @@ struct PriorCommand: ParsableCommand {
         @Option(help: ArgumentHelp("The folder of their masks.", valueName: "dir"), completion: .directory)
         var masks: String
 
-        @Option(help: ArgumentHelp("A text file that names the photos to judge by, one a line.", valueName: "file"))
+        @Option(help: ArgumentHelp("A text file that names the photos to evaluate by, one a line.", valueName: "file"))
         var list: String?
 
         @OptionGroup var common: CommonOptions
@@ -218,7 +218,7 @@ struct PriorCommand: ParsableCommand {
     struct Render: ParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "render",
-            abstract: "Shows photos, their response maps and the effect in one picture."
+            abstract: "Shows photos, their response maps and the effect in one image."
         )
 
         @Option(help: ArgumentHelp("The prior, or a model with one.", valueName: "file"), completion: .file())
@@ -261,4 +261,4 @@ struct PriorCommand: ParsableCommand {
 
 extension VisualEffect: ExpressibleByArgument {}
 
-extension ForegroundRule: ExpressibleByArgument {}
+extension ForegroundHeuristic: ExpressibleByArgument {}

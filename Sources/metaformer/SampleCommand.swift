@@ -42,7 +42,7 @@ struct SampleCommand: ParsableCommand {
         if common.json { try common.printJSON(result) }
         common.remark(
             """
-            \(directory): \(result.trainGood) good pictures to teach from; to test with, \(result.testGood) good ones and
+            \(directory): \(result.trainGood) good images to adapt to; to test with, \(result.testGood) good ones and
             \(product.defectCount) each with \(SampleProduct.defects.joined(separator: ", "))
             """)
     }

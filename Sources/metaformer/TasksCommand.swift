@@ -7,22 +7,22 @@ import MetaformerTraining
 struct TasksCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tasks",
-        abstract: "Makes meta-tasks of a folder of pictures.",
+        abstract: "Makes meta-tasks of a folder of images.",
         subcommands: [Build.self]
     )
 
     struct Build: ParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "build",
-            abstract: "Groups similar pictures: the tasks that meta-train learns from.",
+            abstract: "Groups similar images: the tasks that meta-train learns from.",
             discussion: """
-                Pictures are grouped by k-means on the features of a classification network, and each group is trimmed to \
-                the pictures that are most like its centre. The weights are a .safetensors file, converted from PyTorch's \
-                by scripts/convert-weights.py. Pictures that cannot be read are left out, and named.
+                Images are grouped by k-means on the features of a classification network, and each group is trimmed to \
+                the images that are most like its centre. The weights are a .safetensors file, converted from PyTorch's \
+                by scripts/convert-weights.py. Images that cannot be read are left out, and named.
                 """
         )
 
-        @Option(help: ArgumentHelp("The folder of pictures.", valueName: "dir"), completion: .directory)
+        @Option(help: ArgumentHelp("The folder of images.", valueName: "dir"), completion: .directory)
         var images: String
 
         @Option(help: ArgumentHelp("The weights of the network.", valueName: "file"), completion: .file())
@@ -34,10 +34,10 @@ struct TasksCommand: ParsableCommand {
         @Option(help: "The network: resnet18 or efficientnet-lite0.")
         var network: FeatureNetwork.Architecture = .resNet18
 
-        @Option(help: ArgumentHelp("Groups to make; one for 200 pictures where left out.", valueName: "n"))
+        @Option(help: ArgumentHelp("Groups to make; one for 200 images where left out.", valueName: "n"))
         var groups: Int?
 
-        @Option(help: ArgumentHelp("The most pictures of a group.", valueName: "n"))
+        @Option(help: ArgumentHelp("The most images of a group.", valueName: "n"))
         var groupSize = 200
 
         @Option(help: ArgumentHelp("A PNG file to show the groups in, a row each.", valueName: "file"))
@@ -92,7 +92,7 @@ struct TasksCommand: ParsableCommand {
             if common.json { try common.printJSON(result) }
             for line in unreadable { common.remark("left out: \(line)") }
             common.remark(
-                "\(output): \(result.groups) groups of \(result.images) pictures, in "
+                "\(output): \(result.groups) groups of \(result.images) images, in "
                     + "\(result.seconds.formatted(.number.precision(.fractionLength(1)))) s")
         }
     }

@@ -4,14 +4,14 @@ import MetaformerModels
 struct ThresholdCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "threshold",
-        abstract: "Gives a taught model another threshold.",
-        discussion: "To set it by further pictures instead, see calibrate."
+        abstract: "Gives an adapted model another threshold.",
+        discussion: "To set it by further images instead, see calibrate."
     )
 
     @Option(help: ArgumentHelp("The model file that adapt wrote.", valueName: "file"), completion: .file())
     var model: String
 
-    @Argument(help: ArgumentHelp("The score above which a picture is defective.", valueName: "value"))
+    @Argument(help: ArgumentHelp("The score above which an image is defective.", valueName: "value"))
     var value: Float
 
     @Option(
@@ -38,7 +38,7 @@ struct ThresholdCommand: ParsableCommand {
         try requireFolder(of: output)
         let model = try Model(path: self.model)
         guard let before = model[setting: "threshold"].flatMap(Float.init) else {
-            throw CommandError("\(self.model): knows no product yet: teach it good pictures first, with adapt")
+            throw CommandError("\(self.model): knows no product yet: adapt it to good images first")
         }
         try model.withThreshold(value).save(path: output)
         if common.json { try common.printJSON(Result(model: output, before: before, threshold: value)) }

@@ -58,16 +58,16 @@ import Testing
         #expect(outcome.errors == "metaformer: error: .: 1 error in the data; see the report\n")
     }
 
-    @Test("data check refuses what is no folder of pictures")
+    @Test("data check refuses what is no folder of images")
     func noDataset() throws {
         let missing = try Program.run("data", "check", "missing", in: folder.url)
         #expect(missing.exitCode == 1 && missing.errors == "metaformer: error: missing: no such folder\n")
         let empty = try Program.run("data", "check", ".", in: folder.url)
         #expect(empty.exitCode == 1)
-        #expect(empty.errors.hasPrefix("metaformer: error: .: no pictures are found here (the folder is empty); name"))
+        #expect(empty.errors.hasPrefix("metaformer: error: .: no images are found here (the folder is empty); name"))
         try Data("text".utf8).write(to: folder.url.appendingPathComponent("file"))
         let file = try Program.run("data", "check", "file", in: folder.url)
-        #expect(file.exitCode == 1 && file.errors.contains("file: is a file; name a folder of pictures"))
+        #expect(file.exitCode == 1 && file.errors.contains("file: is a file; name a folder of images"))
     }
 
     @Test("data check applies a training list, and says when it does not fit")
@@ -86,7 +86,7 @@ import Testing
             counts.map { "\($0["split"] ?? "") \($0["label"] ?? "")" } == ["train good", "test good", "test crack"])
         try Data("c.jpg".utf8).write(to: folder.url.appendingPathComponent("list.txt"))
         let wrong = try Program.run("data", "check", ".", "--train-list", "list.txt", in: folder.url)
-        #expect(wrong.exitCode == 1 && wrong.errors.contains("the training list names 1 that is no good picture here"))
+        #expect(wrong.exitCode == 1 && wrong.errors.contains("the training list names 1 that is no good image here"))
         let lost = try Program.run("data", "check", ".", "--train-list", "lost.txt", in: folder.url)
         #expect(lost.exitCode == 1 && lost.errors.contains("lost.txt: cannot be read"))
     }

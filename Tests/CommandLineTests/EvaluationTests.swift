@@ -112,7 +112,7 @@ import Testing
             return outcome.errors
         }
         let base = "evaluate --baselines l2-ae --dataset nut --output"
-        #expect(try errors("\(base) out --shots 9").contains("nut: 9 shots, but only 2 good pictures"))
+        #expect(try errors("\(base) out --shots 9").contains("nut: 9 shots, but only 2 good images"))
         #expect(try errors("\(base) out --category cap").contains("cap is none of the data set's categories (nut)"))
         #expect(try errors("\(base) nut").contains("nut: holds other files; name a new or an empty folder"))
         #expect(try errors("\(base) out --groups lost.csv").contains("lost.csv: line 1: cannot be read"))

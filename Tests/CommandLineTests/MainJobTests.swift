@@ -3,13 +3,13 @@ import MetaformerData
 import TestSupport
 import Testing
 
-/// Teaching and inspecting, as a person would, with the smallest pictures and the shortest training that show it.
+/// Adaptation and inspecting, as a person would, with the smallest images and the shortest training that show it.
 @Suite("adapt, inspect and info")
 struct MainJobTests {
     let folder: TemporaryFolder
     let good: URL
 
-    /// Six good pictures of a striped plate, 48 × 40 pixels.
+    /// Six good images of a striped plate, 48 × 40 pixels.
     init() throws {
         folder = try TemporaryFolder()
         good = folder.url.appendingPathComponent("plate")
@@ -28,8 +28,8 @@ struct MainJobTests {
 
     private func path(_ name: String) -> String { folder.url.appendingPathComponent(name).path }
 
-    /// A model taught in one pass.
-    private func taught(_ name: String = "plate.safetensors") throws -> String {
+    /// A model adapted in one pass.
+    private func adapted(_ name: String = "plate.safetensors") throws -> String {
         let outcome = try Program.run(
             "adapt", "--model", "scratch:A", "--good", good.path, "--output", path(name), "--epochs", "1", "--shots",
             "2", "--quiet")
@@ -42,8 +42,8 @@ struct MainJobTests {
         try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
     }
 
-    @Test("from good pictures to verdicts") func mainJob() throws {
-        let model = try taught()
+    @Test("from good images to verdicts") func mainJob() throws {
+        let model = try adapted()
         try plate(9, hole: true).write(png: folder.url.appendingPathComponent("hole.png"))
         let outcome = try Program.run(
             "inspect", "--model", model, good.path, path("hole.png"), "--output", path("out"), "--threshold", "0.05",
@@ -71,14 +71,14 @@ struct MainJobTests {
         #expect(try folder.names == ["hole.png", "out", "plate", "plate.safetensors"])
     }
 
-    @Test("a picture that does not show the product is unlike, not good") func unlike() throws {
-        let model = try taught()
+    @Test("an image that does not show the product is unlike, not good") func unlike() throws {
+        let model = try adapted()
         let night = Image(width: 48, height: 40, channels: 1, bytes: [UInt8](repeating: 0, count: 48 * 40))
         try night.write(png: folder.url.appendingPathComponent("night.png"))
         let outcome = try Program.run(
             "inspect", "--model", model, path("night.png"), good.path, "--output", path("out"), "--threshold", "1e6")
         #expect(outcome.exitCode == 0, "\(outcome.errors)")
-        #expect(outcome.output.hasPrefix("7 pictures: 6 good, 0 defective, 1 unlike what was taught\n"))
+        #expect(outcome.output.hasPrefix("7 images: 6 good, 0 defective, 1 unlike the good images\n"))
         let csv = try String(contentsOf: folder.url.appendingPathComponent("out/results.csv"), encoding: .utf8)
         let rows = csv.split(separator: "\n").map { $0.split(separator: ",", omittingEmptySubsequences: false) }
         #expect(rows[0].last == "unlike" && rows[1][4] == "unlike" && rows[1].last?.hasPrefix("dark flat") == true)
@@ -89,11 +89,11 @@ struct MainJobTests {
     }
 
     @Test("calibrate sets map and threshold in place, and loses nothing where it cannot") func calibrate() throws {
-        let model = try taught()
+        let model = try adapted()
         let outcome = try Program.run("calibrate", "--model", model, "--good", good.path)
         #expect(outcome.exitCode == 0, "\(outcome.errors)")
         #expect(outcome.output.contains("so far") && outcome.output.contains("chosen"))
-        #expect(outcome.output.contains("from 6 good pictures, for 2.0 % false alarms (extrapolated"))
+        #expect(outcome.output.contains("from 6 good images, for 2.0 % false alarms (extrapolated"))
         let kept = try Program.run(
             "calibrate", "--model", model, "--good", good.path, "--keep-map", "--output", path("kept"), "--json",
             "--false-alarm-rate", "0.3")
@@ -112,21 +112,21 @@ struct MainJobTests {
         let both = try Program.run(
             "calibrate", "--model", model, "--good", good.path, "--defective", bad.path, "--output", path("both"))
         #expect(both.exitCode == 0, "\(both.errors)")
-        #expect(both.output.contains("from 6 good and 2 defective pictures: the best F1"))
+        #expect(both.output.contains("from 6 good and 2 defective images: the best F1"))
 
         let few = folder.url.appendingPathComponent("few")
         try FileManager.default.createDirectory(at: few, withIntermediateDirectories: true)
         try plate(20).write(png: few.appendingPathComponent("a.png"))
         let before = try Data(contentsOf: URL(fileURLWithPath: model))
         let refused = try Program.run("calibrate", "--model", model, "--good", few.path)
-        #expect(refused.exitCode == 1 && refused.errors.contains("too few good pictures (1)"))
+        #expect(refused.exitCode == 1 && refused.errors.contains("too few good images (1)"))
         #expect(try Data(contentsOf: URL(fileURLWithPath: model)) == before)
         let wrong = try Program.run("calibrate", "--model", model, "--good", few.path, "--false-alarm-rate", "2")
         #expect(wrong.exitCode == 2)
     }
 
     @Test("threshold gives a model another one, in place or elsewhere") func threshold() throws {
-        let model = try taught()
+        let model = try adapted()
         let before = try #require(
             try Program.run("info", model, "--json").output.firstMatch(of: /"threshold" : "([^"]+)"/))
         let changed = try Program.run("threshold", "--model", model, "0.25", "--output", path("other"))
@@ -155,7 +155,7 @@ struct MainJobTests {
     }
 
     @Test("info says what a file holds") func info() throws {
-        let model = try taught()
+        let model = try adapted()
         let text = try Program.run("info", model).output
         for word in ["parameters", "program/inspect", "program/gradient", "input.width", "threshold"] {
             #expect(text.contains(word))
@@ -165,14 +165,14 @@ struct MainJobTests {
         #expect((json["settings"] as? [String: String])?["input.channels"] == "1")
     }
 
-    @Test("one picture is enough") func onePicture() throws {
+    @Test("one image is enough") func onePicture() throws {
         let one = folder.url.appendingPathComponent("one")
         try FileManager.default.createDirectory(at: one, withIntermediateDirectories: true)
         try plate(1).write(png: one.appendingPathComponent("a.png"))
         let outcome = try Program.run(
             "adapt", "--model", "scratch:A", "--good", one.path, "--output", path("m"), "--epochs", "1", "--json")
         #expect(outcome.exitCode == 0, "\(outcome.errors)")
-        #expect(try object(outcome.output)["threshold_from"] as? String == "shifted views of one image")
+        #expect(try object(outcome.output)["threshold_from"] as? String == "shifted copies of one image")
     }
 
     @Test("mixed sizes and depths are taken") func mixedSizes() throws {
@@ -190,13 +190,13 @@ struct MainJobTests {
 
     /// A command line, how it exits, and what it says.
     @Test("mistakes are named, with their cure") func mistakes() throws {
-        let model = try taught()
+        let model = try adapted()
         let empty = folder.url.appendingPathComponent("empty")
         try FileManager.default.createDirectory(at: empty, withIntermediateDirectories: true)
         let broken = folder.url.appendingPathComponent("broken")
         try FileManager.default.createDirectory(at: broken, withIntermediateDirectories: true)
         try plate(1).write(png: broken.appendingPathComponent("a.png"))
-        try Data("no picture".utf8).write(to: broken.appendingPathComponent("b.png"))
+        try Data("no image".utf8).write(to: broken.appendingPathComponent("b.png"))
         try Data(Data(contentsOf: URL(fileURLWithPath: model)).dropLast(1000)).write(
             to: URL(fileURLWithPath: path("cut")))
         try Data("text".utf8).write(to: URL(fileURLWithPath: path("text")))
@@ -224,7 +224,7 @@ struct MainJobTests {
             ),
             (
                 ["adapt", "--model", "scratch:A", "--good", empty.path, "--output", path("m")], 1,
-                ["empty", "no pictures"]
+                ["empty", "no images"]
             ),
             (["adapt", "--model", "scratch:A", "--good", broken.path, "--output", path("m")], 1, ["b.png"]),
             (

@@ -49,9 +49,9 @@ import Testing
 
     @Test("the paper's model comes beside it, is tuned by epochs, and is larger than the network's") func paper() throws
     {
-        let taught = try run(
+        let adapted = try run(
             "adapt --model paper --configuration A --good nut/train --shots 1 --epochs 1 --output m --quiet")
-        #expect(taught.exitCode == 0, "\(taught.errors)")
+        #expect(adapted.exitCode == 0, "\(adapted.errors)")
         let settings = try settings("m")
         #expect(settings["configuration"] == "A" && settings["target"] == "pixels" && settings["input.width"] == "256")
         #expect(try run("info paper").exitCode == 1)
@@ -72,8 +72,8 @@ import Testing
         #expect(info.output.contains("in half precision"))
         let size = try FileManager.default.attributesOfItem(atPath: UniversalModel.universal.path())[.size] as? Int
         #expect(try #require(size) <= 24_000_000)
-        let taught = try run("adapt --good nut/train --shots 1 --output m --quiet")
-        #expect(taught.exitCode == 0, "\(taught.errors)")
+        let adapted = try run("adapt --good nut/train --shots 1 --output m --quiet")
+        #expect(adapted.exitCode == 0, "\(adapted.errors)")
         #expect(try settings("m")["configuration"] == "A+P+T")
         let refused = try run("inspect nut/test --output out")
         #expect(refused.exitCode == 2 && refused.errors.contains("--model"))
@@ -84,8 +84,8 @@ import Testing
         let line = "adapt --good nut/train --output m --epochs 1 --quiet"
         let parts = try run("\(line) --model whole.safetensors --configuration A --optimizer sgd --batch 2")
         #expect(parts.exitCode == 0, "\(parts.errors)")
-        let taught = try settings("m")
-        #expect(taught["configuration"] == "A" && taught["adapt.loss"] == "sum" && taught["threshold"] != nil)
+        let adapted = try settings("m")
+        #expect(adapted["configuration"] == "A" && adapted["adapt.loss"] == "sum" && adapted["threshold"] != nil)
 
         let missing = try run("\(line) --model m --configuration A+P")
         #expect(missing.exitCode == 1)

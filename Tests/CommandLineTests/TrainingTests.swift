@@ -12,7 +12,7 @@ import Testing
 
     private func path(_ name: String) -> String { folder.url.appendingPathComponent(name).path }
 
-    /// Stripes whose period is the group's and whose phase is the picture's.
+    /// Stripes whose period is the group's and whose phase is the image's.
     private func picture(_ group: Int, _ number: Int) -> Image {
         var bytes: [UInt8] = []
         for place in 0..<40 * 36 * 3 {
@@ -22,7 +22,7 @@ import Testing
         return Image(width: 40, height: 36, channels: 3, bytes: bytes)
     }
 
-    /// Three groups of four coloured pictures, and their file of tasks.
+    /// Three groups of four coloured images, and their file of tasks.
     private func makeTasks() throws {
         var groups: [TaskSet.Group] = []
         for group in 0..<3 {
@@ -188,8 +188,8 @@ import Testing
         #expect(moved.exitCode == 1 && moved.errors.contains("there is no image 1-2.png"))
 
         for (options, text) in [
-            (["--guess", "dominant-hue", "--masks", "m"], "--guess is for photos alone"),
-            (["--guess", "dominant-hue", "--effect-images", "e"], "--guess is for photos alone"),
+            (["--heuristic", "dominant-hue", "--masks", "m"], "--heuristic is for photos alone"),
+            (["--heuristic", "dominant-hue", "--effect-images", "e"], "--heuristic is for photos alone"),
             (["--effect-images", "e", "--paired-weight", "1"], "which --effect-images do not have"),
             (["--hold-out", "2"], "give --masks"),
         ] {

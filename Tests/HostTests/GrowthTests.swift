@@ -24,18 +24,18 @@ import Testing
         let frames = try (0..<3).map(SmallModel.frame)
         var options = Model.AdaptationOptions()
         (options.epochs, options.seed) = (2, 7)
-        let taught = try Model(path: temporary.path("model")).adapted(to: frames, options: options)
-        try taught.save(path: temporary.path("expected"))
+        let adapted = try Model(path: temporary.path("model")).adapted(to: frames, options: options)
+        try adapted.save(path: temporary.path("expected"))
         let expected = try Data(contentsOf: temporary.url.appending(path: "expected"))
-        let score = try Inspector(taught).inspect(frames[2]).score
+        let score = try Inspector(adapted).inspect(frames[2]).score
         #expect(!GrowthTests.frozen.isEmpty)
         for headers in GrowthTests.frozen {
             let host = try installation.compile(
                 "Tests/hosts/frozen/main.c", options: ["-I", headers.path, "-lm"], to: temporary.path("host"))
             let output = try Command.run(
-                [host, temporary.path("model"), temporary.path("taught")], environment: installation.environment)
+                [host, temporary.path("model"), temporary.path("adapted")], environment: installation.environment)
             #expect(Double(output.trimmingCharacters(in: .whitespacesAndNewlines)) == Double(score), "\(headers)")
-            #expect(try Data(contentsOf: temporary.url.appending(path: "taught")) == expected, "\(headers)")
+            #expect(try Data(contentsOf: temporary.url.appending(path: "adapted")) == expected, "\(headers)")
         }
     }
 

@@ -14,7 +14,7 @@ import Testing
         let installation = try Installation.shared
         try SmallModel.file().write(path: path("model"))
         try SmallModel.frame(0).withUnsafeBytes { Data($0) }.write(to: folder.url.appending(path: "frame"))
-        let output = folder.url.appending(path: "output/taught")
+        let output = folder.url.appending(path: "output/adapted")
         try FileManager.default.createDirectory(
             at: output.deletingLastPathComponent(), withIntermediateDirectories: false)
         try Data("before".utf8).write(to: output)
@@ -31,7 +31,7 @@ import Testing
         #expect(text.contains("\(output.path): File too large"), "\(text)")
         #expect(try Data(contentsOf: output) == Data("before".utf8))
         let names = try FileManager.default.contentsOfDirectory(atPath: output.deletingLastPathComponent().path)
-        #expect(names == ["taught"])
+        #expect(names == ["adapted"])
     }
 
     @Test("C99, C++20, find_package and pkg-config hosts give the bits that Swift gives") func hosts() throws {
@@ -45,10 +45,10 @@ import Testing
         var options = Model.AdaptationOptions()
         options.epochs = 2
         options.seed = 7
-        let taught = try Model(path: path("model")).adapted(to: frames, options: options)
-        try taught.save(path: path("expected"))
+        let adapted = try Model(path: path("model")).adapted(to: frames, options: options)
+        try adapted.save(path: path("expected"))
         let expected = try Data(contentsOf: folder.url.appending(path: "expected"))
-        let score = try Inspector(taught).inspect(frames[2]).score
+        let score = try Inspector(adapted).inspect(frames[2]).score
 
         try Command.run([
             "cmake", "-S", Command.root.appending(path: "Tests/hosts/package").path, "-B", path("hosts"),
@@ -59,16 +59,16 @@ import Testing
         let plain = try installation.compile("Tests/hosts/c99/main.c", to: path("host-pkg-config"))
         for host in [path("hosts/host-c"), path("hosts/host-cpp"), plain] {
             let output = try Command.run(
-                [host, path("model"), path("taught"), "80", "60", path("0"), path("1"), path("2")],
+                [host, path("model"), path("adapted"), "80", "60", path("0"), path("1"), path("2")],
                 environment: installation.environment)
             let fields = output.split(separator: " ")
             #expect(Double(fields[0]) == Double(score), "\(host): \(output)")
             #expect(
-                try Data(contentsOf: folder.url.appending(path: "taught")) == expected, "\(host) teaches other bits")
+                try Data(contentsOf: folder.url.appending(path: "adapted")) == expected, "\(host) adapts other bits")
         }
     }
 
-    @Test("a host in C teaches from the installed universal model, whose path both packages give") func universal()
+    @Test("a host in C adapts to the installed universal model, whose path both packages give") func universal()
         throws
     {
         let installation = try Installation.shared
@@ -94,18 +94,18 @@ import Testing
             path: path("expected"))
         let host = try installation.compile("Tests/hosts/c99/main.c", to: path("host"))
         try Command.run(
-            [host, model, path("taught"), "80", "60"] + (0..<5).map { path("\($0)") },
+            [host, model, path("adapted"), "80", "60"] + (0..<5).map { path("\($0)") },
             environment: installation.environment)
-        let (taught, expected) = (
-            try Data(contentsOf: folder.url.appending(path: "taught")),
+        let (adapted, expected) = (
+            try Data(contentsOf: folder.url.appending(path: "adapted")),
             try Data(contentsOf: folder.url.appending(path: "expected"))
         )
-        #expect(taught == expected)
+        #expect(adapted == expected)
     }
 
     @Test("a model in read-only memory gives the bits of its file") func embedded() throws {
         let installation = try Installation.shared
-        try SmallModel.taughtFile().write(path: path("model"))
+        try SmallModel.adaptedFile().write(path: path("model"))
         let bytes = Array(try Data(contentsOf: folder.url.appending(path: "model")))
         let header = try CArray(name: "washer").header(of: bytes, from: "washer */ \n.safetensors")
         try Data(header).write(to: folder.url.appending(path: "washer.h"))
@@ -127,7 +127,7 @@ import Testing
 
     @Test("a host's own OpenMP team and OpenBLAS's threads change no bit, and are left alone") func threads() throws {
         let installation = try Installation.shared
-        try SmallModel.taughtFile().write(path: path("model"))
+        try SmallModel.adaptedFile().write(path: path("model"))
         let host = try installation.compile(
             "Tests/hosts/threads/main.c", with: ["gcc", "-std=c11"], options: ["-fopenmp", "-lopenblas", "-lpthread"],
             to: path("host"))
@@ -159,7 +159,7 @@ import Testing
 
     @Test("matrices of OpenCV are read and written where they lie") func opencv() throws {
         let installation = try Installation.shared
-        try SmallModel.taughtFile().write(path: path("model"))
+        try SmallModel.adaptedFile().write(path: path("model"))
         let compiler = ["g++", "-std=c++20"]
         // The stand-in always; OpenCV itself where it is installed.
         var variants = [["-I", Command.root.appending(path: "Tests/hosts/opencv").path]]
@@ -181,7 +181,7 @@ import Testing
     @Test("the camera loop inspects PGM files and synthetic frames, and says how long it took") func cameraLoop() throws
     {
         let installation = try Installation.shared
-        try SmallModel.taughtFile().write(path: path("model"))
+        try SmallModel.adaptedFile().write(path: path("model"))
         let host = try installation.compile("bindings/examples/camera_loop.c", to: path("host"))
         let frames = folder.url.appending(path: "frames")
         try FileManager.default.createDirectory(at: frames, withIntermediateDirectories: true)

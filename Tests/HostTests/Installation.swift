@@ -57,7 +57,7 @@ enum SmallModel {
     }
 
     /// One that gives verdicts as if it knew a product: all are good.
-    static func taughtFile() throws -> TensorFile {
+    static func adaptedFile() throws -> TensorFile {
         var file = try file()
         file.metadata["threshold"] = "1000"
         return file

@@ -113,7 +113,7 @@ import Testing
         try FileManager.default.createSymbolicLink(
             atPath: folder.path("libmetaformer.so.\(headers.abi())"), withDestinationPath: LibraryTests.swiftPM)
         let model = folder.path("model")
-        try SmallModel.taughtFile().write(path: model)
+        try SmallModel.adaptedFile().write(path: model)
         let outputs = try [installation.environment, ["LD_LIBRARY_PATH": folder.url.path]].map {
             try Command.run([host, model], environment: $0)
         }

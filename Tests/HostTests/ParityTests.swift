@@ -4,13 +4,13 @@ import MetaformerModels
 import TestSupport
 import Testing
 
-/// The command line, C, C++ and Python on the same pictures. `scripts/parity` does it for any data set.
+/// The command line, C, C++ and Python on the same images. `scripts/parity` does it for any data set.
 @Suite("Parity") struct ParityTests {
     @Test("command line, C, C++ and Python give the same bits") func parity() throws {
         let installation = try Installation.shared
         let folder = try TemporaryFolder()
-        try SmallModel.taughtFile().write(path: folder.path("model"))
-        let pictures = folder.url.appending(path: "pictures")
+        try SmallModel.adaptedFile().write(path: folder.path("model"))
+        let pictures = folder.url.appending(path: "images")
         try FileManager.default.createDirectory(at: pictures, withIntermediateDirectories: true)
         for index in 0..<4 {
             let channels = index == 3 ? 3 : 1
@@ -25,6 +25,6 @@ import Testing
                 try PythonTests.interpreter, Command.root.appending(path: "scripts/parity").path, "--metaformer",
                 program, "--prefix", installation.prefix, "--model", folder.path("model"), pictures.path,
             ], environment: ["OMP_WAIT_POLICY": "passive"])
-        #expect(output.contains("4 of 4 pictures give the same bits by the command line, C, C++ and Python"))
+        #expect(output.contains("4 of 4 images give the same bits by the command line, C, C++ and Python"))
     }
 }

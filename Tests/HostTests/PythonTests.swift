@@ -55,11 +55,11 @@ import Testing
     @Test("its own tests pass where it is installed") func ownTests() throws {
         let folder = try TemporaryFolder()
         try SmallModel.file().write(path: folder.path("model"))
-        try SmallModel.taughtFile().write(path: folder.path("taught"))
+        try SmallModel.adaptedFile().write(path: folder.path("adapted"))
         let output = try Command.run(
             [try PythonTests.interpreter, "-m", "unittest", "-v", "test_metaformer"],
             environment: [
-                "MODEL": folder.path("model"), "TAUGHT": folder.path("taught"), "OMP_WAIT_POLICY": "passive",
+                "MODEL": folder.path("model"), "ADAPTED": folder.path("adapted"), "OMP_WAIT_POLICY": "passive",
                 "LAYOUT": Command.root.appending(path: "Tests/golden/abi/layout.txt").path,
             ],
             in: Command.root.appending(path: "bindings/python/tests"))

@@ -62,7 +62,7 @@ import Testing
         }
     }
 
-    @Test("Damaged bytes give an error or a picture, never more than that")
+    @Test("Damaged bytes give an error or an image, never more than that")
     func byteFlips() throws {
         var generator = RandomGenerator(seed: 2021)
         for (_, bytes) in try samples() {

@@ -86,7 +86,7 @@ func greyPNG(_ level: UInt8, width: Int = 2, height: Int = 2) -> [UInt8] {
         #expect(dataset.items.map(\.split) == [.test, .test, .test, .train])
     }
 
-    @Test("MSRA10K: masks are no pictures")
+    @Test("MSRA10K: masks are no images")
     func msra10k() throws {
         try touch("Imgs/2.jpg", "Imgs/2.png", "Imgs/1.jpg", "Imgs/1.png", "Readme.txt")
         let dataset = try Dataset(directory: folder.url)
@@ -151,7 +151,7 @@ func greyPNG(_ level: UInt8, width: Int = 2, height: Int = 2) -> [UInt8] {
         #expect(report.formats.map { [$0.channels, $0.bitDepth, $0.count] } == [[1, 8, 6]])
         #expect(report.unreadable.map(\.path) == ["train/good/cut.png", "train/good/text.png"])
         #expect(report.maskSizeMismatches.map(\.path) == ["ground_truth/dent/2_mask.png"])
-        #expect(report.maskSizeMismatches.map(\.detail) == ["3 x 2, its picture 2 x 2"])
+        #expect(report.maskSizeMismatches.map(\.detail) == ["3 x 2, its image 2 x 2"])
         #expect(report.masksWithoutImage.map(\.path) == ["ground_truth/dent/8_mask.png"])
         #expect(report.defectsWithoutMask.map(\.path) == ["test/dent/3.png"])
         #expect(report.emptyMasks.map(\.path) == ["ground_truth/dent/1_mask.png"])

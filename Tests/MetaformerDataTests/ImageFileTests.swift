@@ -3,7 +3,7 @@ import MetaformerData
 import TestSupport
 import Testing
 
-/// A picture in which every sample differs from its neighbours, odd in size so that rows fill no round number of bytes.
+/// A image in which every sample differs from its neighbours, odd in size so that rows fill no round number of bytes.
 func pattern(width: Int = 23, height: Int = 17, channels: Int, bitDepth: Int) -> Image {
     let count = width * height * channels
     if bitDepth == 16 {
@@ -14,7 +14,7 @@ func pattern(width: Int = 23, height: Int = 17, channels: Int, bitDepth: Int) ->
     return Image(width: width, height: height, channels: channels, bytes: bytes)
 }
 
-/// The eight orientations: where the stored pixel (x, y) of a picture of w x h stands upright.
+/// The eight orientations: where the stored pixel (x, y) of an image of w x h stands upright.
 let orientations: [(Int, @Sendable (Int, Int, Int, Int) -> (Int, Int))] = [
     (1, { x, y, _, _ in (x, y) }), (2, { x, y, w, _ in (w - 1 - x, y) }),
     (3, { x, y, w, h in (w - 1 - x, h - 1 - y) }), (4, { x, y, _, h in (x, h - 1 - y) }),
@@ -69,7 +69,7 @@ let orientations: [(Int, @Sendable (Int, Int, Int, Int) -> (Int, Int))] = [
         #expect(image.bytes == [255, 0, 255, 0, 0, 0, 255, 255])
     }
 
-    @Test("PNG: interlaced files give the same picture", arguments: [0, 2])
+    @Test("PNG: interlaced files give the same image", arguments: [0, 2])
     func pngInterlaced(colour: Int) throws {
         let image = pattern(width: 13, height: 11, channels: colour == 2 ? 3 : 1, bitDepth: 8)
         let row = image.width * image.channels
@@ -78,7 +78,7 @@ let orientations: [(Int, @Sendable (Int, Int, Int, Int) -> (Int, Int))] = [
         #expect(try Image(contentsOf: folder.write(png.file, to: "a.png")) == image)
     }
 
-    @Test("BMP: colours, palettes and both directions give the same picture")
+    @Test("BMP: colours, palettes and both directions give the same image")
     func bmp() throws {
         let colours: [[UInt8]] = [[10, 20, 30], [200, 100, 50], [255, 0, 1]]
         let indices = [[0, 1, 2], [2, 2, 0]]
@@ -94,7 +94,7 @@ let orientations: [(Int, @Sendable (Int, Int, Int, Int) -> (Int, Int))] = [
         let rows = indices.map { $0.map { UInt8($0) } }
         let coloured = BMPBuilder(width: 3, height: 2, bits: 8, palette: colours, rows: rows)
         #expect(try Image(contentsOf: folder.write(coloured.file, to: "a.bmp")).bytes == expected)
-        // As industrial cameras write them: a palette of greys is a picture of one channel.
+        // As industrial cameras write them: a palette of greys is an image of one channel.
         let greys = (0..<256).map { [UInt8($0), UInt8($0), UInt8($0)] }
         let grey = BMPBuilder(width: 3, height: 2, bits: 8, palette: greys, rows: [[7, 8, 9], [0, 128, 255]])
         let image = try Image(contentsOf: folder.write(grey.file, to: "a.bmp"))
@@ -283,7 +283,7 @@ let orientations: [(Int, @Sendable (Int, Int, Int, Int) -> (Int, Int))] = [
         #expect(try FileManager.default.contentsOfDirectory(atPath: folder.url.path) == ["a.png"])
     }
 
-    @Test("A picture counts as marked above half of its range")
+    @Test("A image counts as marked above half of its range")
     func markedPixels() {
         #expect(!Image(width: 2, height: 1, channels: 1, bytes: [0, 127]).hasPixels(above: 127))
         #expect(Image(width: 2, height: 1, channels: 1, bytes: [0, 128]).hasPixels(above: 127))

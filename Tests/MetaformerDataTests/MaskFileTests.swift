@@ -66,7 +66,7 @@ import Testing
         #expect(image[4, 4, 0] == 0 && image[20, 4, 0] == 0 && image[4, 12, 0] == 255 && image[20, 12, 0] == 255)
     }
 
-    @Test("A mask of another size is brought to the picture's by the nearest pixel")
+    @Test("A mask of another size is brought to the image's by the nearest pixel")
     func sizes() throws {
         let file = try folder.write(png([0, 255]).file, to: "mask")
         #expect(try Image(maskAt: file, size: (6, 2)).bytes == [0, 0, 0, 255, 255, 255, 0, 0, 0, 255, 255, 255])

@@ -20,7 +20,7 @@ import Testing
         }
     }
 
-    @Test("MVTec LOCO: a folder of masks a picture")
+    @Test("MVTec LOCO: a folder of masks an image")
     func loco() throws {
         try touch(
             "box/train/good/0.png", "box/validation/good/0.png", "box/test/good/0.png",
@@ -103,7 +103,7 @@ import Testing
             ("path,label\na.png\n", "line 2: 1 fields, where the first line names 2 columns"),
             ("path,label\n\n\"a.png,x\n", "line 3: a quote is not closed"),
             ("path,label,split\na,good,tset\n", "line 2: the split is tset; it can be"),
-            ("path,label\n,good\n", "line 2: the path is empty"), ("path,label\n", "line 2: no picture is listed"),
+            ("path,label\n,good\n", "line 2: the path is empty"), ("path,label\n", "line 2: no image is listed"),
         ])
     func badList(text: String, message: String) throws {
         let file = try folder.write(Array(text.utf8), to: "list.csv")
@@ -137,6 +137,6 @@ import Testing
         #expect(dataset.items.map(\.split) != first)
         groups["exp0_num_7.jpg"] = nil
         let error = #expect(throws: DatasetError.self) { try dataset.applyGroups(groups) }
-        #expect(error?.description.contains("1 picture is in no group, exp0_num_7.jpg the first") == true)
+        #expect(error?.description.contains("1 image is in no group, exp0_num_7.jpg the first") == true)
     }
 }

@@ -10,7 +10,7 @@ import Testing
         SampleProduct(seed: seed, trainingCount: 2, testCount: 1, defectCount: 1)
     }
 
-    @Test("It is large enough to teach, test, and tell defects apart")
+    @Test("It is large enough to adapt, test, and tell defects apart")
     func counts() {
         let items = SampleProduct().items
         #expect(items.filter { $0.path.hasPrefix("train/good/") }.count >= 32)
@@ -20,7 +20,7 @@ import Testing
         #expect(Set(items.map(\.path)).count == items.count)
     }
 
-    @Test("A seed fixes every byte, and each picture has its own")
+    @Test("A seed fixes every byte, and each image has its own")
     func seeds() throws {
         let items = [SampleProduct().items[0], try #require(SampleProduct().items.last)]
         for item in items {
@@ -33,7 +33,7 @@ import Testing
         #expect(product.render(product.items[0]).image != product.render(product.items[1]).image)
     }
 
-    @Test("Good pictures have black masks")
+    @Test("Good images have black masks")
     func goodMasks() {
         let product = SampleProduct(seed: 3)
         let (image, mask) = product.render(product.items[0])

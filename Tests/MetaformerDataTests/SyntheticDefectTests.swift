@@ -16,7 +16,7 @@ struct SyntheticDefectTests {
     }
 
     @Test(
-        "the mask is just what differs from the picture, visibly", arguments: SyntheticDefect.allCases,
+        "the mask is just what differs from the image, visibly", arguments: SyntheticDefect.allCases,
         [(1, 8), (3, 8), (1, 16), (3, 16)])
     func mask(_ kind: SyntheticDefect, _ form: (channels: Int, bitDepth: Int)) {
         let image = image(channels: form.channels, bitDepth: form.bitDepth)
@@ -51,7 +51,7 @@ struct SyntheticDefectTests {
         #expect(pictures[0] == pictures[1] && pictures[0] != pictures[2])
     }
 
-    @Test("a flat picture gets a fault that shows as well", arguments: SyntheticDefect.allCases)
+    @Test("a flat image gets a fault that shows as well", arguments: SyntheticDefect.allCases)
     func flat(_ kind: SyntheticDefect) {
         for level in [UInt8(0), 128, 255] {
             let image = Image(width: 40, height: 40, channels: 1, bytes: [UInt8](repeating: level, count: 1600))
@@ -60,7 +60,7 @@ struct SyntheticDefectTests {
         }
     }
 
-    @Test("the smallest pictures are no trouble", arguments: SyntheticDefect.allCases)
+    @Test("the smallest images are no trouble", arguments: SyntheticDefect.allCases)
     func smallest(_ kind: SyntheticDefect) {
         var generator = RandomGenerator(seed: 1)
         let picture = kind.painted(on: Image(width: 1, height: 1, channels: 1, bytes: [7]), using: &generator)

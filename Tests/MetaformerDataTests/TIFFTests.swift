@@ -174,7 +174,7 @@ import Testing
         #expect(back.values.map(\.bitPattern) == values.map(\.bitPattern))
     }
 
-    @Test("A map is no picture, and a picture no map")
+    @Test("A map is no image, and an image no map")
     func mixedUp() throws {
         let map = folder.url.appendingPathComponent("map.tif")
         try FloatMap(width: 4, height: 4, values: Array(repeating: 1, count: 16)).write(tiff: map)

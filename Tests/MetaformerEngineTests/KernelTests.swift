@@ -311,8 +311,8 @@ struct KernelTests {
         }
     }
 
-    @Test("settled weights give the same bits, also when bound anew", arguments: problems.indices)
-    func settledAgree(index: Int) throws {
+    @Test("prepacked weights give the same bits, also when bound anew", arguments: problems.indices)
+    func prepackedAgree(index: Int) throws {
         var (name, instruction) = problems[index]
         instruction.readsVariables = true
         for set in InstructionSet.available.dropFirst() {
@@ -327,7 +327,7 @@ struct KernelTests {
                 return out.values.map(\.bitPattern)
             }
             let expected = try [1, 2].map { try result($0) }
-            try runner.settle()
+            try runner.prepack()
             #expect(try result(2) == expected[1], "\(name) on \(set)")
             #expect(try result(1) == expected[0], "\(name) on \(set), bound anew")
             try runner.run()

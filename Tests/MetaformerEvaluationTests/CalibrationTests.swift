@@ -13,7 +13,7 @@ struct CalibrationTests {
     let path: String
     let pictures: [(name: String, image: Image)]
 
-    /// A model of 64 × 64 pixels, taught a striped plate from six pictures; and nine further pictures of it.
+    /// A model of 64 × 64 pixels, adapted a striped plate from six images; and nine further images of it.
     init() throws {
         folder = try TemporaryFolder()
         path = folder.url.appendingPathComponent("plate.safetensors").path
@@ -68,7 +68,7 @@ struct CalibrationTests {
         }
     }
 
-    @Test("what is normal is measured on all the pictures: their mean map is then zero") func normality() throws {
+    @Test("what is normal is measured on all the images: their mean map is then zero") func normality() throws {
         for seed in [1, 2] as [UInt64] {
             var options = Calibration.Options()
             options.seed = seed
@@ -104,7 +104,7 @@ struct CalibrationTests {
         #expect(calibration.file.metadata["threshold"] == "\(scores[7])")
     }
 
-    @Test("with defective pictures the threshold is that of the best F1, and the map is kept") func defective() throws {
+    @Test("with defective images the threshold is that of the best F1, and the map is kept") func defective() throws {
         var options = Calibration.Options()
         options.defective = (30..<33 as Range<UInt64>).map { seed in
             var generator = RandomGenerator(seed: seed)
@@ -126,7 +126,7 @@ struct CalibrationTests {
         #expect(calibration.file.metadata["threshold.scores"] == "12")
     }
 
-    @Test("a model that tiles its frames keeps its map", arguments: [Framing.fit, .tile])
+    @Test("a model that tiles its frames keeps its map", arguments: [Framing.letterbox, .tile])
     func framings(_ framing: Framing) throws {
         var options = Model.AdaptationOptions()
         options.framing = framing
@@ -154,7 +154,7 @@ struct CalibrationTests {
         func problem(_ path: String, _ pictures: [(name: String, image: Image)]) throws -> String {
             "\(try #require(throws: (any Error).self) { try Calibration(model: path, good: pictures) })"
         }
-        #expect(try problem(path, Array(pictures.prefix(3))).contains("too few good pictures (3)"))
+        #expect(try problem(path, Array(pictures.prefix(3))).contains("too few good images (3)"))
         let tiny = (
             name: "tiny.png", image: Image(width: 8, height: 8, channels: 1, bytes: [UInt8](repeating: 1, count: 64))
         )

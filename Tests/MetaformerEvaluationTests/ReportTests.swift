@@ -10,7 +10,7 @@ import Testing
         FileManager.default.isExecutableFile(atPath: $0)
     }
 
-    /// A page of one method with four pictures, two of them wrong.
+    /// A page of one method with four images, two of them wrong.
     private func page(_ folder: TemporaryFolder) throws -> String {
         try folder.write("nut/train/good/0.png") { _, _ in 1 }
         let scores = [0.9, 0.2, 0.7, 0.4].enumerated().map { index, score in
@@ -25,11 +25,11 @@ import Testing
         try FileManager.default.createDirectory(at: panels, withIntermediateDirectories: true)
         try Image(width: 1, height: 1, channels: 1, bytes: [7]).write(png: panels.appendingPathComponent("a.png"))
         let entries = Gallery.selection(more).map {
-            Gallery.Entry(score: $0, isWrong: more.isWrong($0), panels: [.init(title: "picture", file: "a.png")])
+            Gallery.Entry(score: $0, isWrong: more.isWrong($0), panels: [.init(title: "image", file: "a.png")])
         }
         try JSONEncoder().encode(entries).write(to: panels.appendingPathComponent("index.json"))
         var plan = EvaluationPlan(
-            dataset: try Dataset(directory: folder.url.appendingPathComponent("nut")), candidates: [])
+            dataset: try Dataset(directory: folder.url.appendingPathComponent("nut")), methods: [])
         plan.shots = [.count(1), .all]
         let files = ResultFiles(
             [result, more], plan: plan,
@@ -69,7 +69,7 @@ import Testing
         #expect(Chart.ticks(1...1).isEmpty)
     }
 
-    @Test("A browser opens it without a complaint, and its pictures can be ordered", .enabled(if: browser != nil))
+    @Test("A browser opens it without a complaint, and its images can be ordered", .enabled(if: browser != nil))
     func browserOpens() throws {
         let folder = try TemporaryFolder()
         let probe = """

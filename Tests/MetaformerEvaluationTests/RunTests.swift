@@ -6,7 +6,7 @@ import Testing
 @testable import MetaformerEvaluation
 
 extension TemporaryFolder {
-    /// Writes a grey picture of 48 x 40 pixels.
+    /// Writes a grey image of 48 x 40 pixels.
     func write(_ path: String, width: Int = 48, height: Int = 40, _ level: (Int, Int) -> UInt8) throws {
         let file = url.appendingPathComponent(path)
         try FileManager.default.createDirectory(
@@ -32,10 +32,10 @@ extension TemporaryFolder {
     }
 
     private func plan() throws -> EvaluationPlan {
-        var candidate = Candidate.squaredErrorAutoencoder
-        candidate.epochs = 1
+        var method = Method.squaredErrorAutoencoder
+        method.epochs = 1
         var plan = EvaluationPlan(
-            dataset: try Dataset(directory: folder.url.appendingPathComponent("nut")), candidates: [candidate])
+            dataset: try Dataset(directory: folder.url.appendingPathComponent("nut")), methods: [method])
         plan.shots = [.count(1), .all]
         plan.seeds = [5]
         return plan
@@ -134,22 +134,22 @@ extension TemporaryFolder {
             let error = #expect(throws: EvaluationError.self) { try EvaluationRun(plan, folder: output) }
             return error?.description ?? ""
         }
-        #expect(try refusal { $0.shots = [.count(4)] } == "nut: 4 shots, but only 3 good pictures for training")
+        #expect(try refusal { $0.shots = [.count(4)] } == "nut: 4 shots, but only 3 good images for training")
         #expect(try refusal { $0.categories = ["cap"] } == "cap: no category of the data set; it has nut")
-        #expect(try refusal { $0.candidates += $0.candidates }.hasPrefix("two methods are called l2-AE"))
-        #expect(try refusal { $0.candidates = [] }.hasPrefix("nothing to evaluate"))
+        #expect(try refusal { $0.methods += $0.methods }.hasPrefix("two methods are called l2-AE"))
+        #expect(try refusal { $0.methods = [] }.hasPrefix("nothing to evaluate"))
         try folder.write("plain/good/0.png") { _, _ in 9 }
         let plain = try Dataset(directory: folder.url.appendingPathComponent("plain"))
-        #expect(try refusal { $0.dataset = plain }.hasPrefix("plain: the test pictures must hold good and defective"))
+        #expect(try refusal { $0.dataset = plain }.hasPrefix("plain: the test images must hold good and defective"))
     }
 
     @Test("Results of other settings are not taken for those asked for")
     func provenance() throws {
         let plan = try plan()
-        let digest = { (plan: EvaluationPlan) in plan.provenance(of: plan.candidates[0], category: "nut") }
+        let digest = { (plan: EvaluationPlan) in plan.provenance(of: plan.methods[0], category: "nut") }
         var others = [plan, plan, plan, plan]
         others[0].shift = 1
-        others[1].candidates[0].learningRate = 0.01
+        others[1].methods[0].learningRate = 0.01
         try folder.write("nut/test/good/9.png") { _, _ in 100 }
         others[2].dataset = try Dataset(directory: folder.url.appendingPathComponent("nut"))
         others[3].proLimit = 0.05
@@ -188,7 +188,7 @@ extension TemporaryFolder {
         #expect(DefectMask(color).pixels == [1, 0])
     }
 
-    @Test("The gallery shows a tiled picture whole, and no plane of a single tile") func tiledGallery() throws {
+    @Test("The gallery shows a tiled image whole, and no plane of a single tile") func tiledGallery() throws {
         try FileManager.default.createDirectory(at: output, withIntermediateDirectories: true)
         // A light column at the left end: the last tile does not see it.
         let wide = { (x: Int, _: Int) in UInt8(x < 30 ? 250 : 100) }
@@ -196,15 +196,15 @@ extension TemporaryFolder {
         try folder.write("bar/test/good/0.png", width: 400, height: 260, wide)
         try folder.write("bar/test/dent/0.png", width: 400, height: 260) { x, y in x > 350 && y > 200 ? 10 : wide(x, y)
         }
-        var candidate = Candidate.squaredErrorAutoencoder
-        (candidate.epochs, candidate.framing) = (1, .tile)
+        var method = Method.squaredErrorAutoencoder
+        (method.epochs, method.framing) = (1, .tile)
         let plan = EvaluationPlan(
-            dataset: try Dataset(directory: folder.url.appendingPathComponent("bar")), candidates: [candidate])
+            dataset: try Dataset(directory: folder.url.appendingPathComponent("bar")), methods: [method])
         let result = try #require(try EvaluationRun(plan, folder: output).run().first)
         let shown = Gallery(folder: output).read(result.unit)
         #expect(shown.count == 2)
         for (entry, panels) in shown {
-            #expect(entry.panels.map(\.title) == ["picture, tiled", "anomaly map"])
+            #expect(entry.panels.map(\.title) == ["image, tiled", "anomaly map"])
             let file = folder.url.appendingPathComponent("panel.png")
             try #require(panels.first).write(to: file)
             let picture = try Image(contentsOf: file)

@@ -46,7 +46,7 @@ final class AllocationTests {
     @Test(
         "inspections and batches allocate nothing after the first",
         arguments: [
-            (Framing.stretch, 64, 64, 2), (.stretch, 300, 200, 3), (.fit, 40, 500, 1), (.tile, 100, 60, 2),
+            (Framing.stretch, 64, 64, 2), (.stretch, 300, 200, 3), (.letterbox, 40, 500, 1), (.tile, 100, 60, 2),
         ])
     func allocations(framing: Framing, width: Int, height: Int, threads: Int) throws {
         let (status, output, errors) = try run([
@@ -59,7 +59,7 @@ final class AllocationTests {
     @Test(
         "inspections and batches call the system only to wait for threads",
         .enabled(if: FileManager.default.isExecutableFile(atPath: strace), "strace is not installed"),
-        arguments: [(Framing.stretch, 2), (.fit, 1), (.tile, 2)])
+        arguments: [(Framing.stretch, 2), (.letterbox, 1), (.tile, 2)])
     func systemCalls(framing: Framing, threads: Int) throws {
         let log = folder.path("trace")
         // A thread that waits gives up its turn before it sleeps: the OpenMP runtime's own way, and too often to trace.

@@ -27,7 +27,7 @@ func disc(_ seed: UInt64, size: Int = 96, scratched: Bool = false, format: Frame
     return try Frame(width: size, height: size, format: format, bytes: bytes)
 }
 
-/// A model that is quick to teach: 64 × 64 pixels.
+/// A model that is quick to adapt: 64 × 64 pixels.
 func smallDescription(_ mode: Metaformer.Mode, channels: Int = 3) -> ModelDescription {
     var description = ModelDescription(mode: mode, channels: channels, origin: "test")
     description.architecture = Metaformer.Configuration(mode: mode, imageSize: 64, channels: channels, latentSize: 16)
@@ -113,10 +113,10 @@ struct DeploymentTests {
             #expect(isSame == entry.name.hasPrefix("prior."), "\(entry.name)")
         }
         #expect(adapted[setting: "adapted.images"] == "1")
-        #expect(adapted[setting: "threshold.from"] == "shifted views of one image")
+        #expect(adapted[setting: "threshold.from"] == "shifted copies of one image")
     }
 
-    @Test("a taught model tells a scratch from a good product") func detects() throws {
+    @Test("an adapted model tells a scratch from a good product") func detects() throws {
         var options = Model.AdaptationOptions()
         options.epochs = 60
         options.learningRate = 2e-3
@@ -164,10 +164,10 @@ struct DeploymentTests {
         #expect(throws: ModelError.self) { try inspector.setThreshold(.nan) }
     }
 
-    @Test("a model that knows no product gives no verdict, and scores where a threshold is set") func untaught() throws
+    @Test("a model that knows no product gives no verdict, and scores where a threshold is set") func unadapted() throws
     {
         let model = try model(.autoencoder)
-        #expect(!model.isTaught)
+        #expect(!model.isAdapted)
         let inspector = try Inspector(model)
         let failure = #expect(throws: ModelError.self) { try inspector.inspect(disc(1)) }
         #expect(failure?.description.contains("knows no product yet") == true)
@@ -175,9 +175,9 @@ struct DeploymentTests {
         try inspector.setThreshold(.infinity)
         let inspection = try inspector.inspect(disc(1))
         #expect(inspection.score.isFinite && !inspection.isAnomalous)
-        let taught = try model.adapted(to: [disc(1)])
-        #expect(taught.isTaught)
-        #expect(try Inspector(taught).inspect(disc(1)).threshold == taught[setting: "threshold"].flatMap(Float.init))
+        let adapted = try model.adapted(to: [disc(1)])
+        #expect(adapted.isAdapted)
+        #expect(try Inspector(adapted).inspect(disc(1)).threshold == adapted[setting: "threshold"].flatMap(Float.init))
     }
 
     @Test("progress can stop an adaptation") func cancellation() throws {
@@ -219,21 +219,23 @@ struct NormalizationTests {
     let folder: TemporaryFolder
     init() throws { folder = try TemporaryFolder() }
 
-    /// The taught mean and gain, recomputed from the maps that the same parameters give without them.
-    @Test("teaching measures the good images' maps") func measured() throws {
+    /// The adapted mean and gain, recomputed from the maps that the same parameters give without them.
+    @Test("adaptation measures the good images' maps") func measured() throws {
         var plain = smallDescription(.autoencoder, channels: 1)
         plain.map.isNormalized = false
         var normalized = plain
         normalized.map.isNormalized = true
         let frames = try (0..<4).map { try disc(UInt64($0), size: 64, format: .mono8) }
-        try normalized.file(seed: 5).write(path: folder.path("untaught"))
-        try Model(path: folder.path("untaught")).adapted(to: frames).save(path: folder.path("taught"))
-        let taught = try TensorFile(path: folder.path("taught"))
-        let (mean, gain) = (try #require(taught.floats("normal.mean")), try #require(taught.floats("normal.gain")))
+        try normalized.file(seed: 5).write(path: folder.path("unadapted"))
+        try Model(path: folder.path("unadapted")).adapted(to: frames).save(path: folder.path("adapted"))
+        let adapted = try TensorFile(path: folder.path("adapted"))
+        let (mean, gain) = (try #require(adapted.floats("normal.mean")), try #require(adapted.floats("normal.gain")))
 
-        // The taught parameters in a model whose maps are as they are.
+        // The adapted parameters in a model whose maps are as they are.
         var parameters: [String: [Float]] = [:]
-        for entry in taught.entries { if case .floats(let values) = entry.contents { parameters[entry.name] = values } }
+        for entry in adapted.entries {
+            if case .floats(let values) = entry.contents { parameters[entry.name] = values }
+        }
         try plain.file(parameters: parameters).write(path: folder.path("plain"))
         let inspector = try scoring(Model(path: folder.path("plain")))
         let maps = try frames.map { try inspector.inspect($0, wantsMap: true).map }
@@ -250,14 +252,14 @@ struct NormalizationTests {
             let expected = 1 / (variances[k].squareRoot() + floor)
             #expect(Swift.abs(Double(gain[k]) - expected) <= 2e-3 * expected)
         }
-        // And the taught model's own map is the difference, measured by them.
-        let own = try Inspector(Model(path: folder.path("taught"))).inspect(frames[0], wantsMap: true).map
+        // And the adapted model's own map is the difference, measured by them.
+        let own = try Inspector(Model(path: folder.path("adapted"))).inspect(frames[0], wantsMap: true).map
         for k in own.indices {
             #expect(Swift.abs(own[k] - (maps[0][k] - mean[k]) * gain[k]) <= 1e-3 * (1 + Swift.abs(own[k])))
         }
     }
 
-    @Test("an untaught model's map is the plain one") func untaught() throws {
+    @Test("an unadapted model's map is the plain one") func unadapted() throws {
         var plain = smallDescription(.autoencoder)
         plain.map.isNormalized = false
         try plain.file(seed: 5).write(path: folder.path("plain"))

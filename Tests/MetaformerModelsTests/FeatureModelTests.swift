@@ -78,7 +78,7 @@ struct FeatureModelTests {
         #expect(reopened[setting: "threshold"] == twice[setting: "threshold"])
     }
 
-    @Test("a picture that is given twice is no second one", arguments: [1, 3]) func duplicates(_ count: Int) throws {
+    @Test("an image that is given twice is no second one", arguments: [1, 3]) func duplicates(_ count: Int) throws {
         let model = try model()
         let adapted = try model.adapted(to: frames(0..<count) + frames(0..<count))
         let plain = try model.adapted(to: frames(0..<count))
@@ -87,7 +87,7 @@ struct FeatureModelTests {
         #expect(threshold > single / 3 && threshold < single * 3)
     }
 
-    @Test("frames of one colour teach that colour, and nothing that is no number", arguments: [1, 3])
+    @Test("frames of one colour adapt that colour, and nothing that is no number", arguments: [1, 3])
     func oneColour(_ count: Int) throws {
         let black = try Frame(width: 96, height: 96, format: .rgb8, bytes: [UInt8](repeating: 0, count: 96 * 96 * 3))
         let inspector = try Inspector(model().adapted(to: [Frame](repeating: black, count: count)))
@@ -95,7 +95,7 @@ struct FeatureModelTests {
         #expect(try inspector.inspect(disc(1)).isAnomalous)
     }
 
-    @Test("one picture is enough: its threshold is from what is known of other products") func one() throws {
+    @Test("one image is enough: its threshold is from what is known of other products") func one() throws {
         let adapted = try model().adapted(to: frames(0..<1))
         #expect(adapted[setting: "threshold.from"] == "other products")
         let threshold = try #require(adapted[setting: "threshold"].flatMap(Double.init))

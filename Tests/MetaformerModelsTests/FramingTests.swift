@@ -31,7 +31,7 @@ struct FramingTests {
         arguments: [(64, 32), (40, 64), (64, 64)])
     func fit(width: Int, height: Int) throws {
         let (left, top) = ((64 - width) / 2, (64 - height) / 2)
-        let own = try host(.fit).map(frame(width, height, wave))
+        let own = try host(.letterbox).map(frame(width, height, wave))
         let padded = try frame(64, 64) { x, y in
             wave(min(max(x - left, 0), width - 1), min(max(y - top, 0), height - 1))
         }
@@ -45,7 +45,7 @@ struct FramingTests {
 
     @Test("a frame keeps its aspect at any size", arguments: [(300, 60), (33, 400), (1000, 999)])
     func fitScaled(width: Int, height: Int) throws {
-        let (result, map) = try host(.fit).map(frame(width, height, wave))
+        let (result, map) = try host(.letterbox).map(frame(width, height, wave))
         #expect(map.allSatisfy { $0.isFinite && $0 <= result.score * 1.0001 })
         let highest = try #require(map.max())
         #expect(highest > 0.5 * result.score)
@@ -162,18 +162,18 @@ struct FramingTests {
     }
 
     @Test("a tiled map has no seams, and hardly knows where its tiles lie") func seams() throws {
-        // Taught on such waves, so that the map is that of a model which knows what it sees.
-        let teaching = try (0..<4).map { shift in try frame(200, 150) { wave($0 + 7 * shift, $1 + 11 * shift) } }
-        try smallDescription(.autoencoder, channels: 1).file(seed: 5).write(path: folder.path("untaught"))
+        // Adapted on such waves, so that the map is that of a model which knows what it sees.
+        let adaptation = try (0..<4).map { shift in try frame(200, 150) { wave($0 + 7 * shift, $1 + 11 * shift) } }
+        try smallDescription(.autoencoder, channels: 1).file(seed: 5).write(path: folder.path("unadapted"))
         var options = Model.AdaptationOptions()
         options.framing = .tile
         options.epochs = 20
         options.batch = 8
         options.learningRate = 2e-3
-        let taught = try Model(path: folder.path("untaught")).adapted(to: teaching, options: options)
-        #expect(taught[setting: "input.framing"] == "tile")
-        try taught.save(path: folder.path("taught"))
-        let host = try Host(folder.path("taught"))
+        let adapted = try Model(path: folder.path("unadapted")).adapted(to: adaptation, options: options)
+        #expect(adapted[setting: "input.framing"] == "tile")
+        try adapted.save(path: folder.path("adapted"))
+        let host = try Host(folder.path("adapted"))
         let (width, height, shift) = (260, 200, 21)
         let map = try host.map(frame(width, height, wave)).map
         // With something to find in it: of a good frame the map is noise, which every tile has of its own.
@@ -206,10 +206,10 @@ struct FramingTests {
         #expect(worst < 1.3, "\(prominences)")
     }
 
-    @Test("tiles teach and inspect the same bits for any threads, cached or not") func tiledTeaching() throws {
-        try smallDescription(.full, channels: 1).file(seed: 5).write(path: folder.path("untaught"))
+    @Test("tiles adapt and inspect the same bits for any threads, cached or not") func tiledAdaptation() throws {
+        try smallDescription(.full, channels: 1).file(seed: 5).write(path: folder.path("unadapted"))
         var model: OpaquePointer?
-        try #require(mf_model_open_file(folder.path("untaught"), nil, &model, nil) == MF_OK)
+        try #require(mf_model_open_file(folder.path("unadapted"), nil, &model, nil) == MF_OK)
         defer { mf_model_release(model) }
         var files: [Data] = []
         for (threads, cache) in [(1, 0), (2, 0), (3, 1)] as [(Int32, UInt64)] {
@@ -226,14 +226,14 @@ struct FramingTests {
                     options.shift = 2
                     options.epochs = 2
                     options.batch = 4
-                    var taught: OpaquePointer?
-                    let status = mf_adapt(model, image, 1, &options, &taught, nil)
-                    defer { mf_model_release(taught) }
-                    return status == MF_OK ? mf_model_save(taught, folder.path("taught"), nil) : status
+                    var adapted: OpaquePointer?
+                    let status = mf_adapt(model, image, 1, &options, &adapted, nil)
+                    defer { mf_model_release(adapted) }
+                    return status == MF_OK ? mf_model_save(adapted, folder.path("adapted"), nil) : status
                 }
             }
             try #require(status == MF_OK)
-            files.append(try Data(contentsOf: URL(filePath: folder.path("taught"))))
+            files.append(try Data(contentsOf: URL(filePath: folder.path("adapted"))))
         }
         #expect(files[1] == files[0] && files[2] == files[0])
     }

@@ -115,7 +115,7 @@ struct HostServiceTests {
         }
     }
 
-    @Test("a host's threads teach the bits that OpenMP's do") func threadPoolTeaches() throws {
+    @Test("a host's threads adapt the bits that OpenMP's do") func threadPoolAdapts() throws {
         let host = try Host(path)
         let frame = try #require(frame)
         let pool = Pool()
@@ -131,8 +131,8 @@ struct HostServiceTests {
                     var adapted: OpaquePointer?
                     try #require(frame.withImage { mf_adapt(host.model, $0, 1, &options, &adapted, nil) } == MF_OK)
                     defer { mf_model_release(adapted) }
-                    try #require(mf_model_save(adapted, folder.path("taught"), nil) == MF_OK)
-                    files.append(try Data(contentsOf: URL(filePath: folder.path("taught"))))
+                    try #require(mf_model_save(adapted, folder.path("adapted"), nil) == MF_OK)
+                    files.append(try Data(contentsOf: URL(filePath: folder.path("adapted"))))
                 }
             }
         }
@@ -160,11 +160,11 @@ struct HostServiceTests {
                 var (context, failure): (OpaquePointer?, mf_error) = (nil, emptyError())
                 #expect(mf_context_create(host.model, &options, &context, &failure) == MF_E_INVALID)
                 #expect(context == nil && text(of: failure).contains("pool"))
-                var teaching = mf_adapt_options()
-                teaching.struct_size = MemoryLayout<mf_adapt_options>.size
-                teaching.pool = pool
+                var adaptation = mf_adapt_options()
+                adaptation.struct_size = MemoryLayout<mf_adapt_options>.size
+                adaptation.pool = pool
                 let status = try #require(frame).withImage {
-                    mf_adapt(host.model, $0, 1, &teaching, &context, nil)
+                    mf_adapt(host.model, $0, 1, &adaptation, &context, nil)
                 }
                 #expect(status == MF_E_INVALID && context == nil)
             }
@@ -207,7 +207,7 @@ struct HostServiceTests {
             defer { mf_model_release(adapted) }
             let last = try #require(lines.lines.last)
             #expect(last.text.contains("threshold") && last.text.contains("extrapolated"))
-            // A threshold that had to be extrapolated from one picture is worth a warning.
+            // A threshold that had to be extrapolated from one image is worth a warning.
             #expect(last.level == MF_LOG_WARNING)
             var empty = mf_open_options()
             var none: OpaquePointer?

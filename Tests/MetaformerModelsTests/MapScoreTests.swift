@@ -76,7 +76,7 @@ struct MapScoreTests {
         #expect((thresholds[0] > thresholds[1]) == (score == .maximum))
     }
 
-    @Test("what is normal is what the engine measures when it teaches") func normality() throws {
+    @Test("what is normal is what the engine measures when it adapts") func normality() throws {
         let folder = try TemporaryFolder()
         let description = smallDescription(.full)
         try description.file(seed: 5).write(path: folder.path("model"))

@@ -205,7 +205,7 @@ struct MisuseTests {
             #expect(returned == MF_E_INVALID && adapted == nil)
         }
         #expect(good.withImage { mf_adapt(host.model, $0, 2_000_000, nil, &adapted, nil) } == MF_E_LIMIT)
-        // A model that can only inspect cannot be taught.
+        // A model that can only inspect cannot be adapted.
         let file = try smallDescription(.autoencoder, channels: 1).file(seed: 5)
         try TensorFile(entries: file.entries.filter { $0.name != "program/update" }, metadata: file.metadata)
             .write(path: folder.path("frozen"))

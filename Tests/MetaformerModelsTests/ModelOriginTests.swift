@@ -44,19 +44,19 @@ struct ModelOriginTests {
         let files = try ["saved", "half"].map { try Data(contentsOf: folder.url.appending(path: $0)) }
         #expect(files[0] == files[1])
 
-        // What is taught of the one is taught of the other, whose numbers are the same; in another order, as a file's floats
+        // What is adapted to the one is adapted to the other, whose numbers are the same; in another order, as a file's floats
         // come before its halves.
         var options = Model.AdaptationOptions()
         options.epochs = 1
         try half.adapted(to: [disc(1)], options: options).save(path: folder.path("a"))
         try expected.adapted(to: [disc(1)], options: options).save(path: folder.path("b"))
-        let taught = try ["a", "b"].map { name in
+        let adapted = try ["a", "b"].map { name in
             try TensorFile(path: folder.path(name)).entries.sorted { $0.name < $1.name }.map { entry in
                 TensorFile.Entry(name: entry.name, shape: entry.shape, contents: entry.contents)
             }
         }
-        let isTaughtAlike = taught[0] == taught[1]
-        #expect(isTaughtAlike)
+        let isAdaptedAlike = adapted[0] == adapted[1]
+        #expect(isAdaptedAlike)
     }
 
     // MARK: Parts
@@ -74,14 +74,14 @@ struct ModelOriginTests {
         _ = try Model(reduced)
     }
 
-    @Test("fewer parts of a taught model forget what teaching measured") func forgotten() throws {
+    @Test("fewer parts of an adapted model forget what adaptation measured") func forgotten() throws {
         var options = Model.AdaptationOptions()
         options.epochs = 1
-        try Model(path: try path(.full)).adapted(to: [disc(1)], options: options).save(path: folder.path("taught"))
-        let file = try ModelOrigin(.file(folder.path("taught")), mode: .prior).file(channels: 3, seed: 0)
+        try Model(path: try path(.full)).adapted(to: [disc(1)], options: options).save(path: folder.path("adapted"))
+        let file = try ModelOrigin(.file(folder.path("adapted")), mode: .prior).file(channels: 3, seed: 0)
         #expect(file.metadata["threshold"] == nil)
         #expect(try #require(file.floats("normal.gain")).allSatisfy { $0 == 1 })
-        let tuned = try TensorFile(path: folder.path("taught")).floats("autoencoder.encoder.0.weight")
+        let tuned = try TensorFile(path: folder.path("adapted")).floats("autoencoder.encoder.0.weight")
         #expect(file.floats("autoencoder.encoder.0.weight") == tuned)
     }
 

@@ -82,14 +82,15 @@ import Testing
         #expect(try read("saved") == Data(bytes))
     }
 
-    @Test("of a model in half precision, teaching makes single what it changes, and that alone") func taught() throws {
+    @Test("of a model in half precision, adaptation makes single what it changes, and that alone") func adapted() throws
+    {
         let file = try SavingTests.half.get()
         var options = Model.AdaptationOptions()
         options.epochs = 1
         let frames = try (0..<3).map { try disc($0, format: .mono8) }
-        let taught = try Model(file).adapted(to: frames, options: options)
-        try taught.save(path: folder.path("taught"))
-        let saved = try TensorFile(path: folder.path("taught"))
+        let adapted = try Model(file).adapted(to: frames, options: options)
+        try adapted.save(path: folder.path("adapted"))
+        let saved = try TensorFile(path: folder.path("adapted"))
         #expect(saved.entries.count == file.entries.count)
         var kept = 0
         for entry in saved.entries {
@@ -104,12 +105,12 @@ import Testing
             }
         }
         #expect(kept > 0 && saved.entries.contains { !$0.isHalf && $0.name.hasPrefix("autoencoder.") })
-        // What is opened again is what was taught, and is saved as it was.
-        let again = try Model(path: folder.path("taught"))
-        let scores = try [taught, again].map { try Inspector($0).inspect(disc(9, format: .mono8)).score.bitPattern }
+        // What is opened again is what was adapted, and is saved as it was.
+        let again = try Model(path: folder.path("adapted"))
+        let scores = try [adapted, again].map { try Inspector($0).inspect(disc(9, format: .mono8)).score.bitPattern }
         #expect(scores[0] == scores[1])
         try again.save(path: folder.path("again"))
-        #expect(try read("again") == read("taught"))
+        #expect(try read("again") == read("adapted"))
     }
 
     // MARK: Writers

@@ -84,13 +84,14 @@ import Testing
         #expect(mf_setting_info(0, nil) == MF_E_INVALID)
     }
 
-    @Test("all that teaching writes into a model is listed, within the bounds that are listed") func written() throws {
+    @Test("all that adaptation writes into a model is listed, within the bounds that are listed") func written() throws
+    {
         let model = try Model(path: folder.path("model"))
         var options = Model.AdaptationOptions()
         options.epochs = 1
-        try model.adapted(to: frames, options: options).save(path: folder.path("taught"))
+        try model.adapted(to: frames, options: options).save(path: folder.path("adapted"))
         let before = try TensorFile(path: folder.path("model")).metadata
-        let after = try TensorFile(path: folder.path("taught")).metadata
+        let after = try TensorFile(path: folder.path("adapted")).metadata
         let known = Dictionary(uniqueKeysWithValues: settings.map { ($0.key, $0) })
         let added = after.filter { before[$0.key] == nil && $0.key != "checksum" && $0.key != "format" }
         #expect(added.count > 8)

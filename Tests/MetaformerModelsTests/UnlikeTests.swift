@@ -6,12 +6,12 @@ import Testing
 @testable import MetaformerModels
 
 /// Frames that do not show the product, as the good frames did.
-@Suite("Frames unlike what was taught")
+@Suite("Frames unlike the good images")
 struct UnlikeTests {
     let folder: TemporaryFolder
     init() throws { folder = try TemporaryFolder() }
 
-    private func taught(_ framing: Framing, frames: Int = 3) throws -> Model {
+    private func adapted(_ framing: Framing, frames: Int = 3) throws -> Model {
         try smallDescription(.autoencoder, channels: 1).file(seed: 5).write(path: folder.path("model"))
         var options = Model.AdaptationOptions()
         options.framing = framing
@@ -22,9 +22,9 @@ struct UnlikeTests {
 
     /// An inspector whose maps say nothing of it: what a frame looks like decides alone.
     private func inspector(_ model: Model) throws -> Inspector {
-        try model.save(path: folder.path("taught"))
-        var file = try TensorFile(path: folder.path("taught"))
-        file.metadata["taught.anomaly_high"] = nil
+        try model.save(path: folder.path("adapted"))
+        var file = try TensorFile(path: folder.path("adapted"))
+        file.metadata["appearance.anomaly_high"] = nil
         let inspector = try Inspector(Model(file))
         try inspector.setThreshold(.infinity)
         return inspector
@@ -50,7 +50,7 @@ struct UnlikeTests {
 
     @Test("each is reported with its reason, and is anomalous whatever the threshold", arguments: Framing.allCases)
     func reasons(_ framing: Framing) throws {
-        let inspector = try inspector(taught(framing))
+        let inspector = try inspector(adapted(framing))
         let good = try disc(50, format: .mono8)
         for frame in [good, try disc(51, scratched: true, format: .mono8)] {
             let inspection = try inspector.inspect(frame)
@@ -85,12 +85,12 @@ struct UnlikeTests {
     }
 
     @Test("a map that is high over more than half of the frame shows something else") func different() throws {
-        let model = try taught(.stretch)
+        let model = try adapted(.stretch)
         let threshold = try #require(model[setting: "threshold"].flatMap(Float.init))
-        let high = try #require(model[setting: "taught.anomaly_high"].flatMap(Float.init))
+        let high = try #require(model[setting: "appearance.anomaly_high"].flatMap(Float.init))
         #expect(high > threshold)
-        try model.save(path: folder.path("taught"))
-        var file = try TensorFile(path: folder.path("taught"))
+        try model.save(path: folder.path("adapted"))
+        var file = try TensorFile(path: folder.path("adapted"))
         let good = try disc(50, format: .mono8)
         for (change, isDifferent) in [(-1e-4, true), (1e-4, false)] as [(Float, Bool)] {
             let plain = try Inspector(Model(file))
@@ -98,7 +98,7 @@ struct UnlikeTests {
             let map = try plain.plane("map").sorted()
             let median = map[map.count / 2]
             // The engine's median is that of values to within 1/128.
-            file.metadata["taught.anomaly_high"] = "\(median + 0.02 * abs(median) * (change < 0 ? -1 : 1) + change)"
+            file.metadata["appearance.anomaly_high"] = "\(median + 0.02 * abs(median) * (change < 0 ? -1 : 1) + change)"
             #expect(try (Inspector(Model(file)).inspect(good).unlikeness == [.different]) == isDifferent)
         }
     }
@@ -111,7 +111,7 @@ struct UnlikeTests {
         options.struct_size = MemoryLayout<mf_adapt_options>.size
         options.epochs = 1
         let plain = try Host(folder.path("model"))
-        for framing in [MF_FRAMING_STRETCH, MF_FRAMING_FIT, MF_FRAMING_TILE] {
+        for framing in [MF_FRAMING_STRETCH, MF_FRAMING_LETTERBOX, MF_FRAMING_TILE] {
             options.framing = framing
             var adapted: OpaquePointer?
             let status = withMask(96, 96, inside) { mask in
@@ -119,9 +119,9 @@ struct UnlikeTests {
                 return frame.withImage { mf_adapt(plain.model, $0, 1, &options, &adapted, nil) }
             }
             try #require(status == MF_OK)
-            try #require(mf_model_save(adapted, folder.path("taught"), nil) == MF_OK)
+            try #require(mf_model_save(adapted, folder.path("adapted"), nil) == MF_OK)
             mf_model_release(adapted)
-            let host = try Host(folder.path("taught"))
+            let host = try Host(folder.path("adapted"))
             let night = try changed(frame) { x, y, old in inside(x, y) ? old : 0 }
             func reasons(_ frame: Frame) throws -> UInt32 {
                 try withMask(96, 96, inside) { try host.map(frame, mask: $0).result.unlike_reasons }
@@ -134,9 +134,9 @@ struct UnlikeTests {
 
     @Test("more frames narrow what is taken for the product, and a wide range widens it") func margins() throws {
         func limit(_ model: Model, _ key: String) throws -> Float {
-            try #require(model[setting: "taught.\(key)"].flatMap(Float.init))
+            try #require(model[setting: "appearance.\(key)"].flatMap(Float.init))
         }
-        let (one, many) = (try taught(.stretch, frames: 1), try taught(.stretch, frames: 12))
+        let (one, many) = (try adapted(.stretch, frames: 1), try adapted(.stretch, frames: 12))
         #expect(try limit(one, "brightness_low") < limit(many, "brightness_low"))
         #expect(try limit(one, "brightness_high") > limit(many, "brightness_high"))
         #expect(try limit(one, "sharpness_low") < limit(many, "sharpness_low"))
@@ -146,9 +146,9 @@ struct UnlikeTests {
     }
 
     @Test("a model that does not say how reports nothing") func earlierModels() throws {
-        try taught(.stretch).save(path: folder.path("taught"))
-        var file = try TensorFile(path: folder.path("taught"))
-        for key in file.metadata.keys where key.hasPrefix("taught.") { file.metadata[key] = nil }
+        try adapted(.stretch).save(path: folder.path("adapted"))
+        var file = try TensorFile(path: folder.path("adapted"))
+        for key in file.metadata.keys where key.hasPrefix("appearance.") { file.metadata[key] = nil }
         let inspector = try Inspector(Model(file))
         try inspector.setThreshold(.infinity)
         for value in [0, 255] {

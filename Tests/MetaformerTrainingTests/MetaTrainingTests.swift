@@ -11,7 +11,7 @@ import Testing
     let folder: TemporaryFolder
     init() throws { folder = try TemporaryFolder() }
 
-    /// Groups of grey pictures of stripes: each group has a period of its own, each picture a phase.
+    /// Groups of grey images of stripes: each group has a period of its own, each image a phase.
     private func tasks(groups: Int = 4, each: Int = 5) throws -> TaskSet {
         let result = try (0..<groups).map { group in
             let names = try (0..<each).map { index in

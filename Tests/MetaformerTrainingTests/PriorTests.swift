@@ -225,7 +225,7 @@ import Testing
         #expect(whole.tensors.keys.filter { $0.hasPrefix("pool/") }.count == 5)
     }
 
-    @Test("masks, known or guessed, lead the response to them") func paired() throws {
+    @Test("masks, known or found by a heuristic, lead the response to them") func paired() throws {
         let (inputs, pairs) = try domains()
         func error(_ domain: EffectDomain, pairedWeight: Float) throws -> Double {
             var settings = self.settings()
@@ -236,7 +236,7 @@ import Testing
         }
         let led = try error(.masks(pairs), pairedWeight: 50)
         #expect(try led < 0.15 && led < error(.masks(pairs), pairedWeight: 0))
-        #expect(try error(.guessed(inputs, .centreSurround), pairedWeight: 50) < 0.15)
+        #expect(try error(.byHeuristic(inputs, .centreSurround), pairedWeight: 50) < 0.15)
         // Of photos that carry the effect no mask is known: there is nothing to compare with.
         var settings = self.settings()
         settings.pairedWeight = 50
@@ -253,21 +253,21 @@ import Testing
         let masked = try EffectDomain.masks(pairs).image(0, size: 32, effect: composer)
         #expect(colourless(masked, 0) && !colourless(masked, 15 * 32 + 15))
         // The ground is larger than the square: its hue is the dominant one.
-        let hue = try EffectDomain.guessed(inputs, .dominantHue).image(0, size: 32, effect: composer)
+        let hue = try EffectDomain.byHeuristic(inputs, .dominantHue).image(0, size: 32, effect: composer)
         #expect(!colourless(hue, 0) && colourless(hue, 15 * 32 + 15))
-        let middle = try EffectDomain.guessed(inputs, .centreSurround).image(0, size: 32, effect: composer)
+        let middle = try EffectDomain.byHeuristic(inputs, .centreSurround).image(0, size: 32, effect: composer)
         #expect(colourless(middle, 0) && !colourless(middle, 15 * 32 + 15))
         let photo = try EffectDomain.photos(inputs).image(0, size: 32, effect: composer)
         #expect(abs(photo[0] - 40 / 255) < 1e-5)
     }
 
-    @Test("agreement with masks is what it is by hand") func judge() throws {
-        let judge = PriorJudge()
+    @Test("agreement with masks is what it is by hand") func evaluate() throws {
+        let evaluation = PriorEvaluation()
         // Twice the mean is 0.9: two pixels are marked, one of them rightly; two are wanted.
-        let agreement = judge.agreement(of: [0.9, 0.9, 0, 0], with: [1, 0, 1, 0])
+        let agreement = evaluation.agreement(of: [0.9, 0.9, 0, 0], with: [1, 0, 1, 0])
         #expect(abs(agreement.iou - 1 / 3) < 1e-12 && abs(agreement.fMeasure - 0.5) < 1e-12)
-        #expect(judge.agreement(of: [1, 1, 1, 1], with: [1, 0, 0, 0]).iou == 0.25)
-        #expect(judge.agreement(of: [0, 1, 0, 0], with: [1, 0, 0, 0]) == PriorJudge.Agreement())
+        #expect(evaluation.agreement(of: [1, 1, 1, 1], with: [1, 0, 0, 0]).iou == 0.25)
+        #expect(evaluation.agreement(of: [0, 1, 0, 0], with: [1, 0, 0, 0]) == PriorEvaluation.Agreement())
         let (_, pairs) = try domains()
         let values = try FrozenPrior.specifications(settings().prior).map { ($0.name, $0.initialValues(seed: 1)) }
         let prior = FrozenPrior(

@@ -173,7 +173,7 @@ class Model {
             [&](mf_model **model, mf_error *error) { return mf_model_open_reader(&reader, options, model, error); });
     }
 
-    /* Teaches a product from good frames: mf_adapt. masks: none, one for all frames or one for each. */
+    /* Adapts a model to a product, by good frames of it: mf_adapt. masks: none, one for all frames or one for each. */
     Result<Model> adapt(std::span<const Frame> frames, mf_adapt_options options = {},
                         std::span<const Mask> masks = {}) const noexcept {
         return guarded([&] {

@@ -102,6 +102,9 @@ MF_API MF_MUST_USE mf_status mf_runner_bind(mf_runner *runner, const char *name,
 
 /** Has kernels keep packed forms of the weights that the program reads and never writes, which then cost no time in each
  *  run: what lies in its variables, all bound by now (MF_E_STATE), changes from here on only by being bound anew. Allocates. */
+MF_API MF_MUST_USE mf_status mf_runner_prepack(mf_runner *runner, mf_error *error);
+
+/** The former name of mf_runner_prepack, for hosts that were linked with it. */
 MF_API MF_MUST_USE mf_status mf_runner_settle(mf_runner *runner, mf_error *error);
 
 /** Runs every instruction in order. MF_E_STATE where a slot is not bound. Allocates nothing. */
@@ -202,7 +205,7 @@ MF_API MF_MUST_USE mf_status mf_map_score(const float *values, size_t count, dou
 /* ---- Thresholds -------------------------------------------------------------------------------------------------- */
 
 /**
- * The score that a good image exceeds with the given probability, from the scores of good images that were not taught: an
+ * The score that a good image exceeds with the given probability, from the scores of good images that were not adapted: an
  * order statistic where they suffice for it (conformal prediction), otherwise a prediction bound of their logarithms,
  * which takes their spread for 0.3 until some ten of them say otherwise.
  * @param scores    count finite scores, count at least 1

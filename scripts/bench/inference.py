@@ -131,7 +131,7 @@ def run_ours(args, model, part, batch, threads, outputs):
     options = ["--model", model, "--part", part, "--threads", threads, "--runs", args.calls * batch]
     result = sides.ours(args.program, options + (["--outputs", outputs] if outputs else []))
     times = result["programs"][0]["all_milliseconds"]
-    # A batch is so many pictures one after the other, as mf_inspect takes them.
+    # A batch is so many images one after the other, as mf_inspect takes them.
     calls = [sum(times[i * batch : (i + 1) * batch]) for i in range(args.calls)]
     return {"ms": calls, "peak_mb": result["peak_mb"], "set": result["instruction_set"]}
 

@@ -33,8 +33,8 @@ typedef enum mfc_status {
 
 /// What a file is read for.
 typedef enum mfc_content {
-    MFC_PICTURES = 0,
-    MFC_MASKS ///< as pictures; but of a palette of colours, the first is black and all others white
+    MFC_IMAGES = 0,
+    MFC_MASKS ///< as images; but of a palette of colours, the first is black and all others white
 } mfc_content;
 
 typedef enum mfc_sample { MFC_SAMPLE_U8 = 0, MFC_SAMPLE_U16, MFC_SAMPLE_F32 } mfc_sample;

@@ -90,7 +90,7 @@ static mf_status check(const mf_model *model, size_t count, mf_error *error) {
 
 static mf_status adapt(mf_adaptation *a, mf_samples *samples, outcome *o) {
     int failed = 0;
-    size_t room = samples->count + MF_SHIFTED_VIEWS + MF_CLOSED_FORM_SCORES;
+    size_t room = samples->count + MF_SHIFTED_COPIES + MF_CLOSED_FORM_SCORES;
     o->in_closed_form = a->model->programs[MF_PROGRAM_FIT] != NULL;
     o->held_out.scores = mf_adaptation_allocate(a, room, sizeof *o->held_out.scores, &failed);
     if (failed) return mf_fail(a->error, MF_E_NOMEM, "no memory for scores");

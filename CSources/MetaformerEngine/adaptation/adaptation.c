@@ -7,7 +7,7 @@
 
 /* What is not of a single number. */
 static mf_status check_options(const mf_adaptation *a, const mf_adapt_options *o) {
-    MF_TRY(mf_team_check(o->threads, o->pool, a->error));
+    MF_TRY(mf_pool_check(o->threads, o->pool, a->error));
     if (o->shift * 2LL >= a->model->width || o->shift * 2LL >= a->model->height)
         return mf_fail(a->error, MF_E_INVALID, "shift: under half of the model's %d x %d pixels", a->model->width,
                        a->model->height);
@@ -32,8 +32,8 @@ mf_status mf_adaptation_begin(mf_adaptation *a, const mf_adapt_options *given) {
     if (o.learning_rate == 0) o.learning_rate = (float)rate;
     if (o.framing == MF_FRAMING_OWN) o.framing = a->model->framing;
     a->options = o;
-    a->stop.deadline = mf_deadline_after(o.time_limit_ns);
-    a->team = mf_team_make(o.threads, o.pool);
+    a->cancellation.deadline = mf_deadline_after(o.time_limit_ns);
+    a->pool = mf_pool_make(o.threads, o.pool);
     return MF_OK;
 }
 
@@ -44,7 +44,7 @@ void *mf_adaptation_allocate(const mf_adaptation *a, size_t count, size_t size, 
 }
 
 mf_status mf_adaptation_report(mf_adaptation *a, const char *stage, size_t done, size_t total, float loss) {
-    MF_TRY(mf_stop_check(&a->stop, a->error));
+    MF_TRY(mf_cancellation_check(&a->cancellation, a->error));
     if (a->options.progress && a->options.progress(a->options.opaque, stage, done, total, loss))
         return mf_fail(a->error, MF_E_CANCELLED, "adaptation was cancelled");
     return MF_OK;

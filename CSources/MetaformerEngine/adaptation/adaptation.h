@@ -5,16 +5,16 @@
 #define MF_ADAPTATION_ADAPTATION_H
 
 #include "api/model.h"
-#include "support/stop.h"
-#include "support/team.h"
+#include "support/cancellation.h"
+#include "support/thread_pool.h"
 
 typedef struct mf_adaptation {
     const mf_model *model;
     const mf_allocator *allocator;
     mf_adapt_options options; /* the library's own copy, with defaults filled in */
     mf_error *error;
-    mf_team team;
-    mf_stop stop;
+    mf_pool pool;
+    mf_cancellation cancellation;
 } mf_adaptation;
 
 /* Checks the host's options, NULL for none, and fills in the rest from the model. */

@@ -3,10 +3,10 @@
 #include "adaptation/threshold.h"
 #include "api/settings.h"
 #include "support/abi.h"
+#include "support/cancellation.h"
 #include "support/error.h"
 #include "support/memory.h"
-#include "support/stop.h"
-#include "support/team.h"
+#include "support/thread_pool.h"
 
 #include <math.h>
 
@@ -14,7 +14,7 @@ typedef struct calibration {
     const mf_model *model;
     mf_calibrate_options options; /* the library's own copy, with defaults filled in */
     mf_error *error;
-    mf_stop stop;
+    mf_cancellation cancellation;
     mf_frames good, defective;
     int32_t widest; /* frame, pixels */
     mf_context *context;
@@ -30,7 +30,7 @@ static mf_status score_group(calibration *c, const mf_frames *g, int is_defectiv
         mf_image frame = mf_frames_at(g, i);
         mf_mask mask;
         mf_result result = {.struct_size = sizeof result};
-        MF_TRY(mf_stop_check(&c->stop, c->error));
+        MF_TRY(mf_cancellation_check(&c->cancellation, c->error));
         mf_status status = mf_inspect(c->context, &frame, mf_frames_mask(g, i, &mask), NULL, &result);
         if (status != MF_OK) return mf_fail(c->error, status, "%s %zu: %s", g->name, i, mf_context_error(c->context));
         c->scores[c->count] = result.score;
@@ -68,7 +68,7 @@ static mf_status fit_good(calibration *c, mf_threshold *t) {
     for (size_t i = 1; i < c->count; i++) copies += c->scores[i] == c->scores[i - 1];
     if (copies)
         mf_log_write(&c->model->logger, MF_LOG_WARNING,
-                     "%zu of %zu good frames have the score of another: a copy of a picture tells nothing new", copies,
+                     "%zu of %zu good frames have the score of another: a copy of an image tells nothing new", copies,
                      c->count);
     return MF_OK;
 }
@@ -94,7 +94,7 @@ static mf_status fit_both(calibration *c, mf_threshold *t) {
         for (size_t g = 0; g < c->good.count; g++) shared += c->scores[d] == c->scores[g];
     if (shared)
         mf_log_write(&c->model->logger, MF_LOG_WARNING,
-                     "a defective frame has the very score of a good one: is it the same picture?");
+                     "a defective frame has the very score of a good one: is it the same image?");
     mf_log_write(&c->model->logger, MF_LOG_INFO, "the best F1 of %zu good and %zu defective frames is %g",
                  c->good.count, c->defective.count, found.best_f1);
     return MF_OK;
@@ -131,18 +131,18 @@ mf_status mf_calibrate(const mf_model *model, const mf_image *frames, size_t cou
                        mf_model **out_model, mf_error *error) {
     if (!model || !frames || !out_model) return mf_fail(error, MF_E_INVALID, "mf_calibrate: NULL argument");
     if (count < 1) return mf_fail(error, MF_E_INVALID, "mf_calibrate: at least one good frame is needed");
-    MF_TRY(mf_model_check_taught(model, error));
+    MF_TRY(mf_model_check_adapted(model, error));
     calibration c = {.model = model, .options = {.struct_size = sizeof c.options}, .error = error};
     if (options) MF_TRY(mf_calibrate_options_read(options, &c.options, error));
     const mf_calibrate_options *o = &c.options;
     MF_TRY(mf_options_resolve("mf_calibrate_options", &c.options, error));
-    MF_TRY(mf_team_check(o->threads, o->pool, error));
+    MF_TRY(mf_pool_check(o->threads, o->pool, error));
     if (o->defective_count > SIZE_MAX / sizeof(float) - count)
         return mf_fail(error, MF_E_LIMIT, "mf_calibrate: %zu defective frames", o->defective_count);
     c.good = (mf_frames){"good frame", frames, count, o->masks, o->mask_count};
     c.defective =
         (mf_frames){"defective frame", o->defective, o->defective_count, o->defective_masks, o->defective_mask_count};
-    c.stop.deadline = mf_deadline_after(o->time_limit_ns);
+    c.cancellation.deadline = mf_deadline_after(o->time_limit_ns);
     mf_status status = calibrate(&c, out_model);
     mf_context_release(c.context);
     mf_free(&model->allocator, c.scores), mf_free(&model->allocator, c.labels);
@@ -153,7 +153,7 @@ mf_status mf_model_set_threshold(const mf_model *model, float threshold, mf_mode
     if (!model || !out_model) return mf_fail(error, MF_E_INVALID, "mf_model_set_threshold: NULL argument");
     if (!isfinite(threshold))
         return mf_fail(error, MF_E_INVALID, "a threshold of %g; give a finite one", (double)threshold);
-    MF_TRY(mf_model_check_taught(model, error));
+    MF_TRY(mf_model_check_adapted(model, error));
     mf_threshold t = {.value = threshold, .rule = MF_THRESHOLD_GIVEN, .from = "the host"};
     return derive(model, &t, out_model, error);
 }

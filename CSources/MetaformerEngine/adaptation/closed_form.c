@@ -68,11 +68,11 @@ static mf_status prepare(closed_form *c) {
     MF_TRY(mf_variables_run(c->variables, a, MF_PROGRAM_OBSERVE, &c->observe));
     MF_TRY(mf_runner_bind(c->observe, "image", c->image, s->image, a->error));
     MF_TRY(mf_runner_bind(c->observe, "mask", c->mask, s->plane, a->error));
-    MF_TRY(mf_runner_settle(c->observe, a->error));
+    MF_TRY(mf_runner_prepack(c->observe, a->error));
     MF_TRY(mf_variables_run(c->variables, a, MF_PROGRAM_FIT, &c->fit));
     mf_runner *inspect = NULL;
     MF_TRY(mf_variables_run(c->variables, a, MF_PROGRAM_INSPECT, &inspect));
-    return mf_inspection_prepare(&c->inspection, a->model, a->options.framing, inspect, &a->team, s->widest, a->error);
+    return mf_inspection_prepare(&c->inspection, a->model, a->options.framing, inspect, &a->pool, s->widest, a->error);
 }
 
 static void end(closed_form *c) {
@@ -111,13 +111,13 @@ static mf_status observe(closed_form *c, size_t frame) {
     return MF_OK;
 }
 
-/* The fold of a frame, given its place in the order of dealing: that of a frame before it which is the same picture, as a
+/* The fold of a frame, given its place in the order of dealing: that of a frame before it which is the same image, as a
    copy would be scored by a model that knows it. */
 static size_t choose_fold(closed_form *c, size_t frame) {
     c->digests[frame] = XXH3_64bits(c->own, c->size * sizeof(float));
     for (size_t other = 0; other < frame; other++)
         if (c->digests[other] == c->digests[frame]) {
-            mf_log_write(&c->a->model->logger, MF_LOG_WARNING, "frames %zu and %zu are the same picture", other, frame);
+            mf_log_write(&c->a->model->logger, MF_LOG_WARNING, "frames %zu and %zu are the same image", other, frame);
             return c->fold_of[other];
         }
     size_t place = 0;
@@ -180,12 +180,12 @@ static mf_status check_finite(const closed_form *c) {
 static mf_status adapt(closed_form *c, mf_held_out *held_out) {
     MF_TRY(observe_all(c));
     int alone = c->distinct == 1 && c->earlier == 0;
-    held_out->from = !alone ? "cross-validation" : c->has_prior ? "other products" : "shifted views of one image";
+    held_out->from = !alone ? "cross-validation" : c->has_prior ? "other products" : "shifted copies of one image";
     for (size_t fold = 0; !alone && fold < c->folds; fold++) MF_TRY(score_fold(c, fold, held_out));
     MF_TRY(fit(c, c->total, NULL));
     MF_TRY(check_finite(c));
     if (!alone || c->has_prior) return MF_OK;
-    held_out->count = MF_SHIFTED_VIEWS;
+    held_out->count = MF_SHIFTED_COPIES;
     return mf_score_shifted(&c->inspection, c->samples, held_out->scores, c->a->error);
 }
 

@@ -10,7 +10,7 @@
 /* Frames are dealt to at most so many folds, each scored by a model of the others; and at most so many are scored. */
 enum { MF_CLOSED_FORM_FOLDS = 16, MF_CLOSED_FORM_SCORES = 128 };
 
-/* Adds all frames to the model's sums, and scores frames that models of the others had held out: shifted views of a single
+/* Adds all frames to the model's sums, and scores frames that models of the others had held out: shifted copies of a single
    one, the first of its kind. held_out has room for MF_CLOSED_FORM_SCORES; its scores are brought to those that a model of
    all frames would give others. */
 mf_status mf_closed_form_adapt(mf_adaptation *adaptation, mf_samples *samples, mf_variables *variables,

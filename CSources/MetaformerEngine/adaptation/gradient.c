@@ -132,7 +132,7 @@ static mf_status prepare(trainer *t) {
     MF_TRY(find_normality(t));
     mf_runner *inspect = NULL;
     MF_TRY(mf_variables_run(t->variables, a, MF_PROGRAM_INSPECT, &inspect));
-    MF_TRY(mf_inspection_prepare(&t->inspection, a->model, a->options.framing, inspect, &a->team, t->samples->widest,
+    MF_TRY(mf_inspection_prepare(&t->inspection, a->model, a->options.framing, inspect, &a->pool, t->samples->widest,
                                  a->error));
     MF_TRY(prepare_training(t));
     return read_frames(t);
@@ -281,7 +281,7 @@ static mf_status cross_validate(trainer *t, mf_held_out *held_out) {
     deal(t, 0, 0);
     MF_TRY(train(t, count));
     if (folds) return MF_OK;
-    held_out->count = MF_SHIFTED_VIEWS;
+    held_out->count = MF_SHIFTED_COPIES;
     return mf_score_shifted(&t->inspection, t->samples, held_out->scores, t->a->error);
 }
 
@@ -289,7 +289,7 @@ static mf_status adapt(trainer *t, mf_held_out *held_out) {
     size_t count = t->samples->count, held = count / 5 < HOLD_OUT_LEAST ? HOLD_OUT_LEAST : count / 5;
     held_out->from = count >= HOLD_OUT_FROM ? "held-out images"
                      : count > 1            ? "cross-validation"
-                                            : "shifted views of one image";
+                                            : "shifted copies of one image";
     if (count < HOLD_OUT_FROM) return cross_validate(t, held_out);
     deal(t, 0, held);
     t->steps_total = steps_of(t, count - held);

@@ -6,8 +6,8 @@
 #include "adaptation/variables.h"
 
 /* Tunes the variables on all frames, and scores frames that models of the others had held out: a fifth of 30 or more, but
-   10 at least; in three folds of fewer; shifted views of a single one. held_out has room for the frames and for
-   MF_SHIFTED_VIEWS. */
+   10 at least; in three folds of fewer; shifted copies of a single one. held_out has room for the frames and for
+   MF_SHIFTED_COPIES. */
 mf_status mf_gradient_adapt(mf_adaptation *adaptation, mf_samples *samples, mf_variables *variables,
                             mf_held_out *held_out);
 

@@ -67,14 +67,14 @@ static mf_status score_moved(mf_inspection *inspection, mf_samples *samples, int
 }
 
 mf_status mf_score_shifted(mf_inspection *inspection, mf_samples *samples, float *scores, mf_error *error) {
-    static const int64_t down[MF_SHIFTED_VIEWS] = {-8, -8, -8, 0, 0, 8, 8, 8},
-                         right[MF_SHIFTED_VIEWS] = {-8, 0, 8, -8, 8, -8, 0, 8};
+    static const int64_t down[MF_SHIFTED_COPIES] = {-8, -8, -8, 0, 0, 8, 8, 8},
+                         right[MF_SHIFTED_COPIES] = {-8, 0, 8, -8, 8, -8, 0, 8};
     const mf_adaptation *a = samples->adaptation;
     int failed = 0;
     float *image = mf_adaptation_allocate(a, samples->image, sizeof *image, &failed);
     float *inside = samples->masked ? mf_adaptation_allocate(a, samples->plane, sizeof *inside, &failed) : NULL;
     mf_status status = failed ? mf_fail(error, MF_E_NOMEM, "no memory to score a moved frame") : MF_OK;
-    for (size_t i = 0; status == MF_OK && i < MF_SHIFTED_VIEWS; i++)
+    for (size_t i = 0; status == MF_OK && i < MF_SHIFTED_COPIES; i++)
         status = score_moved(inspection, samples, down[i], right[i], image, inside, &scores[i], error);
     mf_free(a->allocator, image), mf_free(a->allocator, inside);
     return status;

@@ -21,13 +21,13 @@ typedef struct mf_held_out {
 } mf_held_out;
 
 /* Views of a single frame that stand in for others: moved by eight pixels. */
-enum { MF_SHIFTED_VIEWS = 8 };
+enum { MF_SHIFTED_COPIES = 8 };
 
 /* Scores so many frames of an order, as an inspection gives them. */
 mf_status mf_score_frames(mf_inspection *inspection, const mf_samples *samples, const size_t *order, size_t count,
                           float *scores, mf_error *error);
 
-/* Scores the only frame from where it was not seen: MF_SHIFTED_VIEWS scores. */
+/* Scores the only frame from where it was not seen: MF_SHIFTED_COPIES scores. */
 mf_status mf_score_shifted(mf_inspection *inspection, mf_samples *samples, float *scores, mf_error *error);
 
 #endif

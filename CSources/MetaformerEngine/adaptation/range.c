@@ -39,13 +39,13 @@ static mf_appearance measure(mf_samples *s, size_t index, float *image) {
     mf_image frame = mf_frames_at(&s->frames, index);
     mf_mask own;
     const mf_mask *mask = mf_frames_mask(&s->frames, index, &own);
-    mf_plan plan = mf_plan_make(a->options.framing, frame.height, frame.width, model->height, model->width);
+    mf_tiling tiling = mf_tiling_make(a->options.framing, frame.height, frame.width, model->height, model->width);
     mf_appearance_sums sums = {0};
     for (size_t i = s->first_tile[index]; i < s->first_tile[index + 1]; i++) {
-        mf_view view = mf_plan_view(&plan, s->tiles[i].row, s->tiles[i].column);
-        mf_frame_see(&frame, model->channels, &plan, &view, image, &a->team, s->scratch);
-        if (mask) mf_mask_see(mask, &plan, &view, s->grid);
-        mf_appearance_add(&sums, image, model->channels, &plan, &view, mask ? s->grid : NULL);
+        mf_tile tile = mf_tiling_tile(&tiling, s->tiles[i].row, s->tiles[i].column);
+        mf_frame_resample(&frame, model->channels, &tiling, &tile, image, &a->pool, s->scratch);
+        if (mask) mf_mask_resample(mask, &tiling, &tile, s->grid);
+        mf_appearance_add(&sums, image, model->channels, &tiling, &tile, mask ? s->grid : NULL);
     }
     mf_appearance seen;
     mf_appearance_finish(&sums, &seen);
@@ -85,9 +85,9 @@ mf_status mf_range_record(mf_samples *s, int goes_on, mf_model *adapted) {
     double threshold = (double)adapted->threshold, beyond = exp(margin_of(anomaly_margin, s->count)) - 1;
     l.anomaly_high = threshold + beyond * fabs(threshold);
     adapted->limits = l;
-    MF_TRY(mf_model_set_number(adapted, "taught.brightness_low", (float)l.brightness_low, a->error));
-    MF_TRY(mf_model_set_number(adapted, "taught.brightness_high", (float)l.brightness_high, a->error));
-    MF_TRY(mf_model_set_number(adapted, "taught.contrast_low", (float)l.contrast_low, a->error));
-    MF_TRY(mf_model_set_number(adapted, "taught.sharpness_low", (float)l.sharpness_low, a->error));
-    return mf_model_set_number(adapted, "taught.anomaly_high", (float)l.anomaly_high, a->error);
+    MF_TRY(mf_model_set_number(adapted, "appearance.brightness_low", (float)l.brightness_low, a->error));
+    MF_TRY(mf_model_set_number(adapted, "appearance.brightness_high", (float)l.brightness_high, a->error));
+    MF_TRY(mf_model_set_number(adapted, "appearance.contrast_low", (float)l.contrast_low, a->error));
+    MF_TRY(mf_model_set_number(adapted, "appearance.sharpness_low", (float)l.sharpness_low, a->error));
+    return mf_model_set_number(adapted, "appearance.anomaly_high", (float)l.anomaly_high, a->error);
 }

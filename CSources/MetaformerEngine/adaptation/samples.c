@@ -7,10 +7,10 @@
 
 enum { MAX_TILES = 1000000 };
 
-static mf_plan plan_of(const mf_samples *s, size_t index) {
+static mf_tiling tiling_of(const mf_samples *s, size_t index) {
     const mf_adaptation *a = s->adaptation;
     mf_image frame = mf_frames_at(&s->frames, index);
-    return mf_plan_make(a->options.framing, frame.height, frame.width, a->model->height, a->model->width);
+    return mf_tiling_make(a->options.framing, frame.height, frame.width, a->model->height, a->model->width);
 }
 
 /* Gathers the tiles of all frames that show anything inspected. */
@@ -24,18 +24,18 @@ static mf_status lay_out(mf_samples *s, size_t most) {
     if (failed || !s->scratch) return mf_fail(a->error, MF_E_NOMEM, "no memory for %zu frames", s->count);
     size_t n = 0;
     for (size_t i = 0; i < s->count; i++) {
-        mf_plan plan = plan_of(s, i);
+        mf_tiling tiling = tiling_of(s, i);
         mf_mask own;
         const mf_mask *mask = mf_frames_mask(&s->frames, i, &own);
-        for (int32_t at = 0; at < plan.rows * plan.columns; at++) {
-            mf_tile tile = {(uint32_t)i, at / plan.columns, at % plan.columns, 1};
-            mf_view view = mf_plan_view(&plan, tile.row, tile.column);
-            int whole = !mask && mf_view_is_full(&plan, &view);
-            size_t cells = whole ? s->plane : mf_mask_see(mask, &plan, &view, s->grid);
+        for (int32_t at = 0; at < tiling.rows * tiling.columns; at++) {
+            mf_sample sample = {(uint32_t)i, at / tiling.columns, at % tiling.columns, 1};
+            mf_tile tile = mf_tiling_tile(&tiling, sample.row, sample.column);
+            int whole = !mask && mf_tile_is_full(&tiling, &tile);
+            size_t cells = whole ? s->plane : mf_mask_resample(mask, &tiling, &tile, s->grid);
             if (!cells) continue;
-            tile.coverage = (float)cells / (float)s->plane;
+            sample.coverage = (float)cells / (float)s->plane;
             s->masked |= cells < s->plane;
-            s->tiles[n++] = tile;
+            s->tiles[n++] = sample;
         }
         s->first_tile[i + 1] = n;
     }
@@ -49,8 +49,8 @@ mf_status mf_samples_prepare(mf_samples *s, mf_adaptation *a, const mf_image *fr
     MF_TRY(mf_frames_check(&s->frames, &s->widest, a->error));
     uint64_t most = 0;
     for (size_t i = 0; i < count; i++) {
-        mf_plan plan = plan_of(s, i);
-        most += (uint64_t)plan.rows * (uint64_t)plan.columns;
+        mf_tiling tiling = tiling_of(s, i);
+        most += (uint64_t)tiling.rows * (uint64_t)tiling.columns;
     }
     if (most > MAX_TILES)
         return mf_fail(a->error, MF_E_LIMIT, "mf_adapt: %llu tiles of the frames; at most %d are taken",
@@ -65,14 +65,14 @@ void mf_samples_release(mf_samples *s) {
 }
 
 void mf_samples_read(mf_samples *s, size_t index, float *image, float *inside) {
-    const mf_tile *tile = &s->tiles[index];
-    mf_plan plan = plan_of(s, tile->frame);
-    mf_view view = mf_plan_view(&plan, tile->row, tile->column);
-    mf_image frame = mf_frames_at(&s->frames, tile->frame);
-    mf_frame_see(&frame, s->adaptation->model->channels, &plan, &view, image, &s->adaptation->team, s->scratch);
+    const mf_sample *sample = &s->tiles[index];
+    mf_tiling tiling = tiling_of(s, sample->frame);
+    mf_tile tile = mf_tiling_tile(&tiling, sample->row, sample->column);
+    mf_image frame = mf_frames_at(&s->frames, sample->frame);
+    mf_frame_resample(&frame, s->adaptation->model->channels, &tiling, &tile, image, &s->adaptation->pool, s->scratch);
     if (!inside) return;
     mf_mask mask;
-    mf_mask_see(mf_frames_mask(&s->frames, tile->frame, &mask), &plan, &view, s->grid);
+    mf_mask_resample(mf_frames_mask(&s->frames, sample->frame, &mask), &tiling, &tile, s->grid);
     for (size_t i = 0; i < s->plane; i++) inside[i] = s->grid[i];
 }
 

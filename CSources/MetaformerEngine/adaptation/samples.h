@@ -7,18 +7,18 @@
 #include "image/frame.h"
 
 /* A tile of a frame that shows something inspected. */
-typedef struct mf_tile {
+typedef struct mf_sample {
     uint32_t frame;
     int32_t row, column; /* of the frame's tiling; 0 where it is not tiled */
     float coverage;      /* the share of its cells that is inspected */
-} mf_tile;
+} mf_sample;
 
 typedef struct mf_samples {
     mf_adaptation *adaptation;
     mf_frames frames;    /* the host's */
     size_t count;        /* of them */
     int32_t widest;      /* frame, pixels */
-    mf_tile *tiles;      /* frame by frame */
+    mf_sample *tiles;    /* frame by frame */
     size_t *first_tile;  /* of each frame; one past the last at the end */
     int masked;          /* whether a tile is not inspected whole */
     size_t plane, image; /* floats of a plane, and of all planes, of the model's input */

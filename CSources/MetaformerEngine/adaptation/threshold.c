@@ -19,7 +19,7 @@ const char *mf_threshold_rule_name(mf_threshold_rule rule) {
 }
 
 mf_status mf_threshold_record(mf_model *model, const mf_threshold *t, mf_error *error) {
-    model->is_taught = 1;
+    model->is_adapted = 1;
     model->threshold = t->value;
     MF_TRY(mf_model_set_number(model, "threshold", t->value, error));
     MF_TRY(mf_model_set(model, "threshold.rule", mf_threshold_rule_name(t->rule), error));

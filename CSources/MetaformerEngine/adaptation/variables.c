@@ -76,7 +76,7 @@ mf_status mf_variables_run(const mf_variables *v, mf_adaptation *a, mf_program_k
                                  .allocator = a->allocator,
                                  .pool = a->options.pool};
     MF_TRY(mf_runner_create(p, &options, out_runner, a->error));
-    mf_runner_watch(*out_runner, &a->stop);
+    mf_runner_watch(*out_runner, &a->cancellation);
     MF_TRY(mf_model_bind(a->model, kind, *out_runner, a->error));
     for (size_t i = 0; i < v->count; i++) {
         const mf_variable *own = &v->items[i];

@@ -15,12 +15,12 @@ struct mf_context {
     atomic_int user;          /* the process one of whose threads is in a call of this context, or 0 */
     atomic_uintptr_t refused; /* the thread that was refused last because of that, or 0 */
     mf_model *model;
-    mf_team team;
+    mf_pool pool;
     mf_inspection inspection;
     int has_threshold; /* the model's, or one that the host set */
     float threshold;
     int inspected; /* the planes are those of an inspection */
-    mf_stop stop;
+    mf_cancellation cancellation;
     uint64_t time_limit; /* of an inspection, ns; 0 for none */
     mf_statistics statistics;
     mf_error error;
@@ -60,14 +60,14 @@ static mf_status prepare(mf_context *context, const mf_context_options *given, m
     const mf_model *model = context->model;
     mf_runner_options options = {
         .struct_size = sizeof options, .threads = given->threads, .allocator = &model->allocator, .pool = given->pool};
-    mf_team team = context->team = mf_team_make(given->threads, given->pool);
+    mf_pool pool = context->pool = mf_pool_make(given->threads, given->pool);
     mf_runner *runner;
     MF_TRY(mf_runner_create(model->programs[MF_PROGRAM_INSPECT], &options, &runner, error));
-    MF_TRY(mf_inspection_prepare(&context->inspection, model, model->framing, runner, &team, given->max_width, error));
-    mf_runner_watch(runner, &context->stop);
+    MF_TRY(mf_inspection_prepare(&context->inspection, model, model->framing, runner, &pool, given->max_width, error));
+    mf_runner_watch(runner, &context->cancellation);
     MF_TRY(mf_model_bind(model, MF_PROGRAM_INSPECT, runner, error));
-    MF_TRY(mf_runner_settle(runner, error));
-    mf_log_write(&model->logger, MF_LOG_INFO, "context: %d threads%s, %s kernels", team.threads,
+    MF_TRY(mf_runner_prepack(runner, error));
+    mf_log_write(&model->logger, MF_LOG_INFO, "context: %d threads%s, %s kernels", pool.threads,
                  given->pool ? " of the host" : "", mf_isa_name(mf_runner_isa(runner)));
     return MF_OK;
 }
@@ -79,11 +79,11 @@ mf_status mf_context_create(const mf_model *model, const mf_context_options *opt
     if (options) MF_TRY(mf_context_options_read(options, &resolved, error));
     if (!model->programs[MF_PROGRAM_INSPECT]) return mf_fail(error, MF_E_STATE, "this model has no inspect program");
     MF_TRY(mf_options_resolve("mf_context_options", &resolved, error));
-    MF_TRY(mf_team_check(resolved.threads, resolved.pool, error));
+    MF_TRY(mf_pool_check(resolved.threads, resolved.pool, error));
     mf_context *context = mf_allocate(&model->allocator, sizeof *context);
     if (!context) return mf_fail(error, MF_E_NOMEM, "no memory for a context");
     context->model = mf_model_retain(model);
-    context->has_threshold = model->is_taught;
+    context->has_threshold = model->is_adapted;
     context->threshold = model->threshold;
     context->error.struct_size = sizeof context->error;
     mf_status status = prepare(context, &resolved, error);
@@ -134,7 +134,7 @@ mf_status mf_context_set_time_limit(mf_context *context, uint64_t nanoseconds) {
 }
 
 void mf_context_cancel(mf_context *context) {
-    if (context) atomic_store_explicit(&context->stop.cancelled, 1, memory_order_relaxed);
+    if (context) atomic_store_explicit(&context->cancellation.cancelled, 1, memory_order_relaxed);
 }
 
 /* ---- Inspection -------------------------------------------------------------------------------------------------- */
@@ -185,7 +185,7 @@ static mf_status take(mf_context *context, const mf_image *frames, const mf_mask
 static mf_status inspect(mf_context *context, const request *r) {
     uint64_t start = mf_clock();
     mf_result result;
-    context->stop.deadline = mf_deadline_after(context->time_limit);
+    context->cancellation.deadline = mf_deadline_after(context->time_limit);
     context->inspected = 0;
     MF_TRY(mf_inspection_run(&context->inspection, &r->frame, mask_of(r), map_of(r), context->threshold, &result,
                              &context->error));
@@ -198,9 +198,9 @@ static mf_status inspect(mf_context *context, const request *r) {
 
 /* From here on a cancellation counts. Without a threshold every frame would be a good one. */
 static mf_status begin(mf_context *context) {
-    MF_TRY(mf_team_check_fork(&context->team, &context->error));
-    atomic_store_explicit(&context->stop.cancelled, 0, memory_order_relaxed);
-    return context->has_threshold ? MF_OK : mf_model_check_taught(context->model, &context->error);
+    MF_TRY(mf_pool_check_fork(&context->pool, &context->error));
+    atomic_store_explicit(&context->cancellation.cancelled, 0, memory_order_relaxed);
+    return context->has_threshold ? MF_OK : mf_model_check_adapted(context->model, &context->error);
 }
 
 static mf_status inspect_one(mf_context *context, const mf_image *frame, const mf_mask *mask, mf_map *map,

@@ -20,12 +20,12 @@ typedef struct findings {
 /* ---- Life -------------------------------------------------------------------------------------------------------- */
 
 mf_status mf_inspection_prepare(mf_inspection *s, const mf_model *model, mf_framing framing, mf_runner *runner,
-                                const mf_team *team, int32_t max_width, mf_error *error) {
+                                const mf_pool *pool, int32_t max_width, mf_error *error) {
     const mf_allocator *a = &model->allocator;
     size_t height = (size_t)model->height, width = (size_t)model->width, plane = height * width,
            image = plane * (size_t)model->channels;
     int tiled = framing == MF_FRAMING_TILE;
-    *s = (mf_inspection){.model = model, .framing = framing, .team = *team, .runner = runner, .max_width = max_width};
+    *s = (mf_inspection){.model = model, .framing = framing, .pool = *pool, .runner = runner, .max_width = max_width};
     int32_t row = tiled && max_width > model->width ? max_width : model->width;
     s->image = mf_allocate(a, image * sizeof(float));
     s->reconstruction = mf_allocate(a, image * sizeof(float));
@@ -99,9 +99,9 @@ static mf_status conclude(mf_inspection *s, findings *f, float threshold, mf_res
     return MF_OK;
 }
 
-/* A box and an area from cells of a view to pixels of the frame that fills it. */
-static void scale_region(mf_region *r, const mf_view *view) {
-    int64_t w = view->across.fills, h = view->down.fills, width = view->across.count, height = view->down.count;
+/* A box and an area from cells of a tile to pixels of the frame that fills it. */
+static void scale_region(mf_region *r, const mf_tile *tile) {
+    int64_t w = tile->across.fills, h = tile->down.fills, width = tile->across.count, height = tile->down.count;
     int64_t right = ((r->x + r->width) * width + w - 1) / w, bottom = ((r->y + r->height) * height + h - 1) / h;
     r->x = (int32_t)(r->x * width / w), r->y = (int32_t)(r->y * height / h);
     r->width = (int32_t)right - r->x, r->height = (int32_t)bottom - r->y;
@@ -109,69 +109,69 @@ static void scale_region(mf_region *r, const mf_view *view) {
     r->area = (int32_t)fmin(fmax(area, 1), (double)INT32_MAX);
 }
 
-/* ---- One view ---------------------------------------------------------------------------------------------------- */
+/* ---- One tile ---------------------------------------------------------------------------------------------------- */
 
-static mf_status inspect_whole(mf_inspection *s, const mf_plan *plan, const mf_image *frame, const mf_mask *mask,
+static mf_status inspect_whole(mf_inspection *s, const mf_tiling *tiling, const mf_image *frame, const mf_mask *mask,
                                const mf_map *map, float threshold, mf_result *out_result, mf_error *error) {
-    mf_view view = mf_plan_view(plan, 0, 0);
+    mf_tile tile = mf_tiling_tile(tiling, 0, 0);
     findings f = {0};
     mf_score_start(&f.score, s->model->score_share, s->bins);
-    mf_frame_see(frame, s->model->channels, plan, &view, s->image, &s->team, s->scratch);
-    if (mask) mf_mask_see(mask, plan, &view, s->grid);
-    mf_appearance_add(&f.appearance, s->image, s->model->channels, plan, &view, mask ? s->grid : NULL);
+    mf_frame_resample(frame, s->model->channels, tiling, &tile, s->image, &s->pool, s->scratch);
+    if (mask) mf_mask_resample(mask, tiling, &tile, s->grid);
+    mf_appearance_add(&f.appearance, s->image, s->model->channels, tiling, &tile, mask ? s->grid : NULL);
     MF_TRY(mf_runner_run(s->runner, error));
-    mf_region_search_start(&f.search, s->search, view.across.fills, threshold, f.regions);
-    for (int64_t y = 0; y < view.down.fills; y++) {
-        int64_t at = (view.down.place + y) * plan->width + view.across.place;
+    mf_region_search_start(&f.search, s->search, tile.across.fills, threshold, f.regions);
+    for (int64_t y = 0; y < tile.down.fills; y++) {
+        int64_t at = (tile.down.place + y) * tiling->width + tile.across.place;
         read_row(&f, s->map + at, mask ? s->grid + at : NULL);
     }
     MF_TRY(conclude(s, &f, threshold, out_result, error));
-    for (int32_t i = 0; i < out_result->region_count; i++) scale_region(&out_result->regions[i], &view);
-    if (map) mf_map_resample(s->map, plan, &view, map, &s->team, s->scratch);
+    for (int32_t i = 0; i < out_result->region_count; i++) scale_region(&out_result->regions[i], &tile);
+    if (map) mf_map_resample(s->map, tiling, &tile, map, &s->pool, s->scratch);
     return MF_OK;
 }
 
-/* ---- Many views -------------------------------------------------------------------------------------------------- */
+/* ---- Many tiles -------------------------------------------------------------------------------------------------- */
 
-/* Adds a view's map, weighed, to its place in the band. */
-static void blend(mf_inspection *s, const mf_plan *plan, const mf_view *view) {
-    for (int64_t y = 0; y < view->down.fills; y++) {
-        const float *from = s->map + (view->down.place + y) * plan->width + view->across.place;
-        float *to = s->band + y * plan->frame_width + view->across.from, down = s->down[view->down.place + y];
-        const float *across = s->across + view->across.place;
-        for (int64_t x = 0; x < view->across.fills; x++) to[x] += down * across[x] * from[x];
+/* Adds a tile's map, weighed, to its place in the band. */
+static void blend(mf_inspection *s, const mf_tiling *tiling, const mf_tile *tile) {
+    for (int64_t y = 0; y < tile->down.fills; y++) {
+        const float *from = s->map + (tile->down.place + y) * tiling->width + tile->across.place;
+        float *to = s->band + y * tiling->frame_width + tile->across.from, down = s->down[tile->down.place + y];
+        const float *across = s->across + tile->across.place;
+        for (int64_t x = 0; x < tile->across.fills; x++) to[x] += down * across[x] * from[x];
     }
 }
 
-/* Runs the views of a row that show anything of the mask, from left to right. */
-static mf_status blend_row(mf_inspection *s, const mf_plan *plan, const mf_image *frame, const mf_mask *mask,
+/* Runs the tiles of a row that show anything of the mask, from left to right. */
+static mf_status blend_row(mf_inspection *s, const mf_tiling *tiling, const mf_image *frame, const mf_mask *mask,
                            int32_t row, mf_appearance_sums *appearance, mf_error *error) {
-    mf_plan_weights_down(plan, row, s->down);
-    for (int32_t column = 0; column < plan->columns; column++) {
-        mf_view view = mf_plan_view(plan, row, column);
-        if (mask && !mf_mask_see(mask, plan, &view, s->grid)) continue;
-        mf_frame_see(frame, s->model->channels, plan, &view, s->image, &s->team, s->scratch);
-        mf_appearance_add(appearance, s->image, s->model->channels, plan, &view, mask ? s->grid : NULL);
+    mf_tiling_weights_down(tiling, row, s->down);
+    for (int32_t column = 0; column < tiling->columns; column++) {
+        mf_tile tile = mf_tiling_tile(tiling, row, column);
+        if (mask && !mf_mask_resample(mask, tiling, &tile, s->grid)) continue;
+        mf_frame_resample(frame, s->model->channels, tiling, &tile, s->image, &s->pool, s->scratch);
+        mf_appearance_add(appearance, s->image, s->model->channels, tiling, &tile, mask ? s->grid : NULL);
         MF_TRY(mf_runner_run(s->runner, error));
-        mf_plan_weights_across(plan, column, s->across);
-        blend(s, plan, &view);
+        mf_tiling_weights_across(tiling, column, s->across);
+        blend(s, tiling, &tile);
     }
     return MF_OK;
 }
 
-/* The map is never whole: rows are read, and forgotten, once no further view shows them. */
-static mf_status inspect_tiles(mf_inspection *s, const mf_plan *plan, const mf_image *frame, const mf_mask *mask,
+/* The map is never whole: rows are read, and forgotten, once no further tile shows them. */
+static mf_status inspect_tiles(mf_inspection *s, const mf_tiling *tiling, const mf_image *frame, const mf_mask *mask,
                                const mf_map *map, float threshold, mf_result *out_result, mf_error *error) {
     findings f = {0};
     mf_score_start(&f.score, s->model->score_share, s->bins);
     size_t width = (size_t)frame->width, bytes = width * sizeof(float);
-    int32_t kept = 0; /* rows of the band that views above have begun */
+    int32_t kept = 0; /* rows of the band that tiles above have begun */
     mf_region_search_start(&f.search, s->search, frame->width, threshold, f.regions);
-    for (int32_t row = 0; row < plan->rows; row++) {
-        mf_span down = mf_plan_view(plan, row, 0).down;
-        int32_t end = row + 1 < plan->rows ? mf_plan_view(plan, row + 1, 0).down.from : frame->height;
+    for (int32_t row = 0; row < tiling->rows; row++) {
+        mf_span down = mf_tiling_tile(tiling, row, 0).down;
+        int32_t end = row + 1 < tiling->rows ? mf_tiling_tile(tiling, row + 1, 0).down.from : frame->height;
         memset(s->band + (size_t)kept * width, 0, (size_t)(down.count - kept) * bytes);
-        MF_TRY(blend_row(s, plan, frame, mask, row, &f.appearance, error));
+        MF_TRY(blend_row(s, tiling, frame, mask, row, &f.appearance, error));
         for (int32_t y = down.from; y < end; y++) {
             const float *ready = s->band + (size_t)(y - down.from) * width;
             read_row(&f, ready, mask ? mask->data + y * mask->row_stride : NULL);
@@ -185,7 +185,7 @@ static mf_status inspect_tiles(mf_inspection *s, const mf_plan *plan, const mf_i
 
 mf_status mf_inspection_run(mf_inspection *s, const mf_image *frame, const mf_mask *mask, const mf_map *map,
                             float threshold, mf_result *out_result, mf_error *error) {
-    mf_plan plan = mf_plan_make(s->framing, frame->height, frame->width, s->model->height, s->model->width);
-    return (s->framing == MF_FRAMING_TILE ? inspect_tiles : inspect_whole)(s, &plan, frame, mask, map, threshold,
+    mf_tiling tiling = mf_tiling_make(s->framing, frame->height, frame->width, s->model->height, s->model->width);
+    return (s->framing == MF_FRAMING_TILE ? inspect_tiles : inspect_whole)(s, &tiling, frame, mask, map, threshold,
                                                                            out_result, error);
 }

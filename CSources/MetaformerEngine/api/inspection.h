@@ -1,4 +1,4 @@
-/* Inspecting frames of any size: what contexts and lessons share. */
+/* Inspecting frames of any size: what contexts and adaptations share. */
 #ifndef MF_API_INSPECTION_H
 #define MF_API_INSPECTION_H
 
@@ -10,12 +10,12 @@
 typedef struct mf_inspection {
     const mf_model *model;
     mf_framing framing;
-    mf_team team;
+    mf_pool pool;
     mf_runner *runner;
-    float *image, *reconstruction, *response, *map; /* of the last view */
+    float *image, *reconstruction, *response, *map; /* of the last tile */
     uint8_t *grid;
     int32_t max_width; /* of a frame, where it is tiled */
-    float *band;       /* of a tiled map: a view's rows, max_width numbers each */
+    float *band;       /* of a tiled map: a tile's rows, max_width numbers each */
     float *across, *down;
     void *search, *scratch, *bins; /* bins: of the score */
     mf_appearance appearance;      /* of the last frame */
@@ -23,7 +23,7 @@ typedef struct mf_inspection {
 
 /* Allocates, and binds inputs and outputs; variables are the caller's to bind. runner is the inspection's from here. */
 mf_status mf_inspection_prepare(mf_inspection *inspection, const mf_model *model, mf_framing framing, mf_runner *runner,
-                                const mf_team *team, int32_t max_width, mf_error *error);
+                                const mf_pool *pool, int32_t max_width, mf_error *error);
 void mf_inspection_release(mf_inspection *inspection);
 
 /*

@@ -63,8 +63,8 @@ void mf_model_unset(mf_model *model, const char *key) {
     }
 }
 
-mf_status mf_model_check_taught(const mf_model *model, mf_error *error) {
-    if (model->is_taught) return MF_OK;
+mf_status mf_model_check_adapted(const mf_model *model, mf_error *error) {
+    if (model->is_adapted) return MF_OK;
     return mf_fail(error, MF_E_STATE, "this model knows no product yet: adapt it to good frames first (mf_adapt)");
 }
 
@@ -198,7 +198,7 @@ mf_status mf_model_derive(const mf_model *model, mf_model **out_model, mf_error 
                           .height = model->height,
                           .width = model->width,
                           .framing = model->framing,
-                          .is_taught = model->is_taught,
+                          .is_adapted = model->is_adapted,
                           .threshold = model->threshold,
                           .limits = model->limits,
                           .score_share = model->score_share};

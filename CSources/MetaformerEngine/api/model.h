@@ -36,7 +36,7 @@ struct mf_model {
     mf_program *programs[MF_PROGRAM_KINDS];
     int32_t channels, height, width; /* of the input */
     mf_framing framing;
-    int is_taught;   /* whether it knows a product: it has the setting threshold */
+    int is_adapted;  /* whether it knows a product: it has the setting threshold */
     float threshold; /* infinite where it does not */
     mf_appearance_limits limits;
     double score_share; /* of the map's values, the highest, whose mean is the score; 0: the highest alone */
@@ -56,7 +56,7 @@ mf_status mf_model_set_number(mf_model *model, const char *key, float value, mf_
 void mf_model_unset(mf_model *model, const char *key);
 
 /* MF_E_STATE where a model knows no product. */
-mf_status mf_model_check_taught(const mf_model *model, mf_error *error);
+mf_status mf_model_check_adapted(const mf_model *model, mf_error *error);
 
 /* The values of a tensor, or NULL where the model has none of that name and count. */
 const float *mf_model_values(const mf_model *model, const char *name, uint64_t count);

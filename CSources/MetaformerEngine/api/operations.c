@@ -48,19 +48,19 @@ static mf_status run(operation *o, const mf_runner_options *given, mf_error *err
                                   .inputs = numbers,
                                   .attribute_count = o->attribute_count,
                                   .attributes = o->attributes,
-                                  .expression = mf_ops[o->op].has_extras ? &nothing : NULL};
-    mf_strides extras[1];
+                                  .expression = mf_ops[o->op].has_epilogue_operands ? &nothing : NULL};
+    mf_strides epilogue[1];
     mf_error cause = {.struct_size = sizeof cause};
-    if (mf_rule_check(&program, &instruction, extras, &cause) != MF_OK)
+    if (mf_rule_check(&program, &instruction, epilogue, &cause) != MF_OK)
         return mf_fail(error, MF_E_INVALID, "%s", cause.text);
 
     mf_call call = {.instruction = &instruction, .shape = &o->buffers[o->inputs].shape, .output = o->data[o->inputs]};
     for (uint32_t i = 0; i < o->inputs; i++) call.shapes[i] = &o->buffers[i].shape, call.inputs[i] = o->data[i];
     const mf_kernel *kernel = mf_kernel_find(resources.isa, o->op);
-    size_t bytes = kernel->scratch ? kernel->scratch(&call, resources.team.threads) : 0;
+    size_t bytes = kernel->scratch ? kernel->scratch(&call, resources.pool.threads) : 0;
     void *scratch = mf_allocate(&resources.allocator, bytes);
     if (!scratch) return mf_fail(error, MF_E_NOMEM, "no memory for %zu bytes of scratch", bytes);
-    kernel->run(&call, &resources.team, scratch);
+    kernel->run(&call, &resources.pool, scratch);
     mf_free(&resources.allocator, scratch);
     return MF_OK;
 }

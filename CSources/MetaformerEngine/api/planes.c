@@ -17,12 +17,12 @@ mf_status mf_frame_planes(const mf_image *frame, int32_t channels, int32_t heigh
     mf_image own;
     MF_TRY(mf_image_read(frame, &own, error));
     MF_TRY(mf_frame_check(&own, error));
-    mf_team alone = {.threads = 1};
+    mf_pool alone = {.threads = 1};
     void *scratch = malloc(MF_RESAMPLE_SCRATCH);
     if (!scratch) return mf_fail(error, MF_E_NOMEM, "no memory to read a frame");
-    mf_plan plan = mf_plan_make(MF_FRAMING_STRETCH, own.height, own.width, height, width);
-    mf_view view = mf_plan_view(&plan, 0, 0);
-    mf_frame_see(&own, channels, &plan, &view, planes, &alone, scratch);
+    mf_tiling tiling = mf_tiling_make(MF_FRAMING_STRETCH, own.height, own.width, height, width);
+    mf_tile tile = mf_tiling_tile(&tiling, 0, 0);
+    mf_frame_resample(&own, channels, &tiling, &tile, planes, &alone, scratch);
     free(scratch);
     return MF_OK;
 }

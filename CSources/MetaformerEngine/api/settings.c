@@ -2,7 +2,7 @@
 
 #include "support/abi.h"
 #include "support/error.h"
-#include "support/team.h"
+#include "support/thread_pool.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -121,7 +121,7 @@ mf_status mf_model_number(const mf_model *model, mf_key key, double *out_value, 
     return MF_OK;
 }
 
-/* "mean and sum", "stretch, fit and tile". */
+/* "mean and sum", "stretch, letterbox and tile". */
 static void list_choices(const char *const *choices, char *text, size_t size) {
     size_t used = 0;
     for (; *choices && used < size; choices++) {

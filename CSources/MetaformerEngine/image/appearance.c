@@ -39,12 +39,12 @@ static void add_row(mf_appearance_sums *s, const float *planes, int32_t channels
     s->sum += sum, s->squares += squares, s->laplacian += laplacian;
 }
 
-void mf_appearance_add(mf_appearance_sums *s, const float *planes, int32_t channels, const mf_plan *plan,
-                       const mf_view *view, const uint8_t *inside) {
-    int64_t pitch = plan->width, plane = pitch * plan->height, rows = view->down.fills;
+void mf_appearance_add(mf_appearance_sums *s, const float *planes, int32_t channels, const mf_tiling *tiling,
+                       const mf_tile *tile, const uint8_t *inside) {
+    int64_t pitch = tiling->width, plane = pitch * tiling->height, rows = tile->down.fills;
     for (int64_t y = 0; y < rows; y++)
-        add_row(s, planes, channels, plane, pitch, (view->down.place + y) * pitch + view->across.place,
-                view->across.fills, y > 0 && y < rows - 1, inside);
+        add_row(s, planes, channels, plane, pitch, (tile->down.place + y) * pitch + tile->across.place,
+                tile->across.fills, y > 0 && y < rows - 1, inside);
 }
 
 void mf_appearance_finish(const mf_appearance_sums *s, mf_appearance *out) {

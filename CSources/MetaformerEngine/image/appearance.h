@@ -21,15 +21,15 @@ typedef struct mf_appearance_limits {
 /* What goes beyond the limits: MF_UNLIKE_DARK and so on. */
 uint32_t mf_appearance_compare(const mf_appearance *appearance, const mf_appearance_limits *limits);
 
-/* Sums over the views of a frame. */
+/* Sums over the tiles of a frame. */
 typedef struct mf_appearance_sums {
     double sum, squares, laplacian;
     uint64_t cells, inner; /* inner: those with a neighbour on each side */
 } mf_appearance_sums;
 
-/* Adds what a view fills of planes [channels, plan's height, width]; where inside, NULL for everywhere, is not 0. */
-void mf_appearance_add(mf_appearance_sums *sums, const float *planes, int32_t channels, const mf_plan *plan,
-                       const mf_view *view, const uint8_t *inside);
+/* Adds what a tile fills of planes [channels, tiling's height, width]; where inside, NULL for everywhere, is not 0. */
+void mf_appearance_add(mf_appearance_sums *sums, const float *planes, int32_t channels, const mf_tiling *tiling,
+                       const mf_tile *tile, const uint8_t *inside);
 
 /* All but the anomaly. */
 void mf_appearance_finish(const mf_appearance_sums *sums, mf_appearance *out_appearance);

@@ -86,12 +86,12 @@ static void add_row_16(const uint16_t *row, int64_t width, int step, float facto
     for (int64_t x = 0; x < width; x++) sums[x] += factor * (float)row[x * step];
 }
 
-/* The weighted sum of the rows of a window of a view, as planes of width floats: one of luma, or three. `decoded` has room
+/* The weighted sum of the rows of a window of a tile, as planes of width floats: one of luma, or three. `decoded` has room
    for a row of pixels that are not plain. */
-static void sum_rows(const mf_image *frame, const mf_pixel_layout *l, const mf_view *view, const window *rows,
+static void sum_rows(const mf_image *frame, const mf_pixel_layout *l, const mf_tile *tile, const window *rows,
                      int32_t channels, float *planes, uint16_t *decoded) {
     static const float luma[3] = {0.299f, 0.587f, 0.114f};
-    int64_t width = view->across.count;
+    int64_t width = tile->across.count;
     int plain = l->coding == MF_CODING_PLAIN, samples = plain ? l->samples : l->channels;
     int places[3] = {plain ? l->red : 0, 1, plain ? l->blue : 2};
     if (l->channels == 1) places[0] = 0;
@@ -101,10 +101,10 @@ static void sum_rows(const mf_image *frame, const mf_pixel_layout *l, const mf_v
     for (int64_t i = 0; i < rows->count; i++) {
         float share = weight(rows, i) / total * l->scale;
         if (share == 0) continue;
-        int64_t y = view->down.from + rows->first + i;
+        int64_t y = tile->down.from + rows->first + i;
         const uint8_t *row = (const uint8_t *)frame->data + y * frame->row_stride;
-        if (plain) row += mf_pixel_row_bytes(l, view->across.from);
-        if (!plain) mf_pixels_decode(frame, l, y, view->across.from, width, decoded);
+        if (plain) row += mf_pixel_row_bytes(l, tile->across.from);
+        if (!plain) mf_pixels_decode(frame, l, y, tile->across.from, width, decoded);
         for (int c = 0; c < l->channels; c++) {
             float factor = channels == 1 && l->channels == 3 ? share * luma[c] : share;
             float *sums = planes + (channels == 3 ? c * width : 0);
@@ -140,7 +140,7 @@ static void resample_row(const float *row, int64_t in, int64_t out, float *to) {
 typedef struct resample_job {
     const mf_image *frame;
     const mf_pixel_layout *l;
-    const mf_view *view;
+    const mf_tile *tile;
     int32_t channels, height, width; /* what a frame fills of its planes, or a map of its own */
     float *planes;
     int64_t pitch, plane_size; /* of the planes, or of a map's, floats */
@@ -161,45 +161,45 @@ static void frame_band(void *context, size_t band, int worker) {
     for (size_t y = mf_share((size_t)job->height, MF_RESAMPLE_BANDS, band),
                 end = mf_share((size_t)job->height, MF_RESAMPLE_BANDS, band + 1);
          y < end; y++) {
-        int64_t width = job->view->across.count;
-        window w = window_at((int64_t)y, job->view->down.count, job->height);
-        sum_rows(job->frame, job->l, job->view, &w, job->channels, rows, job->decoded + band * 3 * MF_MAX_SIDE);
+        int64_t width = job->tile->across.count;
+        window w = window_at((int64_t)y, job->tile->down.count, job->height);
+        sum_rows(job->frame, job->l, job->tile, &w, job->channels, rows, job->decoded + band * 3 * MF_MAX_SIDE);
         for (int64_t c = 0; c < job->channels; c++)
             resample_row(rows + c * width, width, job->width,
                          job->planes + c * job->plane_size + (int64_t)y * job->pitch);
     }
 }
 
-/* Repeats a plane's outermost cells beyond what its view fills. */
-static void pad(float *plane, const mf_plan *plan, const mf_view *view) {
-    int64_t width = plan->width, left = view->across.place, right = left + view->across.fills - 1;
-    int64_t top = view->down.place, bottom = top + view->down.fills - 1;
+/* Repeats a plane's outermost cells beyond what its tile fills. */
+static void pad(float *plane, const mf_tiling *tiling, const mf_tile *tile) {
+    int64_t width = tiling->width, left = tile->across.place, right = left + tile->across.fills - 1;
+    int64_t top = tile->down.place, bottom = top + tile->down.fills - 1;
     for (int64_t y = top; y <= bottom; y++) {
         float *row = plane + y * width;
         for (int64_t x = 0; x < left; x++) row[x] = row[left];
         for (int64_t x = right + 1; x < width; x++) row[x] = row[right];
     }
-    for (int64_t y = 0; y < plan->height; y++)
+    for (int64_t y = 0; y < tiling->height; y++)
         if (y < top || y > bottom)
             memcpy(plane + y * width, plane + (y < top ? top : bottom) * width, (size_t)width * sizeof(float));
 }
 
-void mf_frame_see(const mf_image *frame, int32_t channels, const mf_plan *plan, const mf_view *view, float *planes,
-                  const mf_team *team, void *scratch) {
-    int64_t pitch = plan->width, plane = pitch * plan->height;
+void mf_frame_resample(const mf_image *frame, int32_t channels, const mf_tiling *tiling, const mf_tile *tile,
+                       float *planes, const mf_pool *pool, void *scratch) {
+    int64_t pitch = tiling->width, plane = pitch * tiling->height;
     resample_job job = {.frame = frame,
                         .l = mf_pixel_layout_find(frame->pixel_format),
-                        .view = view,
+                        .tile = tile,
                         .channels = channels,
-                        .height = view->down.fills,
-                        .width = view->across.fills,
-                        .planes = planes + view->down.place * pitch + view->across.place,
+                        .height = tile->down.fills,
+                        .width = tile->across.fills,
+                        .planes = planes + tile->down.place * pitch + tile->across.place,
                         .pitch = pitch,
                         .plane_size = plane,
                         .rows = scratch,
                         .decoded = (uint16_t *)((float *)scratch + MF_RESAMPLE_BANDS * 3 * MF_MAX_SIDE)};
-    mf_team_run(team, MF_RESAMPLE_BANDS, frame_band, &job);
-    for (int64_t c = 0; c < channels && !mf_view_is_full(plan, view); c++) pad(planes + c * plane, plan, view);
+    mf_parallel_for(pool, MF_RESAMPLE_BANDS, frame_band, &job);
+    for (int64_t c = 0; c < channels && !mf_tile_is_full(tiling, tile); c++) pad(planes + c * plane, tiling, tile);
 }
 
 static void map_row(const resample_job *job, size_t y, float *row) {
@@ -224,15 +224,15 @@ static void map_band(void *context, size_t band, int worker) {
         map_row(job, y, band_rows(job, band));
 }
 
-void mf_map_resample(const float *plane, const mf_plan *plan, const mf_view *view, const mf_map *map,
-                     const mf_team *team, void *scratch) {
-    resample_job job = {.plane = plane + (int64_t)view->down.place * plan->width + view->across.place,
-                        .pitch = plan->width,
-                        .height = view->down.fills,
-                        .width = view->across.fills,
+void mf_map_resample(const float *plane, const mf_tiling *tiling, const mf_tile *tile, const mf_map *map,
+                     const mf_pool *pool, void *scratch) {
+    resample_job job = {.plane = plane + (int64_t)tile->down.place * tiling->width + tile->across.place,
+                        .pitch = tiling->width,
+                        .height = tile->down.fills,
+                        .width = tile->across.fills,
                         .map = map,
                         .rows = scratch};
-    mf_team_run(team, MF_RESAMPLE_BANDS, map_band, &job);
+    mf_parallel_for(pool, MF_RESAMPLE_BANDS, map_band, &job);
 }
 
 /* ---- Masks ------------------------------------------------------------------------------------------------------- */
@@ -252,18 +252,18 @@ static void covered(int64_t cell, int64_t cells, int64_t count, int64_t *first, 
     *end = count < cells ? *first + 1 : ((cell + 1) * count + cells - 1) / cells;
 }
 
-size_t mf_mask_see(const mf_mask *mask, const mf_plan *plan, const mf_view *view, uint8_t *grid) {
-    memset(grid, 0, (size_t)plan->height * (size_t)plan->width);
+size_t mf_mask_resample(const mf_mask *mask, const mf_tiling *tiling, const mf_tile *tile, uint8_t *grid) {
+    memset(grid, 0, (size_t)tiling->height * (size_t)tiling->width);
     size_t cells = 0;
-    for (int64_t y = 0; y < view->down.fills; y++) {
-        uint8_t *out = grid + (view->down.place + y) * plan->width + view->across.place;
+    for (int64_t y = 0; y < tile->down.fills; y++) {
+        uint8_t *out = grid + (tile->down.place + y) * tiling->width + tile->across.place;
         int64_t top, bottom;
-        covered(y, view->down.fills, view->down.count, &top, &bottom);
-        for (int64_t x = 0; x < view->across.fills; x++) {
+        covered(y, tile->down.fills, tile->down.count, &top, &bottom);
+        for (int64_t x = 0; x < tile->across.fills; x++) {
             int64_t left, right, inside = !mask;
-            covered(x, view->across.fills, view->across.count, &left, &right);
+            covered(x, tile->across.fills, tile->across.count, &left, &right);
             for (int64_t v = top; v < bottom && !inside; v++) {
-                const uint8_t *row = mask->data + (view->down.from + v) * mask->row_stride + view->across.from;
+                const uint8_t *row = mask->data + (tile->down.from + v) * mask->row_stride + tile->across.from;
                 for (int64_t u = left; u < right && !inside; u++) inside = row[u] != 0;
             }
             out[x] = (uint8_t)inside;

@@ -1,39 +1,39 @@
-/* How frames of any size come to a model's input, and its maps back: a frame is seen in one view or in many. */
+/* How frames of any size come to a model's input, and its maps back: a frame is seen in one tile or in many. */
 #ifndef MF_IMAGE_FRAMING_H
 #define MF_IMAGE_FRAMING_H
 
 #include <metaformer.h>
 
-/* Along one axis: pixels from … from + count - 1 of the frame, which fill cells place … place + fills - 1 of the view. */
+/* Along one axis: pixels from … from + count - 1 of the frame, which fill cells place … place + fills - 1 of the tile. */
 typedef struct mf_span {
     int32_t from, count;
     int32_t place, fills;
 } mf_span;
 
-/* What a view shows of its frame; what is not filled is padding. */
-typedef struct mf_view {
+/* What a tile shows of its frame; what is not filled is padding. */
+typedef struct mf_tile {
     mf_span across, down;
-} mf_view;
+} mf_tile;
 
-/* All views of a frame. */
-typedef struct mf_plan {
+/* All tiles of a frame. */
+typedef struct mf_tiling {
     mf_framing framing;
     int32_t frame_height, frame_width;
-    int32_t height, width; /* of a view */
-    int32_t rows, columns; /* of views */
-} mf_plan;
+    int32_t height, width; /* of a tile */
+    int32_t rows, columns; /* of tiles */
+} mf_tiling;
 
-mf_plan mf_plan_make(mf_framing framing, int32_t frame_height, int32_t frame_width, int32_t height, int32_t width);
-mf_view mf_plan_view(const mf_plan *plan, int32_t row, int32_t column);
+mf_tiling mf_tiling_make(mf_framing framing, int32_t frame_height, int32_t frame_width, int32_t height, int32_t width);
+mf_tile mf_tiling_tile(const mf_tiling *tiling, int32_t row, int32_t column);
 
-/* Whether the view is all frame, without padding. */
-int mf_view_is_full(const mf_plan *plan, const mf_view *view);
+/* Whether the tile is all frame, without padding. */
+int mf_tile_is_full(const mf_tiling *tiling, const mf_tile *tile);
 
 /*
- * What the views of a row (or, in the frame's rows, of a column) weigh in the blended map, a number a cell of the view:
- * rising smoothly from its edges, and adding up to one over all views that show a pixel.
+ * What the tiles of a row (or, in the frame's rows, of a column) weigh in the blended map, a number a cell of the tile:
+ * rising smoothly from its edges, and adding up to one over all tiles that show a pixel.
  */
-void mf_plan_weights_across(const mf_plan *plan, int32_t column, float *weights);
-void mf_plan_weights_down(const mf_plan *plan, int32_t row, float *weights);
+void mf_tiling_weights_across(const mf_tiling *tiling, int32_t column, float *weights);
+void mf_tiling_weights_down(const mf_tiling *tiling, int32_t row, float *weights);
 
 #endif

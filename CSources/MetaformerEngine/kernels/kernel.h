@@ -4,7 +4,7 @@
 
 #include "kernels/similarity/similarity.h"
 #include "program/program.h"
-#include "support/team.h"
+#include "support/thread_pool.h"
 
 /* A bound instruction. */
 typedef struct mf_call {
@@ -17,13 +17,13 @@ typedef struct mf_call {
 } mf_call;
 
 typedef struct mf_kernel {
-    /* Bytes of scratch for a team of so many threads; NULL for none. Operands are not bound yet. */
+    /* Bytes of scratch for a pool of so many threads; NULL for none. Operands are not bound yet. */
     size_t (*scratch)(const mf_call *call, int threads);
-    void (*run)(const mf_call *call, const mf_team *team, void *scratch);
+    void (*run)(const mf_call *call, const mf_pool *pool, void *scratch);
     /* Where input 1 stays as it is from run to run (weights): the bytes of a form of it that run is faster with, and how
        that is made. NULL for a kernel that has none. */
     size_t (*packed)(const mf_call *call);
-    void (*pack)(const mf_call *call, const mf_team *team, void *packed);
+    void (*pack)(const mf_call *call, const mf_pool *pool, void *packed);
 } mf_kernel;
 
 /* Every op has a reference kernel, mf_reference_<op>, in plain C. */
@@ -47,12 +47,12 @@ const mf_variant *mf_variant_find(mf_isa isa);
 /* The kernel of an op in a variant. */
 const mf_kernel *mf_kernel_find(mf_isa isa, enum mf_op op);
 
-/* The extras' operands of an op's expression for a run of outputs that starts at (b, r, c): value 0 is the caller's. */
-static inline void mf_extras_at(const mf_call *call, uint64_t b, uint64_t r, uint64_t c, mf_operand *operands) {
+/* The epilogue operands of an op's expression for a run of outputs that starts at (b, r, c): value 0 is the caller's. */
+static inline void mf_epilogue_at(const mf_call *call, uint64_t b, uint64_t r, uint64_t c, mf_operand *operands) {
     const mf_instruction *i = call->instruction;
     uint32_t fixed = mf_ops[i->op].fixed_inputs;
     for (uint32_t e = fixed; e < i->input_count; e++) {
-        const mf_strides *s = &i->extras[e - fixed];
+        const mf_strides *s = &i->epilogue[e - fixed];
         operands[1 + e - fixed] =
             (mf_operand){call->inputs[e] + b * s->batch + r * s->row + c * s->column, (int64_t)s->column};
     }

@@ -22,8 +22,8 @@ mf_status mf_evaluation_create(const mf_metric_options *options, mf_evaluation *
         return mf_fail(error, MF_E_NOMEM, "no memory for an evaluation of %d bins", resolved.bins);
     }
     e->allocator = allocator;
-    e->team = mf_team_make(resolved.threads, NULL);
-    if (e->team.threads > MF_EVALUATION_WORKERS) e->team.threads = MF_EVALUATION_WORKERS;
+    e->pool = mf_pool_make(resolved.threads, NULL);
+    if (e->pool.threads > MF_EVALUATION_WORKERS) e->pool.threads = MF_EVALUATION_WORKERS;
     e->bins = bins;
     e->bin_count = (size_t)resolved.bins;
     e->low = resolved.low, e->high = resolved.high;
@@ -148,7 +148,7 @@ static mf_status add_exact(mf_evaluation *e, const mf_map *map, const mf_mask_re
                        (uint32_t)e->regions,
                        {keys, keys + count - defective, keys + count, count - defective, defective},
                        invalid};
-        mf_team_run(&e->team, bands, key_band, &job);
+        mf_parallel_for(&e->pool, bands, key_band, &job);
         for (size_t i = 0; i < bands; i++) is_invalid |= invalid[i];
         e->pixels[images] = job.pixels;
     }

@@ -23,7 +23,7 @@ typedef struct mf_bin {
 
 struct mf_evaluation {
     mf_allocator allocator;
-    mf_team team;
+    mf_pool pool;
     uint64_t images, ok, defective, regions;
     /* exact */
     mf_pixels *pixels; /* of each image */

@@ -139,17 +139,17 @@ static mf_status deal_pixels(deal *d, const mf_evaluation *e, mf_error *error) {
     d->ok = mf_allocate(a, e->ok * sizeof *d->ok);
     d->defective = mf_allocate(a, e->defective * sizeof *d->defective);
     d->regions = mf_allocate(a, e->defective * sizeof *d->regions);
-    d->histograms = mf_allocate(a, (size_t)e->team.threads * sizeof *d->histograms);
+    d->histograms = mf_allocate(a, (size_t)e->pool.threads * sizeof *d->histograms);
     if (!d->ok_places || !d->defective_places || !d->ok_ends || !d->defective_ends || !d->ok || !d->defective ||
         !d->regions || !d->histograms) {
         release(d);
         return mf_fail(error, MF_E_NOMEM, "no memory to measure %llu pixels",
                        (unsigned long long)(e->ok + e->defective));
     }
-    mf_team_run(&e->team, d->groups, count_group, d);
+    mf_parallel_for(&e->pool, d->groups, count_group, d);
     set_places(d->ok_places, d->groups, d->ok_ends);
     set_places(d->defective_places, d->groups, d->defective_ends);
-    mf_team_run(&e->team, d->groups, deal_group, d);
+    mf_parallel_for(&e->pool, d->groups, deal_group, d);
     return MF_OK;
 }
 
@@ -205,7 +205,7 @@ mf_status mf_exact_sweep(const mf_evaluation *e, mf_sweep *sweep, mf_error *erro
         return mf_fail(error, MF_E_NOMEM, "no memory to measure %llu pixels",
                        (unsigned long long)(e->ok + e->defective));
     }
-    mf_team_run(&e->team, d.cell_count, sweep_cell, &d);
+    mf_parallel_for(&e->pool, d.cell_count, sweep_cell, &d);
     for (size_t i = 0; i < d.cell_count; i++) {
         const mf_sweep *part = &d.sweeps[i];
         uint32_t cell = d.cells[i];

@@ -10,7 +10,7 @@ mf_status mf_metric_options_resolve(const mf_metric_options *given, mf_metric_op
                                     mf_allocator *out_allocator, mf_error *error) {
     mf_metric_options options = {.struct_size = sizeof options};
     if (given) MF_TRY(mf_metric_options_read(given, &options, error));
-    MF_TRY(mf_team_check(options.threads, NULL, error));
+    MF_TRY(mf_pool_check(options.threads, NULL, error));
     if (options.bins != 0) {
         if (options.bins < 2 || options.bins > MF_MAX_EVALUATION_BINS)
             return mf_fail(error, MF_E_INVALID, "bins is %d; give 0, or 2 to %d", options.bins, MF_MAX_EVALUATION_BINS);

@@ -2,7 +2,7 @@
 #ifndef MF_METRICS_METRIC_H
 #define MF_METRICS_METRIC_H
 
-#include "support/team.h"
+#include "support/thread_pool.h"
 
 #include <metaformer.h>
 #include <string.h>

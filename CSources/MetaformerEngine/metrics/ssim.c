@@ -76,7 +76,7 @@ mf_status mf_ssim(const float *a, const float *b, int32_t channels, int32_t heig
     MF_TRY(mf_metric_options_resolve(options, &resolved, &allocator, error));
     mf_isa isa;
     MF_TRY(mf_isa_resolve(MF_ISA_AUTOMATIC, &isa, error));
-    mf_team team = mf_team_make(resolved.threads, NULL);
+    mf_pool pool = mf_pool_make(resolved.threads, NULL);
     ssim_job job = {.a = a,
                     .b = b,
                     .map = map,
@@ -90,11 +90,11 @@ mf_status mf_ssim(const float *a, const float *b, int32_t channels, int32_t heig
     job.bands = (rows + BAND - 1) / BAND;
     job.worker_scratch = SIGNALS * (1 + TAPS) * job.width;
     size_t tasks = planes * job.bands;
-    job.scratch = mf_allocate(&allocator, (size_t)team.threads * job.worker_scratch * sizeof(double));
+    job.scratch = mf_allocate(&allocator, (size_t)pool.threads * job.worker_scratch * sizeof(double));
     job.sums = mf_allocate(&allocator, tasks * sizeof(double));
     int has_memory = job.scratch && job.sums;
     if (has_memory) {
-        mf_team_run(&team, tasks, ssim_band, &job);
+        mf_parallel_for(&pool, tasks, ssim_band, &job);
         double sum = 0;
         for (size_t i = 0; i < tasks; i++) sum += job.sums[i];
         *out_mean = sum / ((double)planes * (double)rows * (double)columns);

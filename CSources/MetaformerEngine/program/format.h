@@ -15,9 +15,9 @@
  * where a, b, c are value numbers (unused ones 0); a constant step is followed by one word, the bits of the float. At
  *   most 128 values. pointwise, reduce: the inputs are all operands.
  *   convolutions, matmul, standardize: value 0 is the op's own result, then come the operands after the fixed ones
- *   (extras). The output is seen as (batch, rows, columns): convolution and its input gradient (N, C, H * W); its
+ *   (epilogue operands). The output is seen as (batch, rows, columns): convolution and its input gradient (N, C, H * W); its
  *   weight gradient (1, O, the rest); matmul (leading dims, M, N); standardize (outer dims but the last, the last
- *   outer dim, the standardized dims). An extra, its dims aligned to the right, covers each of the three either wholly
+ *   outer dim, the standardized dims). An epilogue operand, its dims aligned to the right, covers each of the three either wholly
  *   or with 1s.
  *
  * Buffers that name the same input, output or variable, or lie at one place of the arena, share storage: that is how a

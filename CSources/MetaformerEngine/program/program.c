@@ -134,7 +134,7 @@ static mf_status read_instruction(mf_program *p, uint32_t index, uint32_t *at, u
     if (op == 0 || op >= MF_OP_COUNT || !mf_ops[op].name) return mf_fail(error, MF_E_VERSION, "op %u is not known", op);
     const mf_op_row *d = &mf_ops[op];
     if (inputs == 0 || inputs > MF_MAX_INPUTS || inputs < d->fixed_inputs ||
-        (inputs > d->fixed_inputs && d->fixed_inputs && !d->has_extras))
+        (inputs > d->fixed_inputs && d->fixed_inputs && !d->has_epilogue_operands))
         return mf_fail(error, MF_E_FORMAT, "%u inputs", inputs);
     for (uint32_t k = 0; k <= inputs; k++)
         if (words[3 + k] >= p->buffer_count) return mf_fail(error, MF_E_FORMAT, "operand %u is not there", k);
@@ -146,7 +146,7 @@ static mf_status read_instruction(mf_program *p, uint32_t index, uint32_t *at, u
     i->attribute_count = d->attribute_words < 0 ? rest : (uint32_t)d->attribute_words;
     if (i->attribute_count > rest) return mf_fail(error, MF_E_FORMAT, "ends before its attributes");
     rest -= i->attribute_count;
-    if (d->has_extras) {
+    if (d->has_epilogue_operands) {
         mf_expression *expression = &p->expressions[done->expressions++];
         *expression =
             (mf_expression){.steps = p->steps + done->steps, .constants = p->step_constants + done->constants};
@@ -167,7 +167,7 @@ static mf_status read_instruction(mf_program *p, uint32_t index, uint32_t *at, u
 static parts count_parts(const uint32_t *words, uint32_t word_count) {
     parts most = {.steps = word_count, .constants = word_count / 2}; /* words that one of them takes: 1 and 2 */
     for (uint32_t at = 0; word_count - at >= 4;) {
-        if (words[at] < MF_OP_COUNT && mf_ops[words[at]].has_extras) most.expressions++;
+        if (words[at] < MF_OP_COUNT && mf_ops[words[at]].has_epilogue_operands) most.expressions++;
         most.operands += words[at + 2] < MF_MAX_INPUTS ? words[at + 2] : MF_MAX_INPUTS;
         if (words[at + 1] < 4 || words[at + 1] > word_count - at) break;
         at += words[at + 1];

@@ -4,8 +4,8 @@
 
 #include "program/expression.h"
 #include "program/format.h"
+#include "support/cancellation.h"
 #include "support/names.h"
-#include "support/stop.h"
 
 #include <metaformer/engine.h>
 
@@ -22,7 +22,7 @@ struct mf_rule;
 typedef struct mf_op_row {
     const char *name;
     uint32_t fixed_inputs;
-    int has_extras;
+    int has_epilogue_operands;
     int attribute_words;
     int in_place_from;
     int columns;
@@ -46,12 +46,12 @@ typedef struct mf_buffer {
     uint32_t slot;   /* input, output, variable: its number among the slots */
 } mf_buffer;
 
-/* The output of an op with extras as batch x rows x columns (format.h). */
+/* The output of an op with epilogue operands as batch x rows x columns (format.h). */
 typedef struct mf_lanes {
     uint64_t batch, rows, columns;
 } mf_lanes;
 
-/* Where an extra's element for (b, r, c) lies, floats; a stride is 0 where it has dims of 1. */
+/* Where an epilogue operand's element for (b, r, c) lies, floats; a stride is 0 where it has dims of 1. */
 typedef struct mf_strides {
     uint64_t batch, row, column;
 } mf_strides;
@@ -65,7 +65,7 @@ typedef struct mf_instruction {
     const uint32_t *attributes;
     const mf_expression *expression; /* NULL for ops that carry none */
     mf_lanes lanes;                  /* of ops whose expression comes last */
-    const mf_strides *extras;        /* one for each input after the fixed ones */
+    const mf_strides *epilogue;      /* one for each input after the fixed ones */
     uint64_t flops;
 } mf_instruction;
 
@@ -96,14 +96,14 @@ mf_program *mf_program_retain(mf_program *program);
 /* The slot of a name, or NULL. */
 const mf_slot *mf_program_find(const mf_program *program, const char *name);
 
-/* Lets runs end between two instructions, as stop says; NULL for never. */
-void mf_runner_watch(mf_runner *runner, const mf_stop *stop);
+/* Lets runs end between two instructions, as cancellation says; NULL for never. */
+void mf_runner_watch(mf_runner *runner, const mf_cancellation *cancellation);
 
 /* The kernels that a runner chose. */
 mf_isa mf_runner_isa(const mf_runner *runner);
 
-/* Checks an instruction against its op's rule, and fills in lanes, extras (room for input_count) and flops. */
-mf_status mf_rule_check(const mf_program *program, mf_instruction *instruction, mf_strides *extras, mf_error *error);
+/* Checks an instruction against its op's rule, and fills in lanes, epilogue operands (room for input_count) and flops. */
+mf_status mf_rule_check(const mf_program *program, mf_instruction *instruction, mf_strides *epilogue, mf_error *error);
 
 /* Elements that an instruction reads of an operand. */
 uint64_t mf_rule_elements_read(const mf_program *program, const mf_instruction *instruction, uint32_t operand);

@@ -12,7 +12,7 @@ enum { MOST_PACKED = 4 << 20 };
 struct mf_runner {
     mf_allocator allocator;
     mf_program *program;
-    mf_team team;
+    mf_pool pool;
     mf_isa isa;
     mf_call *calls;
     const mf_kernel **kernels;
@@ -20,11 +20,11 @@ struct mf_runner {
     unsigned char *arena;
     void *scratch;
     size_t scratch_bytes;
-    unsigned char *packed; /* the kernels' forms of settled weights, one after the other; NULL for none */
+    unsigned char *packed; /* the kernels' forms of prepacked weights, one after the other; NULL for none */
     int unpacked;          /* a variable was bound since they were made */
     int stale;             /* a binding changed since the calls' addresses were worked out */
     int timing;
-    const mf_stop *stop; /* NULL to run to the end */
+    const mf_cancellation *cancellation; /* NULL to run to the end */
     uint64_t *nanoseconds;
 };
 
@@ -69,7 +69,7 @@ static mf_status prepare(mf_runner *runner, mf_error *error) {
         for (uint32_t k = 0; k < instruction->input_count; k++)
             call->shapes[k] = &p->buffers[instruction->inputs[k]].shape;
         runner->kernels[i] = mf_kernel_find(runner->isa, instruction->op);
-        size_t bytes = runner->kernels[i]->scratch ? runner->kernels[i]->scratch(call, runner->team.threads) : 0;
+        size_t bytes = runner->kernels[i]->scratch ? runner->kernels[i]->scratch(call, runner->pool.threads) : 0;
         if (bytes > runner->scratch_bytes) runner->scratch_bytes = bytes;
     }
     runner->scratch = mf_allocate(a, runner->scratch_bytes);
@@ -87,7 +87,7 @@ mf_status mf_runner_create(mf_program *program, const mf_runner_options *options
     if (!runner) return mf_fail(error, MF_E_NOMEM, "no memory for a runner");
     runner->allocator = resources.allocator;
     runner->program = mf_program_retain(program);
-    runner->team = resources.team;
+    runner->pool = resources.pool;
     runner->isa = resources.isa;
     runner->stale = 1;
     mf_status status = prepare(runner, error);
@@ -141,15 +141,15 @@ static void pack(mf_runner *runner) {
     for (uint32_t i = 0; i < runner->program->instruction_count; i++) {
         size_t bytes = packed_bytes(runner, i);
         if (bytes == 0) continue;
-        runner->kernels[i]->pack(&runner->calls[i], &runner->team, to);
+        runner->kernels[i]->pack(&runner->calls[i], &runner->pool, to);
         runner->calls[i].packed = to;
         to += bytes;
     }
     runner->unpacked = 0;
 }
 
-mf_status mf_runner_settle(mf_runner *runner, mf_error *error) {
-    if (!runner) return mf_fail(error, MF_E_INVALID, "mf_runner_settle: NULL argument");
+mf_status mf_runner_prepack(mf_runner *runner, mf_error *error) {
+    if (!runner) return mf_fail(error, MF_E_INVALID, "mf_runner_prepack: NULL argument");
     const mf_program *p = runner->program;
     for (uint32_t i = 0; i < p->slot_count; i++)
         if (p->slots[i].kind == MF_SLOT_VARIABLE && !runner->bindings[i])
@@ -164,8 +164,12 @@ mf_status mf_runner_settle(mf_runner *runner, mf_error *error) {
     return MF_OK;
 }
 
-void mf_runner_watch(mf_runner *runner, const mf_stop *stop) {
-    runner->stop = stop;
+mf_status mf_runner_settle(mf_runner *runner, mf_error *error) {
+    return mf_runner_prepack(runner, error);
+}
+
+void mf_runner_watch(mf_runner *runner, const mf_cancellation *cancellation) {
+    runner->cancellation = cancellation;
 }
 
 mf_status mf_runner_run(mf_runner *runner, mf_error *error) {
@@ -173,13 +177,13 @@ mf_status mf_runner_run(mf_runner *runner, mf_error *error) {
     const mf_program *p = runner->program;
     for (uint32_t i = 0; i < p->slot_count; i++)
         if (!runner->bindings[i]) return mf_fail(error, MF_E_STATE, "'%.80s' is not bound", p->slots[i].name);
-    MF_TRY(mf_team_check_fork(&runner->team, error));
+    MF_TRY(mf_pool_check_fork(&runner->pool, error));
     if (runner->stale) resolve(runner);
     if (runner->packed && runner->unpacked) pack(runner);
     for (uint32_t i = 0; i < p->instruction_count; i++) {
-        MF_TRY(mf_stop_check(runner->stop, error));
+        MF_TRY(mf_cancellation_check(runner->cancellation, error));
         uint64_t start = runner->timing ? mf_clock() : 0;
-        runner->kernels[i]->run(&runner->calls[i], &runner->team, runner->scratch);
+        runner->kernels[i]->run(&runner->calls[i], &runner->pool, runner->scratch);
         if (runner->timing) runner->nanoseconds[i] = mf_clock() - start;
     }
     return MF_OK;

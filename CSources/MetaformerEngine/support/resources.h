@@ -2,13 +2,13 @@
 #ifndef MF_SUPPORT_RESOURCES_H
 #define MF_SUPPORT_RESOURCES_H
 
-#include "support/team.h"
+#include "support/thread_pool.h"
 
 #include <metaformer/engine.h>
 
 typedef struct mf_resources {
     mf_allocator allocator;
-    mf_team team;
+    mf_pool pool;
     mf_isa isa;
 } mf_resources;
 

@@ -1,6 +1,6 @@
 import Foundation
 
-/// What is known of a picture before anybody looks at it.
+/// What is known of an image before anybody looks at it.
 public enum Label: Sendable, Hashable {
     case good
     /// Defective, and the kind of defect as the data set names it.
@@ -23,20 +23,20 @@ public enum Label: Sendable, Hashable {
     }
 }
 
-/// What a picture is for. Those for validation are good ones that are kept from training.
+/// What an image is for. Those for validation are good ones that are kept from training.
 public enum Split: String, Sendable, Hashable, CaseIterable {
     case train, validation, test, unassigned
 }
 
-/// One picture of a data set.
+/// One image of a data set.
 public struct DatasetItem: Sendable, Hashable {
-    /// The picture.
+    /// The image.
     public let url: URL
     /// The product that it shows.
     public let category: String
     public let label: Label
     public internal(set) var split: Split
-    /// The masks of a defective picture, where there are any; a pixel that one of them marks is defective.
+    /// The masks of a defective image, where there are any; a pixel that one of them marks is defective.
     public let maskURLs: [URL]
     /// A pixel of a mask is marked above this, of 255: half of the range, but 0 where masks number the kinds of defects.
     public let maskThreshold: Int
@@ -60,25 +60,25 @@ public struct DatasetItem: Sendable, Hashable {
     public var maskURL: URL? { maskURLs.first }
 }
 
-/// A folder of pictures whose layout has been recognised. Only names are read here, no pictures.
+/// A folder of images whose layout has been recognised. Only names are read here, no images.
 public struct Dataset: Sendable {
     /// How the folder is laid out.
     public enum Layout: String, Sendable, CaseIterable {
         /// `train/good`, `test/<defect>`, `ground_truth/<defect>`, for one category or for a folder of categories.
         case mvtec = "MVTec AD"
-        /// As MVTec AD with `validation/good`, and a folder of masks a picture: `ground_truth/<defect>/<picture>/000.png`.
+        /// As MVTec AD with `validation/good`, and a folder of masks an image: `ground_truth/<defect>/<image>/000.png`.
         case loco = "MVTec LOCO AD"
         /// `train/good`, `validation/good`, `test_public/good`, `bad` and `ground_truth/bad`; private tests without labels.
         case mvtec2 = "MVTec AD 2"
-        /// A table of the pictures in `split_csv`, masks that number the kinds of defects.
+        /// A table of the images in `split_csv`, masks that number the kinds of defects.
         case visa = "VisA"
         /// A CSV file of its own with the columns path, label, mask and split.
         case list = "CSV list"
-        /// `MT_<class>/Imgs`, pictures in JPEG with masks in PNG beside them.
+        /// `MT_<class>/Imgs`, images in JPEG with masks in PNG beside them.
         case magneticTile = "Magnetic Tile Defects"
-        /// `Imgs`, pictures in JPEG with masks in PNG beside them.
+        /// `Imgs`, images in JPEG with masks in PNG beside them.
         case msra10k = "MSRA10K"
-        /// Pictures without an order of folders, or a `good` (`ok`) folder and perhaps others, one a kind of defect.
+        /// Images without an order of folders, or a `good` (`ok`) folder and perhaps others, one a kind of defect.
         case flat = "flat folder"
     }
 
@@ -90,12 +90,13 @@ public struct Dataset: Sendable {
     public let categories: [String]
     /// Pictures, sorted by path within each category, split, and kind.
     public private(set) var items: [DatasetItem]
-    /// Masks that belong to no picture, sorted.
+    /// Masks that belong to no image, sorted.
     public let strayMasks: [URL]
 
-    /// Recognises a folder, or reads a CSV file that lists pictures (see `ListLayout`).
+    /// Recognises a folder, or reads a CSV file that lists images (see `ListLayout`).
     ///
-    /// Pictures are found by the endings of their names, `ImageFormat.endings`, in small or large letters. Hidden files are left out. The order is the same on every machine.
+    /// Images are found by the endings of their names, `ImageFormat.endings`, in small or large letters. Hidden files are left
+    /// out. The order is the same on every machine.
     public init(directory: URL) throws(DatasetError) {
         let found: FoundDataset
         if directory.pathExtension.lowercased() == "csv" {
@@ -123,10 +124,10 @@ public struct Dataset: Sendable {
         return found
     }
 
-    /// Applies a published split: the good pictures named become those for training, and all others those for testing.
+    /// Applies a published split: the good images named become those for training, and all others those for testing.
     ///
     /// - Parameter names: Names of files, without their folders.
-    /// - Throws: `DatasetError.trainingList` when a name is not that of a good picture; nothing is changed then.
+    /// - Throws: `DatasetError.trainingList` when a name is not that of a good image; nothing is changed then.
     public mutating func applyTrainingList(_ names: [String]) throws(DatasetError) {
         let wanted = Set(names)
         let good = Set(items.filter { $0.label == .good }.map(\.fileName))
@@ -139,12 +140,12 @@ public struct Dataset: Sendable {
         }
     }
 
-    /// Splits without leaks: pictures of one group, such as several captures of one piece, are all for training or all for
-    /// testing. Groups with a defective picture are for testing; of the others so many are drawn for it as bring the share of
-    /// good pictures that are for testing to `testShare`.
+    /// Splits without leaks: images of one group, such as several captures of one piece, are all for training or all for
+    /// testing. Groups with a defective image are for testing; of the others so many are drawn for it as bring the share of
+    /// good images that are for testing to `testShare`.
     ///
-    /// - Parameter groups: The group of each picture by its file name, without folders.
-    /// - Throws: `DatasetError.noGroup` when a picture is in none; nothing is changed then.
+    /// - Parameter groups: The group of each image by its file name, without folders.
+    /// - Throws: `DatasetError.noGroup` when an image is in none; nothing is changed then.
     public mutating func applyGroups(
         _ groups: [String: String], testShare: Double = 0.2, seed: UInt64 = 0
     ) throws(DatasetError) {
@@ -186,27 +187,27 @@ public enum DatasetError: Error, Equatable, Sendable, CustomStringConvertible, L
     case inaccessible(path: String, reason: String)
     /// No layout fits; `found` says what is in the folder.
     case notRecognised(path: String, found: String)
-    /// A training list names what is not a good picture of the data set.
+    /// A training list names what is not a good image of the data set.
     case trainingList(path: String, unknown: Int, first: String)
-    /// A grouping leaves pictures out.
+    /// A grouping leaves images out.
     case noGroup(path: String, count: Int, first: String)
-    /// A table of pictures cannot be read; `line` counts from 1, with the header.
+    /// A table of images cannot be read; `line` counts from 1, with the header.
     case table(path: String, line: Int, reason: String)
 
     public var description: String {
         switch self {
         case .notFound(let path): "\(path): no such folder"
-        case .notAFolder(let path): "\(path): is a file; name a folder of pictures"
+        case .notAFolder(let path): "\(path): is a file; name a folder of images"
         case .inaccessible(let path, let reason): "\(path): cannot be read: \(reason)"
         case .notRecognised(let path, let found):
-            "\(path): no pictures are found here (\(found)); name a folder that holds \(ImageFormat.sentence) files, or a data "
+            "\(path): no images are found here (\(found)); name a folder that holds \(ImageFormat.sentence) files, or a data "
                 + "set laid out like MVTec AD (train/good, test/<defect>), Magnetic Tile Defects (MT_<class>/Imgs) or "
                 + "MSRA10K (Imgs), or a CSV file with the columns path, label, mask and split"
         case .trainingList(let path, let unknown, let first):
-            "\(path): the training list names \(unknown) that \(unknown == 1 ? "is" : "are") no good picture here, "
+            "\(path): the training list names \(unknown) that \(unknown == 1 ? "is" : "are") no good image here, "
                 + "\(first) the first; check that the list belongs to this data set"
         case .noGroup(let path, let count, let first):
-            "\(path): \(count) \(count == 1 ? "picture is" : "pictures are") in no group, \(first) the first; check that the "
+            "\(path): \(count) \(count == 1 ? "image is" : "images are") in no group, \(first) the first; check that the "
                 + "groups belong to this data set"
         case .table(let path, let line, let reason): "\(path): line \(line): \(reason)"
         }

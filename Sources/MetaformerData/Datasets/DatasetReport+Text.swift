@@ -10,7 +10,7 @@ extension DatasetReport: CustomStringConvertible {
 
     private var countTable: [String] {
         let rows = counts.map { [$0.category, $0.split, $0.label, String($0.count)] }
-        let header = ["category", "split", "kind", "pictures"]
+        let header = ["category", "split", "kind", "images"]
         let widths = header.indices.map { column in
             min(30, ([header] + rows).map { $0[column].count }.max() ?? 0)
         }
@@ -43,7 +43,7 @@ extension DatasetReport: CustomStringConvertible {
         let widths = sizes.map(\.width)
         let heights = sizes.map(\.height)
         let range = "\(rangeText(widths)) wide, \(rangeText(heights)) high, \(sizes.count) different;"
-        return "\(range)\n         most often \(most.width) x \(most.height) (\(most.count) pictures)"
+        return "\(range)\n         most often \(most.width) x \(most.height) (\(most.count) images)"
     }
 
     private func rangeText(_ values: [Int]) -> String {
@@ -63,11 +63,11 @@ extension DatasetReport: CustomStringConvertible {
         let noGood = categoriesWithoutGood.map { Finding(path: $0, detail: "nothing to learn from") }
         let groups = [
             ("error", "cannot be read", unreadable),
-            ("error", "masks without a picture", masksWithoutImage),
-            ("error", "categories without good pictures outside test", noGood),
-            ("note", "masks of another size than their pictures, brought to it", maskSizeMismatches),
-            ("note", "defective pictures without a mask", defectsWithoutMask),
-            ("note", "masks of defective pictures that mark nothing", emptyMasks),
+            ("error", "masks without an image", masksWithoutImage),
+            ("error", "categories without good images outside test", noGood),
+            ("note", "masks of another size than their images, brought to it", maskSizeMismatches),
+            ("note", "defective images without a mask", defectsWithoutMask),
+            ("note", "masks of defective images that mark nothing", emptyMasks),
         ]
         let lines = groups.flatMap { severity, title, findings -> [String] in
             guard !findings.isEmpty else { return [] }

@@ -2,7 +2,7 @@ import Foundation
 
 /// What `data check` finds: counts, sizes, and everything that is wrong with a data set.
 public struct DatasetReport: Sendable, Equatable, Codable {
-    /// How many pictures there are of one kind in one part of one category.
+    /// How many images there are of one kind in one part of one category.
     public struct Count: Sendable, Equatable, Codable {
         public let category: String
         public let split: String
@@ -11,14 +11,14 @@ public struct DatasetReport: Sendable, Equatable, Codable {
         public let count: Int
     }
 
-    /// How many pictures have a size, in pixels.
+    /// How many images have a size, in pixels.
     public struct SizeCount: Sendable, Equatable, Codable {
         public let width: Int
         public let height: Int
         public let count: Int
     }
 
-    /// How many pictures have a pixel format.
+    /// How many images have a pixel format.
     public struct FormatCount: Sendable, Equatable, Codable {
         public let channels: Int
         public let bitDepth: Int
@@ -41,15 +41,15 @@ public struct DatasetReport: Sendable, Equatable, Codable {
     /// The most frequent size first.
     public let sizes: [SizeCount]
     public let formats: [FormatCount]
-    /// Pictures and masks that cannot be read, with the reason.
+    /// Images and masks that cannot be read, with the reason.
     public let unreadable: [Finding]
     /// Masks that are brought to their pictures' size, by the nearest pixel.
     public let maskSizeMismatches: [Finding]
     public let masksWithoutImage: [Finding]
     public let defectsWithoutMask: [Finding]
-    /// Masks of defective pictures that mark nothing.
+    /// Masks of defective images that mark nothing.
     public let emptyMasks: [Finding]
-    /// Categories without a good picture to learn from.
+    /// Categories without a good image to learn from.
     public let categoriesWithoutGood: [String]
 
     /// Whether something must be repaired before the data set can be used whole.
@@ -59,8 +59,8 @@ public struct DatasetReport: Sendable, Equatable, Codable {
         unreadable.count + masksWithoutImage.count + categoriesWithoutGood.count
     }
 
-    /// Reads every picture and mask once, on `threads` threads (0: all cores), each holding one picture in memory. What
-    /// cannot be read is reported and does not stop the rest. `progress` is called from these threads after every picture.
+    /// Reads every image and mask once, on `threads` threads (0: all cores), each holding one image in memory. What
+    /// cannot be read is reported and does not stop the rest. `progress` is called from these threads after every image.
     public init(of dataset: Dataset, threads: Int = 0, progress: @Sendable () -> Void = {}) {
         let inspections = withoutActuallyEscaping(progress) { progress in
             Parallel.map(count: dataset.items.count, threads: threads) { index -> Inspection in
@@ -81,7 +81,7 @@ public struct DatasetReport: Sendable, Equatable, Codable {
         maskSizeMismatches = inspections.compactMap(\.maskSizeMismatch)
         emptyMasks = inspections.compactMap(\.emptyMask)
         masksWithoutImage = dataset.strayMasks.map {
-            Finding(path: dataset.relativePath(of: $0), detail: "belongs to no picture")
+            Finding(path: dataset.relativePath(of: $0), detail: "belongs to no image")
         }
         // Only the layouts that come with masks can lack one.
         let hasMasks = dataset.layout != .flat && dataset.layout != .msra10k
@@ -92,7 +92,7 @@ public struct DatasetReport: Sendable, Equatable, Codable {
         categoriesWithoutGood = dataset.categories.filter { !withGood.contains($0) }
     }
 
-    /// Pictures per category, split and kind; good ones before the kinds of defects.
+    /// Images per category, split and kind; good ones before the kinds of defects.
     private static func counts(_ dataset: Dataset) -> [Count] {
         dataset.categories.flatMap { category in
             Split.allCases.flatMap { split in
@@ -115,7 +115,7 @@ private func tally(_ values: [[Int]]) -> [([Int], Int)] {
     }
 }
 
-/// What reading one picture and its mask gave. The pixels are gone by then.
+/// What reading one image and its mask gave. The pixels are gone by then.
 private struct Inspection: Sendable {
     var size: [Int]?
     var format: [Int]?
@@ -136,7 +136,7 @@ private struct Inspection: Sendable {
             guard let mask = read(maskURL, in: dataset, readMask) else { return }
             let path = dataset.relativePath(of: maskURL)
             if let size, size != [mask.width, mask.height] {
-                let detail = "\(mask.width) x \(mask.height), its picture \(size[0]) x \(size[1])"
+                let detail = "\(mask.width) x \(mask.height), its image \(size[0]) x \(size[1])"
                 maskSizeMismatch = DatasetReport.Finding(path: path, detail: detail)
             }
             marks = marks || mask.hasPixels(above: 0)

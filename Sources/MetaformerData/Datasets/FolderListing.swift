@@ -5,7 +5,7 @@ struct FolderListing {
     let url: URL
     /// Names of the folders in it.
     let folders: [String]
-    /// Names of the files in it that end like a picture.
+    /// Names of the files in it that end like an image.
     let images: [String]
     /// How many other files there are.
     let otherCount: Int
@@ -58,7 +58,7 @@ struct FolderListing {
 
     /// What is here, for a message.
     var summary: String {
-        let parts = [(folders.count, "folder"), (images.count, "picture"), (otherCount, "other file")]
+        let parts = [(folders.count, "folder"), (images.count, "image"), (otherCount, "other file")]
         let text = parts.filter { $0.0 > 0 }.map { "\($0.0) \($0.1)\($0.0 == 1 ? "" : "s")" }
         return text.isEmpty ? "the folder is empty" : text.joined(separator: ", ")
     }

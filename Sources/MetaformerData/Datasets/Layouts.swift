@@ -50,7 +50,7 @@ enum MSRA10KLayout {
     }
 }
 
-/// Pictures without a known order.
+/// Images without a known order.
 enum FlatLayout {
     static func find(_ root: FolderListing) -> FoundDataset? {
         let category = root.url.standardizedFileURL.lastPathComponent
@@ -61,9 +61,9 @@ enum FlatLayout {
             }
         }
         let goodFolder = root.folders.first(where: isGood)
-        var found = FoundDataset(layout: .flat, evidence: "pictures lie directly in it")
+        var found = FoundDataset(layout: .flat, evidence: "images lie directly in it")
         found.items = items(root, .unlabelled)
-        // Folders mean something only when one of them says which pictures are good.
+        // Folders mean something only when one of them says which images are good.
         if let goodFolder {
             found.evidence = "it has a folder named \(goodFolder)"
             for name in root.folders {
@@ -75,7 +75,7 @@ enum FlatLayout {
     }
 }
 
-/// JPEG pictures with PNG masks of the same names beside them.
+/// JPEG images with PNG masks of the same names beside them.
 private struct PicturesWithMasks {
     var pictures: [(URL, mask: URL?)] = []
     var strayMasks: [URL] = []

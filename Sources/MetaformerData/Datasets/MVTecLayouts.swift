@@ -19,7 +19,7 @@ enum MVTecLayout {
         return found
     }
 
-    /// Adds the pictures of a category and says what gave it away; nil when the folder is none.
+    /// Adds the images of a category and says what gave it away; nil when the folder is none.
     private static func category(
         _ folder: FolderListing, named name: String, into found: inout FoundDataset
     ) -> String? {
@@ -55,7 +55,7 @@ enum MVTecLayout {
         return "it has " + parts.filter(\.1).map(\.0).joined(separator: ", ")
     }
 
-    /// `NNN_mask.png` in the original; in the wild also named like the picture; in LOCO a folder of that name.
+    /// `NNN_mask.png` in the original; in the wild also named like the image; in LOCO a folder of that name.
     private static func masks(of picture: String, in masks: FolderListing, _ layout: inout Dataset.Layout) -> [URL] {
         let stem = picture.stem
         if let name = masks.images.first(where: { $0.stem == stem + "_mask" })

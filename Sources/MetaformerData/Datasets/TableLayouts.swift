@@ -1,6 +1,6 @@
 import Foundation
 
-/// VisA: `split_csv/1cls.csv` names each object's pictures, with their split, label and mask.
+/// VisA: `split_csv/1cls.csv` names each object's images, with their split, label and mask.
 enum VisALayout {
     static func find(_ root: FolderListing) throws(DatasetError) -> FoundDataset? {
         let url = root.url.appendingPathComponent("split_csv/1cls.csv")
@@ -28,7 +28,7 @@ enum VisALayout {
     }
 }
 
-/// A CSV file with a row a picture: `path` (from the file's own folder), `label` (good, ok, normal or 0; empty where not known;
+/// A CSV file with a row an image: `path` (from the file's own folder), `label` (good, ok, normal or 0; empty where not known;
 /// all else is a kind of defect), and, where they are wanted, `mask` (several between semicolons), `split` (train, validation,
 /// test, or empty) and `category`.
 enum ListLayout {
@@ -40,7 +40,7 @@ enum ListLayout {
         let columns = (path: try table.column("path", of: url), label: try table.column("label", of: url))
         let optional = { (name: String, fields: [String]) in table.columns.firstIndex(of: name).map { fields[$0] } ?? ""
         }
-        var found = FoundDataset(layout: .list, evidence: "\(url.lastPathComponent) lists \(table.rows.count) pictures")
+        var found = FoundDataset(layout: .list, evidence: "\(url.lastPathComponent) lists \(table.rows.count) images")
         for (line, fields) in table.rows {
             guard !fields[columns.path].isEmpty else {
                 throw .table(path: path, line: line, reason: "the path is empty")
@@ -59,7 +59,7 @@ enum ListLayout {
                     label: label(fields[columns.label]), split: split,
                     maskURLs: masks.filter { !$0.isEmpty }.map { absolute($0, in: folder) }))
         }
-        guard !found.items.isEmpty else { throw .table(path: path, line: 2, reason: "no picture is listed") }
+        guard !found.items.isEmpty else { throw .table(path: path, line: 2, reason: "no image is listed") }
         return found
     }
 

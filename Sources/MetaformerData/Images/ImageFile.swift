@@ -9,7 +9,7 @@ extension Image {
     ///
     /// - Parameter remark: Called where the file is read although something about it is odd, with what that is.
     public init(contentsOf url: URL, remark: (String) -> Void = { _ in }) throws(ImageFileError) {
-        try self.init(EncodedImage(contentsOf: url, as: MFC_PICTURES), remark)
+        try self.init(EncodedImage(contentsOf: url, as: MFC_IMAGES), remark)
     }
 
     /// The size of the image in a file, upright, in pixels. Its pixels are not looked at.
@@ -20,7 +20,7 @@ extension Image {
 
     init(_ file: EncodedImage, _ remark: (String) -> Void) throws(ImageFileError) {
         guard file.info.sample != MFC_SAMPLE_F32 else {
-            throw ImageFileError(file.url, .unsupported("a map of 32-bit floats, where a picture is needed"))
+            throw ImageFileError(file.url, .unsupported("a map of 32-bit floats, where an image is needed"))
         }
         let bytes = try file.decode(remark)
         self.init(
@@ -66,7 +66,7 @@ struct EncodedImage {
     /// What decoding will give.
     let info: mfc_image_info
 
-    init(contentsOf url: URL, as content: mfc_content = MFC_PICTURES) throws(ImageFileError) {
+    init(contentsOf url: URL, as content: mfc_content = MFC_IMAGES) throws(ImageFileError) {
         let data = try readImageFile(url)
         var info = mfc_image_info()
         try check(url) { message, size in

@@ -10,7 +10,7 @@ extension Image {
     ///
     /// - Parameters:
     ///   - threshold: 0 to 255.
-    ///   - size: that of the picture that it is the mask of, to which a mask of another size is brought; nil: its own.
+    ///   - size: that of the image that it is the mask of, to which a mask of another size is brought; nil: its own.
     public init(
         maskAt url: URL, threshold: Int = DatasetItem.usualMaskThreshold, size: (width: Int, height: Int)? = nil
     ) throws(ImageFileError) {

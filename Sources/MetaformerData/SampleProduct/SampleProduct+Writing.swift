@@ -29,7 +29,7 @@ extension SampleProduct {
     /// Writes the sample into a folder that is new, empty, or an earlier sample and nothing else.
     ///
     /// Everything is drawn into a hidden folder first and moved to its place when it is complete. `progress` is called from
-    /// several threads, once for every picture.
+    /// several threads, once for every image.
     public func write(
         to folder: URL, threads: Int = 0, progress: @Sendable () -> Void = {}
     ) throws(SampleProductError) {

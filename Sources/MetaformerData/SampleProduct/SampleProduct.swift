@@ -3,11 +3,11 @@ import Foundation
 /// A rendered product to try everything with: photographs of a turned flange, good and defective, in the layout of
 /// MVTec AD, with exact masks.
 ///
-/// Each picture depends on the seed and on its own place alone, so one seed gives the same files on any number of threads.
+/// Each image depends on the seed and on its own place alone, so one seed gives the same files on any number of threads.
 public struct SampleProduct: Sendable {
-    /// One picture of the sample.
+    /// One image of the sample.
     public struct Item: Sendable, Hashable {
-        /// Where the picture goes below the folder of the sample.
+        /// Where the image goes below the folder of the sample.
         public let path: String
         /// Where its mask goes; nil for good parts.
         public let maskPath: String?
@@ -20,11 +20,11 @@ public struct SampleProduct: Sendable {
     /// Fixes every random choice.
     public let seed: UInt64
 
-    /// Pictures of good parts to teach from: 40.
+    /// Images of good parts to adapt to: 40.
     public let trainingCount: Int
-    /// Pictures of good parts to test with: 12.
+    /// Images of good parts to test with: 12.
     public let testCount: Int
-    /// Pictures of each kind of defect: 6.
+    /// Images of each kind of defect: 6.
     public let defectCount: Int
     /// The kinds of defects, as their folders are named.
     public static let defects = SampleDefect.Kind.allCases.map(\.rawValue)
@@ -40,7 +40,7 @@ public struct SampleProduct: Sendable {
         self.defectCount = defectCount
     }
 
-    /// All pictures, in the order of their paths within each part of the sample.
+    /// All images, in the order of their paths within each part of the sample.
     public var items: [Item] {
         var items: [Item] = []
         func add(_ folder: String, count: Int, defect: String?) {
@@ -59,7 +59,7 @@ public struct SampleProduct: Sendable {
         return items
     }
 
-    /// Draws one picture: 256 x 256 RGB, and its mask, grey, 255 where the defect changed the picture by more than three
+    /// Draws one image: 256 x 256 RGB, and its mask, grey, 255 where the defect changed the image by more than three
     /// levels and 0 elsewhere.
     public func render(_ item: Item) -> (image: Image, mask: Image) {
         renderer(item).render()

@@ -2,7 +2,7 @@ import Foundation
 
 /// Photographs one sample part: pose, light, shading, lens and sensor.
 struct SampleRenderer: Sendable {
-    /// The side of a picture in pixels.
+    /// The side of an image in pixels.
     static let size = 256
     /// Points a pixel in each direction.
     static let supersampling = 3
@@ -51,7 +51,7 @@ struct SampleRenderer: Sendable {
         self.flange = flange
     }
 
-    // MARK: Picture and mask
+    // MARK: Image and mask
 
     /// The photograph, and what of it the defect changed: 255 there, 0 elsewhere, all 0 for a good part.
     func render() -> (image: Image, mask: Image) {
@@ -114,7 +114,7 @@ struct SampleRenderer: Sendable {
         return level + noise * (level * 0.00018 + 0.000006).squareRoot()
     }
 
-    /// Linear light to the levels 0 to 255 of a picture, highlights rolled off rather than cut.
+    /// Linear light to the levels 0 to 255 of an image, highlights rolled off rather than cut.
     private func encoded(_ linear: Colour) -> Colour {
         let x = linear.clamped(lowerBound: .zero, upperBound: Colour(repeating: 4))
         let rolled = x * (1 + x * 0.16) / (1 + x * 0.55)
@@ -158,7 +158,7 @@ struct SampleRenderer: Sendable {
         return colour
     }
 
-    /// From the picture's frame, in which the light stands, to the part's.
+    /// From the image's frame, in which the light stands, to the part's.
     private func inPart(_ v: Vector) -> Vector {
         let flat = rotated(Point(v.x, v.y), by: turn)
         return Vector(flat.x, flat.y, v.z)

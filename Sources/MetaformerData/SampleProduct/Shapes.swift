@@ -1,6 +1,6 @@
 import Foundation
 
-/// The arithmetic of the sample's scene. Lengths are in half widths of the picture, x to the right and y up.
+/// The arithmetic of the sample's scene. Lengths are in half widths of the image, x to the right and y up.
 typealias Point = SIMD2<Float>
 typealias Vector = SIMD3<Float>
 /// Red, green, blue; linear light, 1 is the white of the sensor.

@@ -1,8 +1,8 @@
 import Foundation
 
-/// A fault that is painted into a good picture, to try out what would find it.
+/// A fault that is painted into a good image, to try out what would find it.
 public enum SyntheticDefect: String, Sendable, Codable, CaseIterable {
-    /// A piece of the picture, turned and pasted elsewhere in it.
+    /// A piece of the image, turned and pasted elsewhere in it.
     case patch
     /// A thin bent line, darker or brighter than what it crosses.
     case scratch
@@ -11,15 +11,15 @@ public enum SyntheticDefect: String, Sendable, Codable, CaseIterable {
 }
 
 extension SyntheticDefect {
-    /// A picture with a fault, and where it is.
+    /// A image with a fault, and where it is.
     public struct Picture: Sendable, Equatable {
         public let image: Image
         /// A byte a pixel, in rows from top to bottom: 0 for good, 1 for defective.
         public let mask: [UInt8]
     }
 
-    /// A copy of a picture with one fault of this kind, at least faintly visible: its pixels differ from the picture's by 2 %
-    /// of white on average. Where a picture looks the same everywhere, a patch of it would not show: a blotch stands in.
+    /// A copy of an image with one fault of this kind, at least faintly visible: its pixels differ from the image's by 2 %
+    /// of white on average. Where an image looks the same everywhere, a patch of it would not show: a blotch stands in.
     public func painted(on image: Image, using generator: inout RandomGenerator) -> Picture {
         let canvas = Canvas(image)
         var best = canvas.picture(of: image) { _ in nil }
@@ -34,7 +34,7 @@ extension SyntheticDefect {
         return best
     }
 
-    /// The colour of each point that is defective, and how much it covers; nil where the picture is good. Points are in
+    /// The colour of each point that is defective, and how much it covers; nil where the image is good. Points are in
     /// pixels.
     private func brush(on canvas: Canvas, using generator: inout RandomGenerator) -> (Point) -> (
         colour: Colour, opacity: Float
@@ -102,7 +102,7 @@ extension SyntheticDefect {
     }
 }
 
-/// A picture as colours in [0, 1] at points in pixels.
+/// A image as colours in [0, 1] at points in pixels.
 private struct Canvas {
     let width: Int
     let height: Int

@@ -1,7 +1,7 @@
 import MetaformerData
 
-/// Which good images a detector that is not the engine's to teach holds back for its threshold, by the engine's own rule: of
-/// 30 or more a fifth, but 10 at least; three folds of fewer; of a single one, shifted views.
+/// Which good images a detector that is not the engine's to adapt to holds back for its threshold, by the engine's own rule: of
+/// 30 or more a fifth, but 10 at least; three folds of fewer; of a single one, shifted copies.
 struct HoldOut {
     /// One pair a fit. Empty for a single image.
     let folds: [(kept: [Int], held: [Int])]

@@ -2,11 +2,11 @@ import MetaformerData
 import MetaformerGraph
 import MetaformerModels
 
-/// Sets what a taught model's verdicts rest on, from good pictures that it was not taught from: which map, which score of it,
+/// Sets what an adapted model's verdicts rest on, from good images that it was not adapted to: which map, which score of it,
 /// and the threshold.
 ///
-/// Maps and scores are compared by how well they tell good pictures from copies with synthetic defects, and defective pixels
-/// from good ones. What is normal at each position is always measured on other pictures than those it is applied to: in two
+/// Maps and scores are compared by how well they tell good images from copies with synthetic defects, and defective pixels
+/// from good ones. What is normal at each position is always measured on other images than those it is applied to: in two
 /// halves while maps are compared and for the threshold's scores, and on all of them for the model that results.
 public struct Calibration {
     /// A map and a score of it.
@@ -19,7 +19,7 @@ public struct Calibration {
     /// What a choice is worth.
     public struct Row: Sendable, Hashable, Codable {
         public let choice: Choice
-        /// Of scores, good pictures against defective copies.
+        /// Of scores, good images against defective copies.
         public let imageAUROC: Double
         /// Of the pixels of both.
         public let pixelAUROC: Double
@@ -31,9 +31,9 @@ public struct Calibration {
     public struct Options: Sendable {
         /// Leaves the map and its score as they are, and sets the threshold alone.
         public var keepsMap = false
-        /// Pictures that are to be found defective: the threshold is then that of the best F1, and the map is kept.
+        /// Images that are to be found defective: the threshold is then that of the best F1, and the map is kept.
         public var defective: [(name: String, image: Image)] = []
-        /// Without effect where there are defective pictures.
+        /// Without effect where there are defective images.
         public var falseAlarmRate: Float = 0.01
         public var seed: UInt64 = 0
         /// 0: one for each core.
@@ -50,26 +50,26 @@ public struct Calibration {
     /// The calibrated model.
     public let file: TensorFile
 
-    /// The fewest good pictures among which maps are compared.
+    /// The fewest good images among which maps are compared.
     public static let leastCount = 4
-    /// Of more pictures, so many are copied with defects, and compared.
+    /// Of more images, so many are copied with defects, and compared.
     static let comparedCount = 24
 
-    /// Calibrates the model file at a path on good pictures that it was not taught from.
+    /// Calibrates the model file at a path on good images that it was not adapted to.
     ///
     /// - Parameter progress: called after each of `total` pieces of work.
-    /// - Throws: where the model was not taught or has no description to make maps by, or there are too few pictures.
+    /// - Throws: where the model was not adapted or has no description to make maps by, or there are too few images.
     public init(
         model path: String, good pictures: [(name: String, image: Image)], options: Options = Options(),
         progress: @escaping (_ done: Int, _ total: Int) -> Void = { _, _ in }
     ) throws {
         let model = try Model(path: path)
         let file = try TensorFile(path: path)
-        guard model.isTaught else {
-            throw EvaluationError("\(path): knows no product yet: teach it good pictures first, with adapt")
+        guard model.isAdapted else {
+            throw EvaluationError("\(path): knows no product yet: adapt it to good images first")
         }
         // Only where all of the input shows the product are its maps compared: tiles have no norm of their own at a
-        // position, and what a picture leaves of the input is no picture.
+        // position, and what an image leaves of the input is no image.
         let isStretched = ["stretch", nil].contains(file.metadata["input.framing"])
         let isOfPixels = [ModelDescription.Target.pixels.rawValue, nil].contains(file.metadata["target"])
         guard !options.keepsMap, options.defective.isEmpty, isStretched, isOfPixels else {
@@ -90,8 +90,8 @@ public struct Calibration {
         }
         guard pictures.count >= Calibration.leastCount else {
             throw EvaluationError(
-                "too few good pictures (\(pictures.count)) to choose a map by: give \(Calibration.leastCount) or more that the "
-                    + "model was not taught from, or keep its map")
+                "too few good images (\(pictures.count)) to choose a map by: give \(Calibration.leastCount) or more that the "
+                    + "model was not adapted to, or keep its map")
         }
         guard file.metadata["description"] != nil else {
             throw EvaluationError(
@@ -100,7 +100,8 @@ public struct Calibration {
         }
         var description = try ModelDescription(settings: file.metadata)
         let comparison = try MapComparison(description, parameters: file, threads: options.threads)
-        var trial = try MapTrial(comparison, own: description.map, good: pictures, options: options, progress: progress)
+        var trial = try MapSelection(
+            comparison, own: description.map, good: pictures, options: options, progress: progress)
         let rows = try trial.compare()
         guard let best = rows.indices.max(by: { (rows[$0].merit, -$0) < (rows[$1].merit, -$1) }) else {
             throw EvaluationError("there are no maps to choose from")
@@ -137,7 +138,7 @@ public struct Calibration {
         for (index, row) in rows.enumerated() {
             let notes = [index == 0 ? "so far" : nil, row.choice == chosen ? "chosen" : nil].compactMap { $0 }
             table.rows.append([
-                row.choice.kind.title, row.choice.isNormalized ? "against good pictures" : "as it is",
+                row.choice.kind.title, row.choice.isNormalized ? "against good images" : "as it is",
                 row.choice.score.rawValue, fixed(row.imageAUROC, 3), fixed(row.pixelAUROC, 3),
                 notes.joined(separator: ", "),
             ])

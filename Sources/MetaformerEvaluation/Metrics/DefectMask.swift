@@ -1,6 +1,6 @@
 import MetaformerData
 
-/// Which pixels of a picture are defective.
+/// Which pixels of an image are defective.
 public struct DefectMask: Sendable, Equatable {
     public let width: Int
     public let height: Int

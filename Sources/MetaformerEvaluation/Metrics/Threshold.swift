@@ -12,7 +12,7 @@ public struct Threshold: Sendable, Hashable {
     public let falseAlarmRate: Float?
     public let scoreCount: Int
 
-    /// The score that a good image exceeds with probability `falseAlarmRate`, from scores of good images that were not taught.
+    /// The score that a good image exceeds with probability `falseAlarmRate`, from scores of good images that were not adapted.
     ///
     /// - Throws: where there are none, one is not finite, or the rate is not in (0, 0.5].
     public init(goodScores: [Float], falseAlarmRate: Float) throws {

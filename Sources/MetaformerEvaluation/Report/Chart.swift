@@ -68,7 +68,7 @@ struct Chart {
     /// The class of a series: its colour and its dashes.
     private func style(_ index: Int) -> String { "s\(index % ReportAssets.seriesCount)" }
 
-    /// The figure: the chart and, where there are several series, what their lines stand for.
+    /// The metric: the chart and, where there are several series, what their lines stand for.
     var html: String {
         """
         <figure class="chart"><svg viewBox="0 0 \(Int(Chart.width)) \(Int(Chart.height))" role="img" \

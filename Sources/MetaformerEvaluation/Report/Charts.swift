@@ -7,7 +7,7 @@ enum Charts {
         var low = 1.0
         var chart = Chart(
             title: "Mean image AUROC for k shots; bars: one standard deviation over the seeds", description: "",
-            xLabel: "good pictures taught from", yLabel: "mean image AUROC",
+            xLabel: "good images adapted to", yLabel: "mean image AUROC",
             xRange: -0.3...(Double(summary.shots.count - 1) + 0.3),
             xTicks: summary.shots.enumerated().map { (Double($0.offset), $0.element.description) })
         var told: [String] = []
@@ -90,7 +90,7 @@ enum Charts {
         return points
     }
 
-    /// Histograms of the scores of good and of defective pictures, with the threshold.
+    /// Histograms of the scores of good and of defective images, with the threshold.
     static func histogram(_ result: UnitResult) -> Chart {
         let scores = result.scores.map { Double($0.score) }
         let threshold = Double(result.threshold)
@@ -116,7 +116,7 @@ enum Charts {
             title: "Scores of \(result.unit.method)",
             description: "Histogram of scores. At the threshold \(result.threshold), "
                 + "\(fixed(result.detectionRate * 100, 1)) % of the defective and "
-                + "\(fixed(result.falseAlarmRate * 100, 1)) % of the good pictures are called defective.",
+                + "\(fixed(result.falseAlarmRate * 100, 1)) % of the good images are called defective.",
             xLabel: "score", yLabel: "share of its kind", xRange: range, yRange: 0...top, xTicks: Chart.ticks(range),
             yTicks: Chart.ticks(0...top), bars: bars, marks: [(threshold, "threshold")])
     }

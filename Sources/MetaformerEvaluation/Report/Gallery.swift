@@ -2,10 +2,10 @@ import Foundation
 import MetaformerData
 import MetaformerModels
 
-/// Pictures of the report, as in the paper's Figure 5: what the model saw, its response map, its reconstruction, the anomaly map,
+/// Images of the report, as in the paper's Figure 5: what the model saw, its response map, its reconstruction, the anomaly map,
 /// and the truth, at half of the model's size.
 struct Gallery {
-    /// What is shown of one test picture. Files lie beside the index.
+    /// What is shown of one test image. Files lie beside the index.
     struct Entry: Codable, Equatable {
         struct Panel: Codable, Equatable {
             let title: String
@@ -16,11 +16,11 @@ struct Gallery {
         let panels: [Panel]
     }
 
-    /// Pictures a unit: enough to see how a method fails, few enough for a page.
+    /// Images a unit: enough to see how a method fails, few enough for a page.
     static let maximumCount = 24
     private static let indexName = "index.json"
-    /// A tiled picture is shown whole; R and the reconstruction, which are those of one tile, are not.
-    static let tiledTitle = "picture, tiled"
+    /// A tiled image is shown whole; R and the reconstruction, which are those of one tile, are not.
+    static let tiledTitle = "image, tiled"
 
     private let root: URL
 
@@ -38,7 +38,7 @@ struct Gallery {
         return chosen + rest.prefix(max(0, min(maximumCount, result.scores.count) - chosen.count))
     }
 
-    /// Inspects the selected pictures again and writes their panels.
+    /// Inspects the selected images again and writes their panels.
     func write(_ result: UnitResult, items: [DatasetItem], inspector: Inspector) throws {
         let folder = root.appendingPathComponent(result.unit.folderName)
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -82,7 +82,7 @@ struct Gallery {
             panels.append(("anomaly map", Panels.heat(whole, width, height, threshold)))
         } else {
             _ = try inspector.inspect(frame)
-            panels.append(("picture", Panels.picture(try inspector.plane("image"), width, height)))
+            panels.append(("image", Panels.picture(try inspector.plane("image"), width, height)))
             if let response = try? inspector.plane("response") {
                 panels.append(("response map R", Panels.picture(response, width, height)))
             }
@@ -98,7 +98,7 @@ struct Gallery {
     }
 }
 
-/// Planes of a model as small pictures.
+/// Planes of a model as small images.
 enum Panels {
     /// A plane or three with values in [0, 1], halved.
     static func picture(_ values: [Float], _ width: Int, _ height: Int) -> Image {

@@ -50,21 +50,21 @@ struct ReportPage {
             "ms",
         ]
         let rows = summary.rows.map { category, method, shots -> [String] in
-            let figure = { (figure: Figure) in
-                summary.statistic(figure, method: method, shots: shots, category: category)
+            let mean = { (metric: Metric) in
+                summary.statistic(metric, method: method, shots: shots, category: category)
             }
-            let texts = [Figure.auroc, .averagePrecision, .bestF1, .pixelAUROC, .pro].map { figure($0)?.text() ?? "–" }
-            let rates = [Figure.detectionRate, .falseAlarmRate].map { percent(figure($0)?.mean) }
+            let texts = [Metric.auroc, .averagePrecision, .bestF1, .pixelAUROC, .pro].map { mean($0)?.text() ?? "–" }
+            let rates = [Metric.detectionRate, .falseAlarmRate].map { percent(mean($0)?.mean) }
             return [category ?? "mean", method, shots.description] + texts + rates
-                + [fixed(figure(.milliseconds)?.mean, 1)]
+                + [fixed(mean(.milliseconds)?.mean, 1)]
         }
         let limit = fixed(files.provenance.proLimit, 2)
         return """
             <section aria-labelledby="summary"><h2 id="summary">Summary</h2>
             \(table(header, rows, names: 3))
             <p class="note">\(spread) AUROC, AP and F1 are of the images' scores, F1 at its best threshold. PRO is the area under
-            the mean overlap of regions up to a false-positive rate of \(limit), over \(limit), at the pictures' own size.
-            Found and false alarms are at the threshold that good pictures alone have set. Milliseconds are of one picture.</p>
+            the mean overlap of regions up to a false-positive rate of \(limit), over \(limit), at the images' own size.
+            Found and false alarms are at the threshold that good images alone have set. Milliseconds are of one picture.</p>
             </section>
             """
     }
@@ -72,7 +72,7 @@ struct ReportPage {
     private var kShots: String {
         guard summary.shots.count > 1 else { return "" }
         return """
-            <section aria-labelledby="shots"><h2 id="shots">From one good picture to all</h2>
+            <section aria-labelledby="shots"><h2 id="shots">From one good image to all</h2>
             <div class="charts">\(Charts.shots(summary).html)</div></section>
             """
     }
@@ -117,13 +117,13 @@ struct ReportPage {
         let wrong = result.scores.count(where: result.isWrong)
         let isTiled = shown.contains { $0.entry.panels.first?.title == Gallery.tiledTitle }
         let tiles =
-            isTiled ? " Tiled pictures are shown whole, without R and reconstruction, which each tile has its own." : ""
+            isTiled ? " Tiled images are shown whole, without R and reconstruction, which each tile has its own." : ""
         return """
             <h3>\(escaped(result.unit.method)): \(wrong) of \(result.scores.count) verdicts are wrong</h3>
             <p class="order"><label>Order <select data-gallery="\(escaped(id))">
             <option value="rank">failures first</option><option value="descending">highest score first</option>
             <option value="ascending">lowest score first</option></select></label>
-            \(shown.count) of \(result.scores.count) pictures are shown; the maps are orange from the threshold
+            \(shown.count) of \(result.scores.count) images are shown; the maps are orange from the threshold
             \(significant(result.threshold)) on.\(tiles)</p>
             <ol class="gallery" id="\(escaped(id))">
             \(shown.enumerated().map { item($1.entry, $1.panels, rank: $0, threshold: result.threshold) }
@@ -156,7 +156,7 @@ struct ReportPage {
         let counts = summary.categories.compactMap { name in
             summary.results.last { $0.unit.category == name }.map { result in
                 [
-                    "pictures of \(name)",
+                    "images of \(name)",
                     "\(result.goodCount) good and \(result.defectiveCount) defective for testing, digest \(result.provenance)",
                 ]
             }

@@ -9,7 +9,7 @@ public struct EvaluationError: Error, Equatable, Sendable, CustomStringConvertib
 }
 
 extension DatasetItem {
-    /// What is known of the picture's defective pixels.
+    /// What is known of the image's defective pixels.
     public enum Truth: Sendable, Equatable {
         /// No pixel is defective.
         case good
@@ -33,7 +33,7 @@ extension DatasetItem {
             }
             guard sum.width == mask.width, sum.height == mask.height else {
                 throw EvaluationError(
-                    "\(url.relativePath): \(mask.width) x \(mask.height), another mask of its picture \(sum.width) x "
+                    "\(url.relativePath): \(mask.width) x \(mask.height), another mask of its image \(sum.width) x "
                         + "\(sum.height)")
             }
             union?.formUnion(mask)
@@ -42,7 +42,7 @@ extension DatasetItem {
         return .defective(union)
     }
 
-    /// Where a picture's map lies in MVTec's layout for submissions: `<category>/test/<kind>/<picture>.tiff`.
+    /// Where an image's map lies in MVTec's layout for submissions: `<category>/test/<kind>/<image>.tiff`.
     public var mapPath: String {
         "\(category)/test/\(label.name)/\(url.deletingPathExtension().lastPathComponent).tiff"
     }

@@ -6,7 +6,7 @@ public struct EvaluationPlan: Sendable {
     public var dataset: Dataset
     /// nil for all that the data set has.
     public var categories: [String]?
-    public var candidates: [Candidate]
+    public var methods: [Method]
     public var shots: [Shots] = [.all]
     public var seeds: [UInt64] = [0]
     public var proLimit = 0.3
@@ -18,19 +18,19 @@ public struct EvaluationPlan: Sendable {
     /// How the data were split, in words, where it was not the data set's own way.
     public var splitNote = ""
 
-    public init(dataset: Dataset, candidates: [Candidate]) {
+    public init(dataset: Dataset, methods: [Method]) {
         self.dataset = dataset
-        self.candidates = candidates
+        self.methods = methods
     }
 
     var chosenCategories: [String] { categories ?? dataset.categories }
 
-    /// All units, category by category. With all pictures only what a seed still decides differs: all seeds are run.
+    /// All units, category by category. With all images only what a seed still decides differs: all seeds are run.
     public var units: [EvaluationUnit] {
         chosenCategories.flatMap { category in
-            candidates.flatMap { candidate in
+            methods.flatMap { method in
                 shots.sorted().flatMap { shots in
-                    seeds.map { EvaluationUnit(method: candidate.name, category: category, shots: shots, seed: $0) }
+                    seeds.map { EvaluationUnit(method: method.name, category: category, shots: shots, seed: $0) }
                 }
             }
         }
@@ -49,11 +49,11 @@ public struct EvaluationPlan: Sendable {
 
     /// Throws where something makes the whole run senseless, before any work is done.
     func validate() throws {
-        guard !candidates.isEmpty, !shots.isEmpty, !seeds.isEmpty else {
+        guard !methods.isEmpty, !shots.isEmpty, !seeds.isEmpty else {
             throw EvaluationError("nothing to evaluate: name a model, a number of shots and a seed at least")
         }
         var names: Set<String> = []
-        if let twice = candidates.first(where: { !names.insert($0.name).inserted }) {
+        if let twice = methods.first(where: { !names.insert($0.name).inserted }) {
             throw EvaluationError("two methods are called \(twice.name); evaluate them one after the other")
         }
         for category in chosenCategories {
@@ -64,25 +64,25 @@ public struct EvaluationPlan: Sendable {
             let test = test(category)
             guard test.contains(where: { $0.label.isDefect }), test.contains(where: { !$0.label.isDefect }) else {
                 throw EvaluationError(
-                    "\(category): the test pictures must hold good and defective ones; for a data set without a split "
-                        + "name a list of training pictures, or groups")
+                    "\(category): the test images must hold good and defective ones; for a data set without a split "
+                        + "name a list of training images, or groups")
             }
             let training = training(category).count
-            guard training > 0 else { throw EvaluationError("\(category): no good pictures to teach from") }
+            guard training > 0 else { throw EvaluationError("\(category): no good images to adapt to") }
             if let most = shots.compactMap({ if case .count(let count) = $0 { count } else { nil } }).max(),
                 most > training
             {
-                throw EvaluationError("\(category): \(most) shots, but only \(training) good pictures for training")
+                throw EvaluationError("\(category): \(most) shots, but only \(training) good images for training")
             }
         }
     }
 
     /// A digest of all that the results of a unit depend on, beside the unit itself.
-    func provenance(of candidate: Candidate, category: String) -> String {
+    func provenance(of method: Method, category: String) -> String {
         let training = training(category).map { dataset.relativePath(of: $0.url) }
         let test = test(category).map { dataset.relativePath(of: $0.url) }
         let text =
-            [candidate.identity, "\(flips)", "\(shift)", "\(falseAlarmRate)", "\(proLimit)"].joined(separator: "|")
+            [method.identity, "\(flips)", "\(shift)", "\(falseAlarmRate)", "\(proLimit)"].joined(separator: "|")
             + "\n" + training.joined(separator: "\n") + "\n\n" + test.joined(separator: "\n")
         // FNV-1a, 64 bits.
         let hash = text.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }

@@ -14,11 +14,11 @@ public struct EvaluationProgress: Sendable {
     public let stageTotal: Int
 }
 
-/// Teaches and tests all units of a plan, one after the other, each on all threads.
+/// Adapts and tests all units of a plan, one after the other, each on all threads.
 ///
 /// The folder receives `units.jsonl`, a line for every unit that is finished; a run that was interrupted goes on with the first
 /// unit that has none. For the first seed of the largest number of shots of each method it also receives anomaly maps at the
-/// pictures' own size (`maps/<unit>/<category>/test/<kind>/<picture>.tiff`) and the pictures of the report's gallery.
+/// images' own size (`maps/<unit>/<category>/test/<kind>/<image>.tiff`) and the images of the report's gallery.
 public struct EvaluationRun {
     public let plan: EvaluationPlan
     public let folder: URL
@@ -37,16 +37,16 @@ public struct EvaluationRun {
         var store = UnitStore(folder: folder)
         let units = plan.units
         var results: [UnitResult] = []
-        for candidate in plan.candidates {
+        for method in plan.methods {
             for category in plan.chosenCategories {
-                let provenance = plan.provenance(of: candidate, category: category)
-                for unit in units where unit.method == candidate.name && unit.category == category {
+                let provenance = plan.provenance(of: method, category: category)
+                for unit in units where unit.method == method.name && unit.category == category {
                     let finished = results.count
                     if let known = store.result(of: unit, provenance: provenance) {
                         results.append(known)
                         continue
                     }
-                    let result = try measure(unit, candidate, provenance) { stage, done, total in
+                    let result = try measure(unit, method, provenance) { stage, done, total in
                         progress(
                             EvaluationProgress(
                                 unit: unit, finished: finished, total: units.count, stage: stage, done: done,
@@ -66,12 +66,12 @@ public struct EvaluationRun {
     private typealias StageProgress = (_ stage: String, _ done: Int, _ total: Int) -> Bool
 
     private func measure(
-        _ unit: EvaluationUnit, _ candidate: Candidate, _ provenance: String, progress: StageProgress
+        _ unit: EvaluationUnit, _ method: Method, _ provenance: String, progress: StageProgress
     ) throws -> UnitResult {
         let training = try shots(unit)
         let clock = ContinuousClock()
         let start = clock.now
-        let model = try taught(candidate, training, unit, progress)
+        let model = try adapted(method, training, unit, progress)
         let adaptation = (clock.now - start) / .seconds(1)
         let inspector = try Inspector(model, threads: plan.threads)
         let evaluation = try MapEvaluation(threads: plan.threads)
@@ -114,7 +114,7 @@ public struct EvaluationRun {
         return result
     }
 
-    /// The good pictures of a unit, drawn by its seed.
+    /// The good images of a unit, drawn by its seed.
     private func shots(_ unit: EvaluationUnit) throws -> [DatasetItem] {
         let training = plan.training(unit.category)
         guard case .count(let count) = unit.shots else { return training }
@@ -122,8 +122,8 @@ public struct EvaluationRun {
         return training.indices.shuffled(using: &generator).prefix(count).sorted().map { training[$0] }
     }
 
-    private func taught(
-        _ candidate: Candidate, _ training: [DatasetItem], _ unit: EvaluationUnit, _ progress: StageProgress
+    private func adapted(
+        _ method: Method, _ training: [DatasetItem], _ unit: EvaluationUnit, _ progress: StageProgress
     ) throws -> Model {
         var frames: [Frame] = []
         for item in training {
@@ -133,16 +133,16 @@ public struct EvaluationRun {
         let isGrey = frames.allSatisfy(\.isGrey)
         var options = Model.AdaptationOptions()
         options.threads = plan.threads
-        options.epochs = candidate.epochs
-        options.batch = candidate.batch
-        options.learningRate = candidate.learningRate
-        options.framing = candidate.framing
+        options.epochs = method.epochs
+        options.batch = method.batch
+        options.learningRate = method.learningRate
+        options.framing = method.framing
         options.seed = unit.seed
         options.flips = plan.flips
         options.shift = plan.shift
         options.falseAlarmRate = plan.falseAlarmRate
         do {
-            return try candidate.taught(frames, channels: isGrey ? 1 : 3, options: options, progress: progress)
+            return try method.adapted(frames, channels: isGrey ? 1 : 3, options: options, progress: progress)
         } catch  where !progress("stopping", 0, 1) {
             throw CancellationError()
         }
@@ -164,7 +164,7 @@ extension EvaluationPlan {
 }
 
 extension Frame {
-    /// A picture as a frame. Throws an error that names the file where it is too small.
+    /// A image as a frame. Throws an error that names the file where it is too small.
     public init(_ image: Image, of name: String) throws {
         guard image.width >= 32, image.height >= 32 else {
             throw EvaluationError("\(name): \(image.width) x \(image.height) pixels; each side must have at least 32")

@@ -1,6 +1,6 @@
 import MetaformerData
 
-/// How many good pictures a product is taught from.
+/// How many good images a product is adapted to.
 public enum Shots: Hashable, Sendable, Codable, CustomStringConvertible, Comparable {
     case count(Int)
     case all
@@ -43,7 +43,7 @@ public enum Shots: Hashable, Sendable, Codable, CustomStringConvertible, Compara
     }
 }
 
-/// The smallest thing that is measured: one product, taught once in one way, and tested.
+/// The smallest thing that is measured: one model, adapted once in one way, and tested.
 public struct EvaluationUnit: Hashable, Sendable, Codable {
     public let method: String
     public let category: String
@@ -64,7 +64,7 @@ public struct EvaluationUnit: Hashable, Sendable, Codable {
     }
 }
 
-/// The score of one test picture.
+/// The score of one test image.
 public struct ImageScore: Sendable, Codable, Equatable {
     /// Within the data set.
     public let path: String
@@ -82,17 +82,17 @@ public struct UnitResult: Sendable, Codable, Equatable {
     public let trainingCount: Int
     public let goodCount: Int
     public let defectiveCount: Int
-    /// Defective pictures without a mask, which are left out of `pixels`.
+    /// Defective images without a mask, which are left out of `pixels`.
     public let withoutMaskCount: Int
     public let images: Classification
-    /// nil where no defective picture has a mask.
+    /// nil where no defective image has a mask.
     public let pixels: Localization?
     public let proLimit: Double
-    /// The threshold of verdicts, set from good pictures alone, and how it was found.
+    /// The threshold of verdicts, set from good images alone, and how it was found.
     public let threshold: Float
     public let thresholdRule: String
     public let adaptationSeconds: Double
-    /// The mean of all test pictures, reading files left out.
+    /// The mean of all test images, reading files left out.
     public let inspectionMilliseconds: Double
     public let scores: [ImageScore]
     /// Corners of the pixel curves, thinned: false-positive rate, true-positive rate, region overlap.
@@ -101,9 +101,9 @@ public struct UnitResult: Sendable, Codable, Equatable {
     /// The verdict on a score: defective above the threshold.
     public func isWrong(_ score: ImageScore) -> Bool { (score.score > threshold) != score.isDefective }
 
-    /// The share of good pictures that the threshold rejects.
+    /// The share of good images that the threshold rejects.
     public var falseAlarmRate: Double { share { !$0.isDefective } }
-    /// The share of defective pictures that it finds.
+    /// The share of defective images that it finds.
     public var detectionRate: Double { share { $0.isDefective } }
 
     private func share(_ isOf: (ImageScore) -> Bool) -> Double {

@@ -7,7 +7,7 @@ public struct MapSet: Sendable {
     public struct Result: Sendable, Codable, Equatable {
         public let category: String
         public let imageCount: Int
-        /// Defective pictures without a mask, which are left out of `pixels`.
+        /// Defective images without a mask, which are left out of `pixels`.
         public let withoutMaskCount: Int
         /// By the maximum of each map.
         public let images: Classification
@@ -18,22 +18,22 @@ public struct MapSet: Sendable {
     public let dataset: Dataset
     public let folder: URL
 
-    /// - Parameter folder: Holds `<category>/test/<kind>/<picture>.tiff`, or .tif; for one category also without its name.
+    /// - Parameter folder: Holds `<category>/test/<kind>/<image>.tiff`, or .tif; for one category also without its name.
     public init(folder: URL, dataset: Dataset) {
         self.dataset = dataset
         self.folder = folder
     }
 
-    /// The labelled test pictures of a category, or all labelled ones where there is no split.
+    /// The labelled test images of a category, or all labelled ones where there is no split.
     public func items(_ category: String) -> [DatasetItem] {
         let labelled = dataset.items.filter { $0.category == category && $0.label != .unlabelled }
         let test = labelled.filter { $0.split == .test }
         return test.isEmpty ? labelled : test
     }
 
-    /// Measures a category. `progress` is called after every picture.
+    /// Measures a category. `progress` is called after every image.
     ///
-    /// - Throws: where a map is missing, cannot be read, or is not of its picture's size.
+    /// - Throws: where a map is missing, cannot be read, or is not of its image's size.
     public func measure(
         _ category: String, proLimit: Double = 0.3, threads: Int = 0, progress: () -> Void = {}
     ) throws -> Result {
@@ -78,7 +78,7 @@ public struct MapSet: Sendable {
             }
         }
         throw EvaluationError(
-            "\(folder.relativePath): there is no map \(path) for \(dataset.relativePath(of: item.url)); every test picture "
-                + "needs one, a TIFF file of 32-bit floats at the picture's own size")
+            "\(folder.relativePath): there is no map \(path) for \(dataset.relativePath(of: item.url)); every test image "
+                + "needs one, a TIFF file of 32-bit floats at the image's own size")
     }
 }

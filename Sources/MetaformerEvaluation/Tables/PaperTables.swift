@@ -5,7 +5,7 @@ import MetaformerModels
 struct PaperTables {
     let summary: Summary
     let layout: Dataset.Layout
-    /// Good pictures for training that each category has.
+    /// Good images for training that each category has.
     let trainingCounts: [String: Int]
 
     struct Titled {
@@ -29,34 +29,35 @@ struct PaperTables {
     /// Ours are of the largest number of shots.
     private var shots: Shots { summary.shots.last ?? .all }
 
-    private func ours(_ figure: Figure, _ method: String, _ category: String?) -> String {
-        summary.statistic(figure, method: method, shots: shots, category: category)?.text() ?? "–"
+    private func ours(_ metric: Metric, _ method: String, _ category: String?) -> String {
+        summary.statistic(metric, method: method, shots: shots, category: category)?.text() ?? "–"
     }
 
-    private func paper(_ category: String) -> PaperFigures.Category? {
-        PaperFigures.category(category, trainingCount: trainingCounts[category] ?? 0)
+    private func paper(_ category: String) -> PublishedResults.Category? {
+        PublishedResults.category(category, trainingCount: trainingCounts[category] ?? 0)
     }
 
     private var isWholeMVTec: Bool {
-        summary.categories.count == PaperFigures.categories.count && summary.categories.allSatisfy { paper($0) != nil }
+        summary.categories.count == PublishedResults.categories.count
+            && summary.categories.allSatisfy { paper($0) != nil }
     }
 
     private func table1(image: Bool) -> Titled {
-        let names = image ? PaperFigures.imageMethods : PaperFigures.pixelMethods
-        let figure: Figure = image ? .auroc : .pro
+        let names = image ? PublishedResults.imageMethods : PublishedResults.pixelMethods
+        let metric: Metric = image ? .auroc : .pro
         var table = TextTable(
             names: 1, header: ["category"] + names.map { "\($0) [P]" } + summary.methods)
         for category in summary.categories {
             let paper = paper(category).map { image ? $0.image : $0.pro }
             table.rows.append(
                 [category] + names.indices.map { fixed(paper?[$0], 3) }
-                    + summary.methods.map { ours(figure, $0, category) })
+                    + summary.methods.map { ours(metric, $0, category) })
         }
         if summary.categories.count > 1 {
-            let means = image ? PaperFigures.imageMeans : PaperFigures.proMeans
+            let means = image ? PublishedResults.imageMeans : PublishedResults.proMeans
             table.rows.append(
                 ["mean"] + names.indices.map { fixed(isWholeMVTec ? means[$0] : nil, 3) }
-                    + summary.methods.map { ours(figure, $0, nil) })
+                    + summary.methods.map { ours(metric, $0, nil) })
         }
         let title = image ? "Image AUROC" : "Localisation, PRO up to a false-positive rate of \(limitText)"
         return Titled(title: "\(title), as the paper's Table 1", table: table.withoutEmptyColumns, note: note)
@@ -64,12 +65,12 @@ struct PaperTables {
 
     private var table2: Titled {
         var table = TextTable(names: 1, header: ["method", "image AUROC"])
-        table.rows = PaperFigures.magneticTile.map { ["\($0.method) [P]", fixed($0.auroc, 3)] }
+        table.rows = PublishedResults.magneticTile.map { ["\($0.method) [P]", fixed($0.auroc, 3)] }
         table.rows += summary.methods.map { [$0, ours(.auroc, $0, nil)] }
         return Titled(
             title: "Image AUROC on Magnetic Tile Defects, as the paper's Table 2", table: table,
             note: note
-                + " [P] trained on 761 good pictures. The standard error of an AUROC of 0.993 is near 0.003 here.")
+                + " [P] trained on 761 good images. The standard error of an AUROC of 0.993 is near 0.003 here.")
     }
 
     /// The methods that are a configuration of a model, such as "universal A+P" or "scratch:A".
@@ -88,7 +89,7 @@ struct PaperTables {
                 [category] + (0..<3).map { fixed(paper?[$0], 3) } + ablationMethods.map { ours(.pro, $0, category) })
         }
         if summary.categories.count > 1 {
-            let means = PaperFigures.ablationMeans
+            let means = PublishedResults.ablationMeans
             table.rows.append(
                 ["mPRO"] + (0..<3).map { fixed(isWholeMVTec ? means[$0] : nil, 3) }
                     + ablationMethods.map { ours(.pro, $0, nil) })
@@ -118,7 +119,7 @@ struct PaperTables {
         let seeds = Set(summary.results.map(\.unit.seed)).count
         let spread = seeds > 1 ? "mean ± standard deviation of \(seeds) seeds" : "one seed"
         return """
-            [P]: the paper's own figures, shown where a category has the name and the number of training pictures of MVTec AD's. \
+            [P]: the paper's own figures, shown where a category has the name and the number of training images of MVTec AD's. \
             The others were measured here: \(shots == .all ? "all" : "\(shots)") shots, \(spread).
             """
     }

@@ -26,7 +26,7 @@ public struct Provenance: Sendable, Codable, Equatable {
         dataset = plan.dataset.directory.relativePath
         layout = plan.dataset.layout.rawValue
         split = plan.splitNote.isEmpty ? "the data set's own" : plan.splitNote
-        methods = plan.candidates.map { Method(name: $0.name, origin: $0.origin) }
+        methods = plan.methods.map { Method(name: $0.name, origin: $0.origin) }
         seeds = plan.seeds
         threads = plan.threads
         proLimit = plan.proLimit
@@ -34,7 +34,7 @@ public struct Provenance: Sendable, Codable, Equatable {
     }
 }
 
-/// The files of a run: results.csv (a row a unit), scores.csv (a row a picture and unit), results.json, tables.md and report.html.
+/// The files of a run: results.csv (a row a unit), scores.csv (a row an image and unit), results.json, tables.md and report.html.
 public struct ResultFiles {
     public let summary: Summary
     public let provenance: Provenance
@@ -119,9 +119,9 @@ public struct ResultFiles {
     public var json: String {
         get throws {
             let lines = summary.rows.map { category, method, shots in
-                let figures = Figure.allCases.compactMap { figure in
-                    summary.statistic(figure, method: method, shots: shots, category: category).map {
-                        (figure.rawValue, $0)
+                let figures = Metric.allCases.compactMap { metric in
+                    summary.statistic(metric, method: method, shots: shots, category: category).map {
+                        (metric.rawValue, $0)
                     }
                 }
                 return Document.Line(

@@ -17,7 +17,7 @@ public struct Statistic: Sendable, Equatable, Codable {
 }
 
 /// The figures that tables and charts show.
-public enum Figure: String, Sendable, CaseIterable, Codable {
+public enum Metric: String, Sendable, CaseIterable, Codable {
     case auroc, averagePrecision, bestF1, pixelAUROC, pro, detectionRate, falseAlarmRate, milliseconds
 
     func value(_ result: UnitResult) -> Double? {
@@ -55,13 +55,13 @@ public struct Summary: Sendable {
 
     /// A figure over the seeds; of all categories together where none is given: for each seed their mean, as the paper's mAUC.
     /// nil where a category has no such figure.
-    public func statistic(_ figure: Figure, method: String, shots: Shots, category: String? = nil) -> Statistic? {
+    public func statistic(_ metric: Metric, method: String, shots: Shots, category: String? = nil) -> Statistic? {
         let chosen = results.filter {
             $0.unit.method == method && $0.unit.shots == shots && (category == nil || $0.unit.category == category)
         }
         let bySeed = Dictionary(grouping: chosen) { $0.unit.seed }
         let means = bySeed.sorted { $0.key < $1.key }.map { _, results -> Double? in
-            let values = results.compactMap(figure.value)
+            let values = results.compactMap(metric.value)
             return values.count == results.count ? values.reduce(0, +) / Double(values.count) : nil
         }
         return means.contains { $0 == nil } ? nil : Statistic(means.compactMap { $0 })

@@ -85,14 +85,14 @@ extension Summary {
         var table = TextTable(
             names: 3, header: ["category", "method", "shots", "AUROC", "±", "AP", "F1", "pixels", "PRO", "ms"])
         for (category, method, shots) in rows {
-            let figure = { (figure: Figure) in
-                statistic(figure, method: method, shots: shots, category: category)
+            let mean = { (metric: Metric) in
+                statistic(metric, method: method, shots: shots, category: category)
             }
             table.rows.append([
-                category ?? "mean", method, shots.description, fixed(figure(.auroc)?.mean, 3),
-                fixed(figure(.auroc)?.deviation, 3), fixed(figure(.averagePrecision)?.mean, 3),
-                fixed(figure(.bestF1)?.mean, 3), fixed(figure(.pixelAUROC)?.mean, 3), fixed(figure(.pro)?.mean, 3),
-                fixed(figure(.milliseconds)?.mean, 0),
+                category ?? "mean", method, shots.description, fixed(mean(.auroc)?.mean, 3),
+                fixed(mean(.auroc)?.deviation, 3), fixed(mean(.averagePrecision)?.mean, 3),
+                fixed(mean(.bestF1)?.mean, 3), fixed(mean(.pixelAUROC)?.mean, 3), fixed(mean(.pro)?.mean, 3),
+                fixed(mean(.milliseconds)?.mean, 0),
             ])
         }
         return table.text

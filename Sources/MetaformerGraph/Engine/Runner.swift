@@ -87,8 +87,8 @@ public final class Runner {
     /// Lets kernels keep packed forms of the weights that the program reads and never writes, for faster runs.
     ///
     /// All variables must be bound. Their values change from here on only by binding them anew.
-    public func settle() throws {
-        try EngineError.check { error in mf_runner_settle(handle, error) }
+    public func prepack() throws {
+        try EngineError.check { error in mf_runner_prepack(handle, error) }
     }
 
     public func run() throws {

@@ -22,11 +22,11 @@ struct Block {
         var fixed: [Operand] = []
         var attributes: [UInt32] = []
         /// What its expression reads besides: with an epilogue, value 0 of the expression is the op's own result.
-        var extras: [Operand] = []
+        var epilogueOperands: [Operand] = []
         var expression: Expression?
         var output: Operand
 
-        var operands: [Operand] { fixed + extras }
+        var operands: [Operand] { fixed + epilogueOperands }
     }
 
     var values: [Value] = []
@@ -46,7 +46,7 @@ struct Block {
     mutating func copy(_ operand: Operand) -> Operand {
         let output = Operand(value: add(.computed), shape: operand.shape)
         instructions.append(
-            Instruction(opcode: .pointwise, extras: [operand], expression: .identity, output: output))
+            Instruction(opcode: .pointwise, epilogueOperands: [operand], expression: .identity, output: output))
         return output
     }
 
@@ -97,7 +97,7 @@ extension Block {
                     opcode: opcode, attributes: attributes, output: Operand(value: 0, shape: node.shape))
                 // An expression that is not the op's own result's reads all there is.
                 if opcode.hasExpression, !opcode.hasEpilogue {
-                    instruction.extras = inputs
+                    instruction.epilogueOperands = inputs
                 } else {
                     instruction.fixed = inputs
                 }
@@ -111,12 +111,13 @@ extension Block {
 
     private func pointwise(_ expression: Expression, _ inputs: [Operand], _ shape: Shape) -> Instruction {
         var instruction = Instruction(
-            opcode: .pointwise, extras: inputs, expression: expression, output: Operand(value: 0, shape: shape))
+            opcode: .pointwise, epilogueOperands: inputs, expression: expression,
+            output: Operand(value: 0, shape: shape))
         var builder = ExpressionBuilder<Operand>()
         _ = builder.append(expression, inputs.map { place($0, in: &builder) })
         // An instruction has at least one operand: numbers alone stay operands.
         if !builder.inputs.isEmpty {
-            instruction.extras = builder.inputs
+            instruction.epilogueOperands = builder.inputs
             instruction.expression = builder.expression()
         }
         return instruction

@@ -13,7 +13,7 @@ enum EpilogueFusion {
         for index in block.instructions.indices where block.instructions[index].opcode == .pointwise {
             let pointwise = block.instructions[index]
             // The latest candidate: the others are then computed before it.
-            let candidates = Set(pointwise.extras.map(\.value)).filter {
+            let candidates = Set(pointwise.epilogueOperands.map(\.value)).filter {
                 readers[$0] == [index] && !results.contains($0)
             }
             for producer in candidates.compactMap({ producers[$0] }).sorted(by: >) {
@@ -40,9 +40,9 @@ enum EpilogueFusion {
         var builder = ExpressionBuilder<Block.Operand>()
         // Value 0 is the op's own result, for which its output stands in.
         let own = builder.input(producer.output)
-        let result = builder.append(inner, [own] + producer.extras.map { block.place($0, in: &builder) })
+        let result = builder.append(inner, [own] + producer.epilogueOperands.map { block.place($0, in: &builder) })
         var arguments: [ExpressionBuilder<Block.Operand>.Value] = []
-        for extra in pointwise.extras {
+        for extra in pointwise.epilogueOperands {
             if extra.value == producer.output.value {
                 guard extra.shape.count == shape.count else { return nil }
                 arguments.append(result)
@@ -60,7 +60,7 @@ enum EpilogueFusion {
         else { return nil }
 
         var fused = producer
-        fused.extras = Array(builder.inputs.dropFirst())
+        fused.epilogueOperands = Array(builder.inputs.dropFirst())
         fused.expression = expression
         fused.output = Block.Operand(value: pointwise.output.value, shape: shape)
         return fused

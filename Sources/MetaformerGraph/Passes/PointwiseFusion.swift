@@ -37,7 +37,7 @@ struct PointwiseFusion {
     private mutating func absorbOne(into index: Int) -> Bool {
         let consumer = block.instructions[index]
         guard absorbs(consumer) else { return false }
-        for value in Set(consumer.extras.map(\.value)).sorted() {
+        for value in Set(consumer.epilogueOperands.map(\.value)).sorted() {
             guard let producerIndex = producers[value] else { continue }
             let producer = block.instructions[producerIndex]
             guard producer.opcode == .pointwise, isWorthwhile(producer, into: consumer),
@@ -66,7 +66,7 @@ struct PointwiseFusion {
         if readers.count == 1 { return true }
 
         // Several readers: each computes a step or two for itself, if its operand is in memory for others anyway.
-        let large = producer.extras.filter { $0.shape.count == producer.output.shape.count }
+        let large = producer.epilogueOperands.filter { $0.shape.count == producer.output.shape.count }
         return expression.steps.count { $0.function != .constant } <= 2
             && expression.steps.allSatisfy(\.function.isCheap)
             && readers.allSatisfy { absorbs(block.instructions[$0]) }
@@ -80,20 +80,20 @@ struct PointwiseFusion {
     /// The shape over which an instruction evaluates its expression: a reduction has only its operands to tell.
     private func fullShape(_ instruction: Block.Instruction) -> Shape {
         guard instruction.opcode == .reduce else { return instruction.output.shape }
-        return instruction.extras.reduce(Shape.scalar) { $0.broadcast(with: $1.shape) ?? $0 }
+        return instruction.epilogueOperands.reduce(Shape.scalar) { $0.broadcast(with: $1.shape) ?? $0 }
     }
 
     private func fuse(_ producer: Block.Instruction, into consumer: Block.Instruction) -> Block.Instruction? {
         guard let inner = producer.expression, let outer = consumer.expression else { return nil }
         var builder = ExpressionBuilder<Block.Operand>()
         var arguments: [ExpressionBuilder<Block.Operand>.Value] = []
-        for extra in consumer.extras {
+        for extra in consumer.epilogueOperands {
             guard extra.value == producer.output.value else {
                 arguments.append(block.place(extra, in: &builder))
                 continue
             }
             var innerArguments: [ExpressionBuilder<Block.Operand>.Value] = []
-            for operand in producer.extras {
+            for operand in producer.epilogueOperands {
                 guard let shape = operand.shape.seen(through: producer.output.shape, as: extra.shape)
                 else { return nil }
                 let seen = Block.Operand(value: operand.value, shape: shape)
@@ -107,7 +107,7 @@ struct PointwiseFusion {
             expression.valueCount <= Expression.maximumValues, builder.isLast(result)
         else { return nil }
         var fused = consumer
-        fused.extras = builder.inputs
+        fused.epilogueOperands = builder.inputs
         fused.expression = expression
         guard fullShape(fused) == fullShape(consumer) else { return nil }
         return fused

@@ -1,7 +1,7 @@
 import Foundation
 import MetaformerGraph
 
-/// The instance prior with learned parameters, which neither meta-training nor teaching changes.
+/// The instance prior with learned parameters, which neither meta-training nor adaptation changes.
 public struct FrozenPrior: Sendable {
     public let configuration: InstancePrior.Configuration
     /// By their names in a model, "prior.…".

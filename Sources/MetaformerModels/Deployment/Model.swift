@@ -100,19 +100,19 @@ public struct Frame: Sendable {
     }
 }
 
-/// How a picture of any size comes to a model's input of fixed size.
+/// How an image of any size comes to a model's input of fixed size.
 public enum Framing: String, Sendable, CaseIterable {
     /// Scaled to the input's width and height.
     case stretch
     /// Scaled with its aspect kept; what it leaves of the input counts for nothing.
-    case fit
+    case letterbox
     /// Seen at its own scale in many overlapping views, whose maps are blended.
     case tile
 
     var code: mf_framing {
         switch self {
         case .stretch: MF_FRAMING_STRETCH
-        case .fit: MF_FRAMING_FIT
+        case .letterbox: MF_FRAMING_LETTERBOX
         case .tile: MF_FRAMING_TILE
         }
     }
@@ -147,7 +147,7 @@ public final class Model: @unchecked Sendable {
     public subscript(setting key: String) -> String? { mf_model_setting(handle, key).map { String(cString: $0) } }
 
     /// Whether it knows a product: whether it was adapted to one.
-    public var isTaught: Bool { self[setting: "threshold"] != nil }
+    public var isAdapted: Bool { self[setting: "threshold"] != nil }
 
     /// Writes the model: beside its place, synced, renamed into it.
     public func save(path: String) throws {
@@ -183,7 +183,7 @@ public final class Model: @unchecked Sendable {
         public let loss: Float
     }
 
-    /// Teaches a product from good frames (Eq. 6, and the 30 epochs of the paper's Section 4), and sets the threshold from
+    /// Adapts a model to a product, by good frames of it (Eq. 6, and the 30 epochs of the paper's Section 4), and sets the threshold from
     /// frames that were held out. `progress` returns whether to go on.
     public func adapted(
         to frames: [Frame], options: AdaptationOptions = AdaptationOptions(),

@@ -37,7 +37,7 @@ public struct ModelDescription: Hashable, Sendable, Codable {
     public var optimizer: Optimizer
     /// Images that the gradient program takes at once.
     public var microBatch: Int
-    /// Passes over the good images when a product is taught; the paper's 30.
+    /// Passes over the good images of an adaptation; the paper's 30.
     public var epochs: Int
     /// Images a step; the paper's 64.
     public var batch: Int

@@ -1,6 +1,6 @@
 import MetaformerGraph
 
-/// Where a model comes from before it is taught, and what is to be made of it.
+/// Where a model comes from before it is adapted, and what is to be made of it.
 public struct ModelOrigin: Sendable {
     public enum Source: Sendable {
         case file(String)
@@ -13,7 +13,7 @@ public struct ModelOrigin: Sendable {
     public var mode: Metaformer.Mode?
     /// A learned prior for a model from scratch.
     public var prior: FrozenPrior?
-    /// Another optimiser for teaching; the model's own where nil.
+    /// Another optimiser for adaptation; the model's own where nil.
     public var optimizer: Optimizer?
 
     public init(
@@ -77,7 +77,7 @@ public struct ModelOrigin: Sendable {
 }
 
 extension TensorFile {
-    /// The model file of fewer parts: without T, or without P and T, and with what teaching measured forgotten.
+    /// The model file of fewer parts: without T, or without P and T, and with what adaptation measured forgotten.
     ///
     /// Throws where the file is no model, or has not all of the parts.
     public func reduced(to mode: Metaformer.Mode) throws -> TensorFile {
@@ -111,7 +111,7 @@ extension TensorFile {
             metadata: metadata.merging(try description.settings()) { _, new in new })
     }
 
-    /// The model file with its parameters stored in half precision; what teaching measured stays as it is.
+    /// The model file with its parameters stored in half precision; what adaptation measured stays as it is.
     public var inHalfPrecision: TensorFile {
         var file = self
         for index in file.entries.indices {

@@ -91,8 +91,8 @@ public struct ModelPrograms: Sendable {
         let mask = try graph.input("mask", [batch, 1, shape[2], shape[3]])
         let weights = try graph.input("weight", [batch])
         let reconstruction = try model.reconstruct(image, response: response, in: Scope(graph)).image
-        let judged = try mask * reconstruction + (1 - mask) * image
-        let loss = try model.configuration.loss(judged, image, weights: weights)
+        let target = try mask * reconstruction + (1 - mask) * image
+        let loss = try model.configuration.loss(target, image, weights: weights)
         let variables = try trainable.map { try graph.variable($0.name, $0.shape) }
         let gradients = try MetaformerGraph.gradient(of: loss, withRespectTo: variables)
         let updates = try zip(trainable, gradients).map { parameter, gradient in

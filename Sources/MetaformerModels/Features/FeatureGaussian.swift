@@ -18,7 +18,7 @@ public struct FeatureGaussian: Hashable, Sendable {
     public let smoothing: Float
 
     /// The least variance of a channel, in units where that of photographs is 1, and in relation to its mean square; the least of
-    /// a direction, where channels have a variance of 1. Pictures that are all alike say nothing of how others vary, and what
+    /// a direction, where channels have a variance of 1. Images that are all alike say nothing of how others vary, and what
     /// rounding leaves of their sums is not taken for variance.
     static let leastVariance: Float = 1e-4
     static let leastRelativeVariance: Float = 1e-2

@@ -51,7 +51,7 @@ extension Image {
     }
 }
 
-/// Views of one photograph that stand for good pictures of one product: they vary as those do, in place, angle, scale and shape,
+/// Views of one photograph that stand for good images of one product: they vary as those do, in place, angle, scale and shape,
 /// in light, contrast, sharpness and noise.
 struct ProductViews {
     let photograph: Photograph

@@ -92,7 +92,7 @@ public final class MetaLearner {
         logRates: ParameterVector? = nil, to sum: ParameterVector, rateSum: ParameterVector? = nil
     ) throws -> EpisodeLosses {
         guard !episode.support.isEmpty, !episode.query.isEmpty else {
-            throw TrainingError("a task needs at least one image to adapt to and one to be judged by")
+            throw TrainingError("a task needs at least one image to adapt to and one to be evaluated by")
         }
         // A vector of its own for every episode: the sum over episodes has one order wherever they are computed.
         vector.setZero()

@@ -16,7 +16,7 @@ public struct MetaTrainingConfiguration: Hashable, Sendable, Codable {
     /// Epochs at the start in which `maml` goes by first-order gradients (MAML++, Antoniou et al., 2019).
     public var firstOrderEpochs = 5
     public var tasksPerStep = 4
-    /// Images that a task adapts to, and images that it is judged by.
+    /// Images that a task adapts to, and images that it is evaluated by.
     public var supportSize = 8
     public var querySize = 8
     /// Whether the query is the support itself, as Eq. 4 literally says; else they are disjoint.

@@ -8,17 +8,17 @@ public enum EffectDomain: Sendable {
     case photos([URL])
     /// Photos and foreground masks, of which the effect is composed.
     case masks([(image: URL, mask: URL)])
-    /// Photos alone, whose foreground a rule guesses: needs neither masks nor effect photos.
-    case guessed([URL], ForegroundRule)
+    /// Photos alone, whose foreground a rule finds by a heuristic: needs neither masks nor effect photos.
+    case byHeuristic([URL], ForegroundHeuristic)
 
     var count: Int {
         switch self {
-        case .photos(let urls), .guessed(let urls, _): urls.count
+        case .photos(let urls), .byHeuristic(let urls, _): urls.count
         case .masks(let pairs): pairs.count
         }
     }
 
-    /// Whether the foreground of its photos is known, or guessed.
+    /// Whether the foreground of its photos is known, or found by a heuristic.
     var hasMasks: Bool {
         if case .photos = self { false } else { true }
     }
@@ -40,7 +40,7 @@ public enum EffectDomain: Sendable {
                 try reader.planes(pairs[index].image, channels: 3, size: size),
                 try reader.planes(pairs[index].mask, channels: 1, size: size)
             )
-        case .guessed(let urls, let rule):
+        case .byHeuristic(let urls, let rule):
             let planes = try reader.planes(urls[index], channels: 3, size: size)
             return (planes, rule.mask(of: planes, size: size))
         }

@@ -1,7 +1,7 @@
 import Foundation
 
 /// Guesses the foreground of a photo from its colours.
-public enum ForegroundRule: String, Sendable, CaseIterable {
+public enum ForegroundHeuristic: String, Sendable, CaseIterable {
     /// Colours that the middle has rather than the border.
     case centreSurround = "centre-surround"
     /// The commonest hue.

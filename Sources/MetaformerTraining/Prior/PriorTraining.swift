@@ -16,7 +16,7 @@ public struct PriorTrainingConfiguration: Hashable, Sendable, Codable {
     public var criticSteps = 5
     public var penaltyWeight: Float = 10
     /// How much the generator's loss weighs the mean squared error of the response where the domain knows its masks or
-    /// guesses them; 0 in the paper, whose domains are unpaired.
+    /// finds by a heuristic them; 0 in the paper, whose domains are unpaired.
     public var pairedWeight: Float = 0
     /// Steps count as epochs here.
     public var rate: LearningRateSchedule

@@ -2,9 +2,9 @@ import Foundation
 import MetaformerData
 import MetaformerModels
 
-/// A picture of small pictures in rows.
+/// A image of small images in rows.
 public struct ContactSheet: Sendable {
-    /// Height and width of each small picture.
+    /// Height and width of each small image.
     public let tile: Int
     public let columns: Int
     private var rows: [[[Float]]] = []
@@ -14,7 +14,7 @@ public struct ContactSheet: Sendable {
         self.columns = columns
     }
 
-    /// Appends a row of pictures [3, tile, tile]; those past the columns are left out.
+    /// Appends a row of images [3, tile, tile]; those past the columns are left out.
     public mutating func append(_ row: [[Float]]) { rows.append(Array(row.prefix(columns))) }
 
     /// The whole, with lines of white between; nil where there is nothing.

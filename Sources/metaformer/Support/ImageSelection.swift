@@ -1,7 +1,7 @@
 import Foundation
 import MetaformerData
 
-/// Pictures that a command works on.
+/// Images that a command works on.
 struct ImageSelection {
     struct Item {
         let url: URL
@@ -12,7 +12,7 @@ struct ImageSelection {
 
     let items: [Item]
 
-    /// The good pictures of a folder to teach from: those for training where the layout tells, else all good or unlabelled
+    /// The good images of a folder to adapt to: those for training where the layout tells, else all good or unlabelled
     /// ones. Of a training list, just those that it names.
     static func good(in directory: String, trainingList: String?) throws -> ImageSelection {
         let dataset = try dataset(directory, trainingList)
@@ -24,20 +24,20 @@ struct ImageSelection {
         let good = dataset.items.filter { !$0.label.isDefect }
         let training = good.filter { $0.split == .train }
         let chosen = training.isEmpty ? good : training
-        guard !chosen.isEmpty else { throw CommandError("\(directory): holds no good pictures to teach from") }
+        guard !chosen.isEmpty else { throw CommandError("\(directory): holds no good images to adapt to") }
         return ImageSelection(items: chosen.map { item($0, in: dataset) })
     }
 
-    /// The defective pictures of a folder: those that its layout tells, else all that are not good ones.
+    /// The defective images of a folder: those that its layout tells, else all that are not good ones.
     static func defective(in directory: String) throws -> ImageSelection {
         let dataset = try dataset(directory, nil)
         let defective = dataset.items.filter { $0.label.isDefect }
         let chosen = defective.isEmpty ? dataset.items.filter { $0.label == .unlabelled } : defective
-        guard !chosen.isEmpty else { throw CommandError("\(directory): holds no defective pictures") }
+        guard !chosen.isEmpty else { throw CommandError("\(directory): holds no defective images") }
         return ImageSelection(items: chosen.map { item($0, in: dataset) })
     }
 
-    /// The pictures of files and folders to inspect: those for testing where a folder's layout tells, else all of them.
+    /// The images of files and folders to inspect: those for testing where a folder's layout tells, else all of them.
     static func inspected(_ paths: [String], trainingList: String?) throws -> ImageSelection {
         var items: [Item] = []
         for path in paths {
@@ -60,15 +60,15 @@ struct ImageSelection {
         }
         var seen: Set<String> = []
         if let twice = items.first(where: { !seen.insert($0.name).inserted }) {
-            throw CommandError("\(twice.name): two pictures of this name; their results would overwrite each other")
+            throw CommandError("\(twice.name): two images of this name; their results would overwrite each other")
         }
         return ImageSelection(items: items)
     }
 
-    /// Some of the pictures, drawn from a seed.
+    /// Some of the images, drawn from a seed.
     func shots(_ count: Int, seed: UInt64) throws -> ImageSelection {
         guard count <= items.count else {
-            throw CommandError("--shots is \(count), but there are only \(items.count) good pictures")
+            throw CommandError("--shots is \(count), but there are only \(items.count) good images")
         }
         var generator = RandomGenerator(seed: seed)
         let chosen = items.indices.shuffled(using: &generator).prefix(count).sorted()
@@ -79,7 +79,7 @@ struct ImageSelection {
         var dataset = try Dataset(directory: URL(fileURLWithPath: directory))
         if let trainingList {
             guard let text = try? String(contentsOfFile: trainingList, encoding: .utf8) else {
-                throw CommandError("\(trainingList): cannot be read; name a text file with a picture's name a line")
+                throw CommandError("\(trainingList): cannot be read; name a text file with an image's name a line")
             }
             let names = text.split(whereSeparator: \.isNewline).map { $0.trimmingCharacters(in: .whitespaces) }
             try dataset.applyTrainingList(names.filter { !$0.isEmpty })

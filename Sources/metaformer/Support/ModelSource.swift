@@ -49,7 +49,7 @@ enum ModelSource: ExpressibleByArgument, Equatable {
         if case .scratch(let mode, _) = self { mode != .autoencoder } else { false }
     }
 
-    /// The model before it is taught, with a learned prior where it starts from random parameters.
+    /// The model before it is adapted, with a learned prior where it starts from random parameters.
     func origin(prior: FrozenPrior? = nil) throws -> ModelOrigin {
         switch self {
         case .shipped(let model): ModelOrigin(.file(try model.path()))
@@ -70,7 +70,7 @@ enum ModelSource: ExpressibleByArgument, Equatable {
     }
 }
 
-/// The optimisers that a product can be taught with.
+/// The optimisers that a product can be adapted with.
 enum OptimizerChoice: String, ExpressibleByArgument, CaseIterable {
     case adam, sgd
 

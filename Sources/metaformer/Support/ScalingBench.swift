@@ -9,7 +9,7 @@ struct ScalingBench {
     struct Row: Encodable {
         let axis: String
         let value: String
-        /// Of one picture or frame.
+        /// Of one image or frame.
         let milliseconds: Double
         /// The most memory that the process took beside the frame; nil where it was not measured.
         var peakMegabytes: Double?

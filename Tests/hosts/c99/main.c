@@ -1,5 +1,5 @@
 /*
- * A vision system in C99: opens a model, teaches it with grey frames from files of raw pixels, saves it, and inspects
+ * A vision system in C99: opens a model, adapts it with grey frames from files of raw pixels, saves it, and inspects
  * the last of them.
  *
  *     host MODEL OUTPUT WIDTH HEIGHT FRAME...
@@ -28,7 +28,7 @@ static unsigned char *read_frame(const char *path, size_t size) {
 
 int main(int argument_count, char **arguments) {
     mf_error error = MF_INIT(mf_error);
-    mf_model *model = NULL, *taught = NULL;
+    mf_model *model = NULL, *adapted = NULL;
     mf_context *context = NULL;
     mf_image frames[16];
     mf_adapt_options options = MF_INIT(mf_adapt_options);
@@ -49,11 +49,11 @@ int main(int argument_count, char **arguments) {
     /* A model that is adapted in closed form has no such setting, and takes no epochs. */
     if (mf_model_setting(model, "adapt.epochs")) options.epochs = 2;
     options.seed = 7;
-    if (mf_adapt(model, frames, (size_t)count, &options, &taught, &error)) return fail(error.text);
+    if (mf_adapt(model, frames, (size_t)count, &options, &adapted, &error)) return fail(error.text);
     mf_model_release(model);
-    if (mf_model_save(taught, arguments[2], &error)) return fail(error.text);
-    if (mf_context_create(taught, NULL, &context, &error)) return fail(error.text);
-    mf_model_release(taught); /* the context keeps what it needs */
+    if (mf_model_save(adapted, arguments[2], &error)) return fail(error.text);
+    if (mf_context_create(adapted, NULL, &context, &error)) return fail(error.text);
+    mf_model_release(adapted); /* the context keeps what it needs */
     if (mf_inspect(context, &frames[count - 1], NULL, NULL, &result)) return fail(mf_context_error(context));
     printf("%a %s\n", (double)result.score, result.is_anomalous ? "defective" : "good");
     mf_context_release(context);

@@ -32,31 +32,31 @@ int main(int argument_count, char **arguments) {
 
     auto model = metaformer::Model::open(arguments[1]);
     if (!model) return fail(model.error().text);
-    auto untaught = metaformer::Context::create(*model);
-    if (!untaught) return fail(untaught.error().text);
-    if (auto verdict = untaught->inspect(frames.back()); verdict || verdict.error().status != MF_E_STATE)
+    auto unadapted = metaformer::Context::create(*model);
+    if (!unadapted) return fail(unadapted.error().text);
+    if (auto verdict = unadapted->inspect(frames.back()); verdict || verdict.error().status != MF_E_STATE)
         return fail("a model that knows no product gives verdicts");
     mf_adapt_options options = MF_INIT(mf_adapt_options);
     options.epochs = 2;
     options.seed = 7;
-    auto taught = model->adapt(frames, options);
-    if (!taught) return fail(taught.error().text);
-    if (auto saved = taught->save(arguments[2]); !saved) return fail(saved.error().text);
+    auto adapted = model->adapt(frames, options);
+    if (!adapted) return fail(adapted.error().text);
+    if (auto saved = adapted->save(arguments[2]); !saved) return fail(saved.error().text);
 
     /* The same file without a disk. */
     std::ifstream file(arguments[2], std::ios::binary);
     const std::string saved{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
     std::ostringstream stream;
-    auto bytes = taught->bytes();
-    if (!bytes || !taught->write(stream) || stream.str() != saved) return fail("a stream gets other bytes");
+    auto bytes = adapted->bytes();
+    if (!bytes || !adapted->write(stream) || stream.str() != saved) return fail("a stream gets other bytes");
     if (!std::ranges::equal(*bytes, std::as_bytes(std::span(saved)))) return fail("memory gets other bytes");
     auto reopened = metaformer::Model::open(*bytes);
     if (!reopened || reopened->bytes()->size() != bytes->size()) return fail("bytes cannot be opened");
     stream.setstate(std::ios::badbit);
-    auto unwritten = taught->write(stream);
+    auto unwritten = adapted->write(stream);
     if (unwritten || unwritten.error().status != MF_E_IO) return fail("a stream that fails is taken");
 
-    auto context = metaformer::Context::create(*taught);
+    auto context = metaformer::Context::create(*adapted);
     if (!context) return fail(context.error().text);
     auto result = context->inspect(frames.back());
     if (!result) return fail(result.error().text);
@@ -110,14 +110,14 @@ int main(int argument_count, char **arguments) {
     if (!epochs || !framing) return fail("settings and options are not listed");
 
     /* Another threshold: given, or from further frames. */
-    auto given = taught->with_threshold(0.25f);
+    auto given = adapted->with_threshold(0.25f);
     if (!given || given->setting("threshold") != std::string("0.25")) return fail("a threshold is not given");
-    if (taught->with_threshold(NAN) || model->with_threshold(1)) return fail("a threshold that is none is taken");
-    auto calibrated = taught->calibrate(std::span(frames).first(1), std::span(frames).last(1), {}, std::span(&mask, 1));
+    if (adapted->with_threshold(NAN) || model->with_threshold(1)) return fail("a threshold that is none is taken");
+    auto calibrated = adapted->calibrate(std::span(frames).first(1), std::span(frames).last(1), {}, std::span(&mask, 1));
     if (!calibrated || calibrated->setting("threshold.rule") != std::string("best F1")) return fail("no calibration");
-    if (taught->calibrate({}) || !taught->calibrate(frames)) return fail("good frames alone do not calibrate");
+    if (adapted->calibrate({}) || !adapted->calibrate(frames)) return fail("good frames alone do not calibrate");
 
     options.framing = MF_FRAMING_TILE;
     auto tiled = model->adapt(std::span(frames).first(1), options, std::span(&mask, 1));
-    return tiled && std::string(tiled->setting("input.framing")) == "tile" ? 0 : fail("tiles are not taught");
+    return tiled && std::string(tiled->setting("input.framing")) == "tile" ? 0 : fail("tiles are not adapted");
 }

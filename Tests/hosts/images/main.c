@@ -28,10 +28,10 @@ int main(int count, char **arguments) {
     if (count != 2) return 2;
     uint8_t *bytes = read_file(arguments[1], &size), *pixels = NULL;
     mfc_image_info info;
-    mfc_status status = mfc_probe(bytes, size, MFC_PICTURES, &info, message, sizeof message);
+    mfc_status status = mfc_probe(bytes, size, MFC_IMAGES, &info, message, sizeof message);
     if (status == MFC_OK) {
         pixels = malloc(mfc_image_size(&info));
-        status = pixels ? mfc_decode(bytes, size, MFC_PICTURES, pixels, mfc_image_size(&info), message, sizeof message)
+        status = pixels ? mfc_decode(bytes, size, MFC_IMAGES, pixels, mfc_image_size(&info), message, sizeof message)
                         : MFC_NO_MEMORY;
     }
     if (status == MFC_OK) {

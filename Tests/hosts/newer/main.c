@@ -151,15 +151,15 @@ static mf_status create_with(const void *options) {
 }
 
 static mf_status adapt_with(const void *frames, const void *options) {
-    mf_model *taught = NULL;
-    mf_status status = mf_adapt(model, frames, FRAMES, options, &taught, &error.known);
-    mf_model_release(taught);
+    mf_model *adapted = NULL;
+    mf_status status = mf_adapt(model, frames, FRAMES, options, &adapted, &error.known);
+    mf_model_release(adapted);
     return status;
 }
 
-static mf_status calibrate_with(const mf_model *taught, const void *frames, const void *options) {
+static mf_status calibrate_with(const mf_model *adapted, const void *frames, const void *options) {
     mf_model *calibrated = NULL;
-    mf_status status = mf_calibrate(taught, frames, FRAMES, options, &calibrated, &error.known);
+    mf_status status = mf_calibrate(adapted, frames, FRAMES, options, &calibrated, &error.known);
     mf_model_release(calibrated);
     return status;
 }
@@ -172,13 +172,13 @@ static void try_inspecting(void) {
     LATER(mf_map) maps[FRAMES];
     LATER(mf_result) result, results[FRAMES];
     LATER(mf_scores) scores;
-    LATER(mf_adapt_options) lesson;
+    LATER(mf_adapt_options) choices;
     LATER(mf_calibrate_options) choice;
     mf_context *c = NULL;
-    mf_model *taught = NULL;
+    mf_model *adapted = NULL;
     const char *text;
     size_t done = 0;
-    SET_UP(pool), SET_UP(options), SET_UP(result), SET_UP(lesson);
+    SET_UP(pool), SET_UP(options), SET_UP(result), SET_UP(choices);
     pool.known.run = run;
     options.known.threads = 2, options.known.pool = &pool.known;
     TRY_BOTH(mf_context_options, options, create_with(&options), error.known.text);
@@ -214,18 +214,18 @@ static void try_inspecting(void) {
     expect(scores.known.count > FRAMES, "scores are not counted", "");
     mf_context_release(c);
 
-    lesson.known.epochs = 1, lesson.known.masks = &masks[0].known, lesson.known.mask_count = FRAMES;
-    TRY_BOTH(mf_adapt_options, lesson, adapt_with(&frames[0].known, &lesson), error.known.text);
-    TRY_BOTH(mf_image, frames[1], adapt_with(&frames[0].known, &lesson), error.known.text);
-    TRY_BOTH(mf_mask, masks[2], adapt_with(&frames[0].known, &lesson), error.known.text);
-    if (mf_adapt(model, &frames[0].known, FRAMES, &lesson.known, &taught, &error.known)) fail(error.known.text);
+    choices.known.epochs = 1, choices.known.masks = &masks[0].known, choices.known.mask_count = FRAMES;
+    TRY_BOTH(mf_adapt_options, choices, adapt_with(&frames[0].known, &choices), error.known.text);
+    TRY_BOTH(mf_image, frames[1], adapt_with(&frames[0].known, &choices), error.known.text);
+    TRY_BOTH(mf_mask, masks[2], adapt_with(&frames[0].known, &choices), error.known.text);
+    if (mf_adapt(model, &frames[0].known, FRAMES, &choices.known, &adapted, &error.known)) fail(error.known.text);
     SET_UP(choice);
     choice.known.masks = &masks[0].known, choice.known.mask_count = FRAMES;
     choice.known.defective = &frames[0].known, choice.known.defective_count = FRAMES;
-    TRY_BOTH(mf_calibrate_options, choice, calibrate_with(taught, &frames[0].known, &choice), error.known.text);
-    TRY_BOTH(mf_image, frames[1], calibrate_with(taught, &frames[0].known, &choice), error.known.text);
-    TRY_BOTH(mf_mask, masks[2], calibrate_with(taught, &frames[0].known, &choice), error.known.text);
-    mf_model_release(taught);
+    TRY_BOTH(mf_calibrate_options, choice, calibrate_with(adapted, &frames[0].known, &choice), error.known.text);
+    TRY_BOTH(mf_image, frames[1], calibrate_with(adapted, &frames[0].known, &choice), error.known.text);
+    TRY_BOTH(mf_mask, masks[2], calibrate_with(adapted, &frames[0].known, &choice), error.known.text);
+    mf_model_release(adapted);
 }
 
 static mf_status evaluate_with(const void *options, const void *maps, const void *masks, mf_localization *out) {

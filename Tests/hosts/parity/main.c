@@ -1,10 +1,10 @@
 /*
- * The C host of scripts/parity: decodes pictures with the codecs of the command line, inspects them, and compares each
+ * The C host of scripts/parity: decodes images with the codecs of the command line, inspects them, and compares each
  * map with the one that the command line wrote.
  *
  *     host MODEL OUTPUT < LIST
  *
- * takes lines of a picture and a map (TIFF), with a tab between, and writes OUTPUT/N.frame (width, height and channels
+ * takes lines of an image and a map (TIFF), with a tab between, and writes OUTPUT/N.frame (width, height and channels
  * as 32-bit integers, then 8-bit samples) and OUTPUT/N.c (score and map as floats) for the hosts in other languages.
  * Fails where a bit of a map differs.
  */
@@ -20,7 +20,7 @@ static int fail(const char *what, const char *why) {
     return 1;
 }
 
-/* The decoded picture, or NULL; its samples are the caller's to free. */
+/* The decoded image, or NULL; its samples are the caller's to free. */
 static void *decode(const char *path, mfc_image_info *info) {
     char message[MFC_MESSAGE_SIZE] = "cannot be read";
     void *pixels = NULL;
@@ -30,10 +30,9 @@ static void *decode(const char *path, mfc_image_info *info) {
     uint8_t *bytes = size > 0 ? malloc((size_t)size) : NULL;
     if (bytes) rewind(file);
     if (bytes && fread(bytes, 1, (size_t)size, file) == (size_t)size &&
-        mfc_probe(bytes, (size_t)size, MFC_PICTURES, info, message, sizeof message) == MFC_OK &&
+        mfc_probe(bytes, (size_t)size, MFC_IMAGES, info, message, sizeof message) == MFC_OK &&
         (pixels = malloc(mfc_image_size(info))) != NULL &&
-        mfc_decode(bytes, (size_t)size, MFC_PICTURES, pixels, mfc_image_size(info), message, sizeof message) !=
-            MFC_OK) {
+        mfc_decode(bytes, (size_t)size, MFC_IMAGES, pixels, mfc_image_size(info), message, sizeof message) != MFC_OK) {
         free(pixels);
         pixels = NULL;
     }

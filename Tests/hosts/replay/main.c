@@ -5,7 +5,7 @@
  *     host CASES...
  *     host --model MODEL SCORE
  *
- * The second form inspects a golden model file and teaches it, and compares score and loss. Fails where a value is
+ * The second form inspects a golden model file and adapts it, and compares score and loss. Fails where a value is
  * further from what is expected than its bound, where threads change a bit, or where an op was never run.
  */
 #define _POSIX_C_SOURCE 200809L
@@ -168,16 +168,16 @@ static int note_loss(void *last, const char *stage, size_t done, size_t total, f
     return 0;
 }
 
-/* The loss at the end of teaching the frames, by some set of kernels. */
-static int teach(const mf_model *model, const mf_image *frames, const char *set, float *loss) {
+/* The loss at the end of adaptation the frames, by some set of kernels. */
+static int adapt(const mf_model *model, const mf_image *frames, const char *set, float *loss) {
     mf_error error = MF_INIT(mf_error);
     mf_adapt_options options = {
         .struct_size = sizeof options, .epochs = 5, .seed = 7, .progress = note_loss, .opaque = loss};
-    mf_model *taught = NULL;
+    mf_model *adapted = NULL;
     setenv("MF_FORCE_ISA", set, 1);
-    mf_status status = mf_adapt(model, frames, FRAMES, &options, &taught, &error);
+    mf_status status = mf_adapt(model, frames, FRAMES, &options, &adapted, &error);
     unsetenv("MF_FORCE_ISA");
-    mf_model_release(taught);
+    mf_model_release(adapted);
     return status ? fail(set, error.text) : 0;
 }
 
@@ -199,8 +199,8 @@ static int check_model(const char *path, float expected) {
     if (mf_model_open_file(path, NULL, &model, &error)) return fail(path, error.text);
     float score = 0, loss = 0, by_reference = 0;
     int failed = inspect(model, frames, &score) || near(path, score, expected);
-    failed |= teach(model, frames, "generic", &loss) || teach(model, frames, "reference", &by_reference) ||
-              near("loss after teaching", loss, by_reference);
+    failed |= adapt(model, frames, "generic", &loss) || adapt(model, frames, "reference", &by_reference) ||
+              near("loss after adaptation", loss, by_reference);
     mf_model_release(model);
     return failed;
 }

@@ -1,4 +1,4 @@
-"""Inspects images for defects, taught from a handful of good pictures."""
+"""Finds defects in images, from a handful of good ones."""
 from ._library import Error, Status, version
 from ._model import Context, Inspection, Model, Region, Scores
 from ._settings import Setting, options, settings

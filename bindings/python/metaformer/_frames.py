@@ -34,10 +34,10 @@ _GREY_16 = {10: 0x01100003, 12: 0x01100005, 14: 0x01100025, 16: 0x01100007}
 
 
 # An array, the path of an image file, or an image of Pillow's or another that is like it.
-Picture = Union[Array, str, "os.PathLike[str]", Any]
+ImageLike = Union[Array, str, "os.PathLike[str]", Any]
 
 
-def array(picture: Picture, order: str, taken: Optional[Callable[[Any], Array]] = None) -> tuple[Array, str]:
+def array(picture: ImageLike, order: str, taken: Optional[Callable[[Any], Array]] = None) -> tuple[Array, str]:
     """A picture as an array, and the order of its colours: that given of arrays, "rgb" of all else.
 
     Paths need Pillow. What a file says of its orientation is applied.
@@ -83,7 +83,7 @@ def _samples(picture: Any) -> Array:
     return numpy.asarray(picture.convert("RGB"))
 
 
-def mask(values: Picture) -> Array:
+def mask(values: ImageLike) -> Array:
     """A mask as bytes: booleans are taken as they lie, an image is by its greys, or the indices of its palette."""
     if isinstance(values, numpy.ndarray):
         return values.view(numpy.uint8) if values.dtype == numpy.bool_ else values

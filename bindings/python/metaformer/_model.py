@@ -12,7 +12,7 @@ from typing import Any, Callable, Optional, Sequence, Union
 import numpy
 
 from . import _frames, _library
-from ._frames import Array, Picture
+from ._frames import Array, ImageLike
 
 Progress = Callable[[str, int, int, float], Optional[bool]]
 
@@ -70,7 +70,7 @@ class Scores:
 
 
 _UNLIKE = {"dark": 0x1, "bright": 0x2, "flat": 0x4, "blurred": 0x8, "different": 0x10}
-_FRAMINGS = {None: 0, "stretch": 1, "fit": 2, "tile": 3}
+_FRAMINGS = {None: 0, "stretch": 1, "letterbox": 2, "fit": 2, "tile": 3}  # fit: the former name
 
 
 class Model:
@@ -135,7 +135,7 @@ class Model:
 
     def adapt(
         self,
-        frames: Sequence[Picture],
+        frames: Sequence[ImageLike],
         *,
         order: str = "rgb",
         bits: Optional[int] = None,
@@ -148,13 +148,13 @@ class Model:
         shift: int = 0,
         false_alarm_rate: float = 0,
         framing: Optional[str] = None,
-        masks: Sequence[Picture] = (),
+        masks: Sequence[ImageLike] = (),
         time_limit: float = 0,
         progress: Optional[Progress] = None,
     ) -> "Model":
-        """Teaches a product from good frames, and sets the threshold; the model itself stays as it is.
+        """Adapts a model to a product, by good frames of it, and sets the threshold; the model itself stays as it is.
 
-        Zeros stand for the model's own settings. `framing` is "stretch", "fit" or "tile", or None for the model's own;
+        Zeros stand for the model's own settings. `framing` is "stretch", "letterbox" or "tile", or None for the model's own;
         `masks`, uint8 [height, width], one for all frames or one for each, are 0 where nothing is to be learnt;
         `time_limit` is in seconds, 0 for none. `progress(stage, done, total, loss)` is called between steps, on this
         thread; where it returns False the call ends with an `Error` of Status.CANCELLED, and what it raises is raised
@@ -162,7 +162,7 @@ class Model:
         """
         arrays, images = _images(frames, order, bits)
         if framing not in _FRAMINGS:
-            raise ValueError('framing is "stretch", "fit", "tile" or None')
+            raise ValueError('framing is "stretch", "letterbox", "tile" or None')
         mask_arrays, regions = _regions(masks, arrays)
         reporter = _Reporter(progress)
         options = _library.CAdaptOptions(
@@ -185,15 +185,15 @@ class Model:
 
     def calibrate(
         self,
-        frames: Sequence[Picture],
+        frames: Sequence[ImageLike],
         *,
-        defective: Sequence[Picture] = (),
+        defective: Sequence[ImageLike] = (),
         order: str = "rgb",
         bits: Optional[int] = None,
         threads: int = 0,
         false_alarm_rate: float = 0,
-        masks: Sequence[Picture] = (),
-        defective_masks: Sequence[Picture] = (),
+        masks: Sequence[ImageLike] = (),
+        defective_masks: Sequence[ImageLike] = (),
         time_limit: float = 0,
         progress: Optional[Progress] = None,
     ) -> "Model":
@@ -230,14 +230,14 @@ class Model:
         return Model(handle)
 
 
-def _images(frames: Sequence[Picture], order: str, bits: Optional[int]) -> tuple[list[Array], Any]:
+def _images(frames: Sequence[ImageLike], order: str, bits: Optional[int]) -> tuple[list[Array], Any]:
     """The arrays of frames, which must outlive the use of what describes them."""
     given = [_frames.array(frame, order) for frame in frames]
     described = (_frames.image(values, own_order, bits) for values, own_order in given)
     return [values for values, _ in given], (_library.CImage * max(len(given), 1))(*described)
 
 
-def _regions(given: Sequence[Picture], frames: Sequence[Array]) -> tuple[list[Array], Any]:
+def _regions(given: Sequence[ImageLike], frames: Sequence[Array]) -> tuple[list[Array], Any]:
     masks = [_frames.mask(mask) for mask in given]
     if len(masks) not in (0, 1, len(frames)):
         raise ValueError(f"{len(masks)} masks for {len(frames)} frames: give none, one, or one for each")
@@ -308,11 +308,11 @@ class Context:
 
     def inspect(
         self,
-        frame: Picture,
+        frame: ImageLike,
         *,
         order: str = "rgb",
         bits: Optional[int] = None,
-        mask: Optional[Picture] = None,
+        mask: Optional[ImageLike] = None,
         map: Union[bool, Array] = False,
     ) -> Inspection:
         """Inspects a frame: uint8 or uint16, [height, width] or [height, width, channels]; the path of an image file, for

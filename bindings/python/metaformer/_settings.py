@@ -28,7 +28,7 @@ class Setting:
 
 
 def settings() -> tuple[Setting, ...]:
-    """The settings that the library reads in a model, or that teaching writes into it."""
+    """The settings that the library reads in a model, or that adaptation writes into it."""
     return _list(_library.mf_setting_count(), _library.mf_setting_info)
 
 

@@ -1,6 +1,6 @@
 """Tests of the installed package.
 
-    MODEL=<model for grey images> TAUGHT=<the same, with a threshold> LAYOUT=<Tests/golden/abi/layout.txt> python3 -m unittest test_metaformer
+    MODEL=<model for grey images> ADAPTED=<the same, with a threshold> LAYOUT=<Tests/golden/abi/layout.txt> python3 -m unittest test_metaformer
 """
 import ctypes
 import os
@@ -76,7 +76,7 @@ class LayoutTests(unittest.TestCase):
 class SettingTests(unittest.TestCase):
     def test_settings_and_options_are_listed(self):
         settings = {setting.key: setting for setting in metaformer.settings()}
-        self.assertEqual(settings["input.framing"].choices, ("stretch", "fit", "tile"))
+        self.assertEqual(settings["input.framing"].choices, ("stretch", "letterbox", "tile"))
         self.assertEqual((settings["input.framing"].default, settings["input.framing"].low), ("stretch", None))
         epochs = settings["adapt.epochs"]
         self.assertEqual((epochs.low, epochs.high, epochs.default, epochs.choices), (1, 1000000, 30, ()))
@@ -105,7 +105,7 @@ class ModelTests(unittest.TestCase):
         self.assertRegex(metaformer.version(), r"^\d+\.\d+\.\d+$")
 
     def test_opens_bytes_and_saves_the_same_model(self):
-        data = pathlib.Path(os.environ["TAUGHT"]).read_bytes()
+        data = pathlib.Path(os.environ["ADAPTED"]).read_bytes()
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder) / "copy é.safetensors"
             metaformer.Model.open(data).save(path)
@@ -117,12 +117,12 @@ class ModelTests(unittest.TestCase):
         data = pathlib.Path(os.environ["MODEL"]).read_bytes()
         self.assertEqual(self.model.to_bytes(), data)
         self.assertEqual(metaformer.Model.open(data).to_bytes(), data)
-        taught = self.model.adapt([ramp()], epochs=1)
-        again = metaformer.Model.open(taught.to_bytes())
-        self.assertEqual(again.setting("threshold"), taught.setting("threshold"))
+        adapted = self.model.adapt([ramp()], epochs=1)
+        again = metaformer.Model.open(adapted.to_bytes())
+        self.assertEqual(again.setting("threshold"), adapted.setting("threshold"))
         with tempfile.TemporaryDirectory() as folder:
-            taught.save(f"{folder}/taught")
-            self.assertEqual(taught.to_bytes(), pathlib.Path(f"{folder}/taught").read_bytes())
+            adapted.save(f"{folder}/adapted")
+            self.assertEqual(adapted.to_bytes(), pathlib.Path(f"{folder}/adapted").read_bytes())
 
     def test_errors_have_status_and_text(self):
         with self.assertRaises(metaformer.Error) as raised:
@@ -141,14 +141,14 @@ class ModelTests(unittest.TestCase):
     def test_adapt(self):
         frames = [ramp() + numpy.uint8(i) for i in range(3)]
         stages = []
-        taught = [
+        adapted = [
             self.model.adapt(frames, epochs=1, seed=7, progress=lambda *step: stages.append(step))
             for _ in range(2)
         ]
         self.assertTrue(stages and all(0 < done <= total for _, done, total, _ in stages))
         self.assertIsNone(self.model.setting("threshold"))
-        self.assertEqual(*(model.setting("threshold") for model in taught))
-        self.assertIsNotNone(taught[0].setting("threshold"))
+        self.assertEqual(*(model.setting("threshold") for model in adapted))
+        self.assertIsNotNone(adapted[0].setting("threshold"))
 
     def test_adapt_can_be_stopped(self):
         with self.assertRaises(metaformer.Error) as raised:
@@ -167,13 +167,13 @@ class ModelTests(unittest.TestCase):
 
     def test_thresholds_are_given_and_calibrated(self):
         frames = [ramp() + numpy.uint8(i) for i in range(6)]
-        taught = self.model.adapt(frames[:2], epochs=1)
-        given = taught.with_threshold(0.5)
+        adapted = self.model.adapt(frames[:2], epochs=1)
+        given = adapted.with_threshold(0.5)
         self.assertEqual((given.setting("threshold"), given.setting("threshold.rule")), ("0.5", "given"))
-        context = metaformer.Context(taught)
+        context = metaformer.Context(adapted)
         scores = sorted(context.inspect(frame).score for frame in frames[2:])
         stages = []
-        calibrated = taught.calibrate(
+        calibrated = adapted.calibrate(
             frames[2:], false_alarm_rate=0.4, progress=lambda *step: stages.append(step[:3])
         )
         self.assertAlmostEqual(float(calibrated.setting("threshold")), scores[2], places=6)
@@ -181,10 +181,10 @@ class ModelTests(unittest.TestCase):
         defect = frames[2].copy()
         defect[20:40, 20:40] = 255
         worst = context.inspect(defect).score
-        both = taught.calibrate(frames[2:], defective=[defect], masks=[numpy.ones((60, 80), numpy.uint8)])
+        both = adapted.calibrate(frames[2:], defective=[defect], masks=[numpy.ones((60, 80), numpy.uint8)])
         self.assertAlmostEqual(float(both.setting("threshold")), (scores[-1] + worst) / 2, places=5)
         self.assertEqual(both.setting("threshold.rule"), "best F1")
-        for model, frames in ((self.model, frames), (taught, [])):
+        for model, frames in ((self.model, frames), (adapted, [])):
             with self.assertRaises(metaformer.Error):
                 model.calibrate(frames)
         with self.assertRaises(metaformer.Error):
@@ -193,7 +193,7 @@ class ModelTests(unittest.TestCase):
 
 class InspectionTests(unittest.TestCase):
     def setUp(self):
-        self.context = metaformer.Context(metaformer.Model.open(os.environ["TAUGHT"]), threads=1)
+        self.context = metaformer.Context(metaformer.Model.open(os.environ["ADAPTED"]), threads=1)
 
     def test_a_model_that_knows_no_product(self):
         context = metaformer.Context(metaformer.Model.open(os.environ["MODEL"]), threads=1)
@@ -455,7 +455,7 @@ class InspectionTests(unittest.TestCase):
         self.assertEqual(parent.inspect(ramp()).score, expected)
 
     def test_threads_share_a_model(self):
-        model = metaformer.Model.open(os.environ["TAUGHT"])
+        model = metaformer.Model.open(os.environ["ADAPTED"])
         expected = self.context.inspect(ramp()).score
         scores = []
 
@@ -471,7 +471,7 @@ class InspectionTests(unittest.TestCase):
         self.assertEqual(scores, [expected] * 20)
 
     def test_scores_are_counted(self):
-        context = metaformer.Context(metaformer.Model.open(os.environ["TAUGHT"]))
+        context = metaformer.Context(metaformer.Model.open(os.environ["ADAPTED"]))
         self.assertEqual(context.scores().count, 0)
         found = [context.inspect(ramp() + seed).score for seed in range(3)]
         scores = context.scores()
@@ -482,7 +482,7 @@ class InspectionTests(unittest.TestCase):
         self.assertEqual(context.scores().count, 0)
 
     def test_time_limits(self):
-        context = metaformer.Context(metaformer.Model.open(os.environ["TAUGHT"]))
+        context = metaformer.Context(metaformer.Model.open(os.environ["ADAPTED"]))
         expected = context.inspect(ramp()).score
         context.set_time_limit(1e-9)
         with self.assertRaises(metaformer.Error) as raised:
@@ -494,20 +494,20 @@ class InspectionTests(unittest.TestCase):
         with self.assertRaises(ValueError):
             context.set_time_limit(-1)
 
-    def test_teaching_inside_a_mask(self):
+    def test_adaptation_inside_a_mask(self):
         model = metaformer.Model.open(os.environ["MODEL"])
         mask = numpy.zeros((60, 80), numpy.uint8)
         mask[10:50, 10:70] = 1
         frames = [ramp() + seed for seed in range(3)]
-        taught = model.adapt(frames, epochs=1, masks=[mask], framing="fit")
-        self.assertEqual(taught.setting("input.framing"), "fit")
-        self.assertGreater(metaformer.Context(taught).inspect(frames[0], mask=mask).seconds, 0)
+        adapted = model.adapt(frames, epochs=1, masks=[mask], framing="letterbox")
+        self.assertEqual(adapted.setting("input.framing"), "letterbox")
+        self.assertGreater(metaformer.Context(adapted).inspect(frames[0], mask=mask).seconds, 0)
         for mistake in ({"framing": "crop"}, {"masks": [mask, mask]}):
             with self.assertRaises(ValueError):
                 model.adapt(frames, epochs=1, **mistake)
 
     def test_a_context_outlives_its_model(self):
-        model = metaformer.Model.open(os.environ["TAUGHT"])
+        model = metaformer.Model.open(os.environ["ADAPTED"])
         context = metaformer.Context(model)
         del model
         self.assertGreater(context.inspect(ramp()).seconds, 0)

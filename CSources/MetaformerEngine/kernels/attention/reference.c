@@ -36,9 +36,9 @@ static void attend(void *context, size_t index, int worker) {
     }
 }
 
-static void run(const mf_call *call, const mf_team *team, void *scratch) {
+static void run(const mf_call *call, const mf_pool *pool, void *scratch) {
     row_task task = {call, scratch};
-    mf_team_run(team, (size_t)call->shapes[0]->dims[0] * call->shapes[0]->dims[1], attend, &task);
+    mf_parallel_for(pool, (size_t)call->shapes[0]->dims[0] * call->shapes[0]->dims[1], attend, &task);
 }
 
 const mf_kernel mf_reference_attention = {.scratch = scratch_bytes, .run = run};

@@ -56,10 +56,10 @@ static void attention_block(void *context, size_t index, int worker) {
     }
 }
 
-static void attention_run(const mf_call *call, const mf_team *team, void *scratch) {
+static void attention_run(const mf_call *call, const mf_pool *pool, void *scratch) {
     attention_job job = attention_plan(call);
     job.scratch = scratch;
-    mf_team_run(team, (size_t)call->shapes[0]->dims[0] * job.blocks, attention_block, &job);
+    mf_parallel_for(pool, (size_t)call->shapes[0]->dims[0] * job.blocks, attention_block, &job);
 }
 
 static const mf_kernel vector_attention = {.scratch = attention_scratch, .run = attention_run};

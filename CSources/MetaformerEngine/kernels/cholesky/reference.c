@@ -16,8 +16,8 @@ static void factor(const float *a, uint64_t n, float *l) {
     }
 }
 
-static void run(const mf_call *call, const mf_team *team, void *scratch) {
-    (void)team, (void)scratch;
+static void run(const mf_call *call, const mf_pool *pool, void *scratch) {
+    (void)pool, (void)scratch;
     uint64_t n = call->shape->dims[call->shape->rank - 1];
     for (uint64_t at = 0; at < call->shape->count; at += n * n) factor(call->inputs[0] + at, n, call->output + at);
 }

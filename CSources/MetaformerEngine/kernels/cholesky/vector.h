@@ -19,10 +19,10 @@ static void cholesky_factor(void *context, size_t index, int worker) {
     }
 }
 
-static void cholesky_run(const mf_call *call, const mf_team *team, void *scratch) {
+static void cholesky_run(const mf_call *call, const mf_pool *pool, void *scratch) {
     (void)scratch;
     cholesky_job job = {.call = call, .n = call->shape->dims[call->shape->rank - 1]};
-    mf_team_run(team, call->shape->count / (job.n * job.n), cholesky_factor, &job);
+    mf_parallel_for(pool, call->shape->count / (job.n * job.n), cholesky_factor, &job);
 }
 
 static const mf_kernel vector_cholesky = {.run = cholesky_run};

@@ -25,16 +25,16 @@ static void forward_plane(void *context, size_t index, int worker) {
                     sum += x[(c * g->height + row) * g->width + column] * w[(c * g->kernel_h + i) * g->kernel_w + j];
                 }
         operands[0] = (mf_operand){&sum, 0};
-        mf_extras_at(t->call, (uint64_t)b, (uint64_t)o, (uint64_t)p, operands);
+        mf_epilogue_at(t->call, (uint64_t)b, (uint64_t)o, (uint64_t)p, operands);
         mf_expression_reference(t->call->instruction->expression, operands,
                                 t->call->output + (b * g->filters + o) * g->out_height * g->out_width + p, 1);
     }
 }
 
-static void run_forward(const mf_call *call, const mf_team *team, void *scratch) {
+static void run_forward(const mf_call *call, const mf_pool *pool, void *scratch) {
     (void)scratch;
     plane_task task = {call, mf_geometry_of(call)};
-    mf_team_run(team, (size_t)(task.g.batch * task.g.filters), forward_plane, &task);
+    mf_parallel_for(pool, (size_t)(task.g.batch * task.g.filters), forward_plane, &task);
 }
 
 /* One plane of dx: each value gathers what it gave to y. */
@@ -60,16 +60,16 @@ static void input_gradient_plane(void *context, size_t index, int worker) {
                 sum += dy[(o * g->out_height + row) * g->out_width + column] * w[o * g->group_channels * kernel + k];
             }
         operands[0] = (mf_operand){&sum, 0};
-        mf_extras_at(t->call, (uint64_t)b, (uint64_t)c, (uint64_t)p, operands);
+        mf_epilogue_at(t->call, (uint64_t)b, (uint64_t)c, (uint64_t)p, operands);
         mf_expression_reference(t->call->instruction->expression, operands,
                                 t->call->output + (b * g->channels + c) * g->height * g->width + p, 1);
     }
 }
 
-static void run_input_gradient(const mf_call *call, const mf_team *team, void *scratch) {
+static void run_input_gradient(const mf_call *call, const mf_pool *pool, void *scratch) {
     (void)scratch;
     plane_task task = {call, mf_geometry_of(call)};
-    mf_team_run(team, (size_t)(task.g.batch * task.g.channels), input_gradient_plane, &task);
+    mf_parallel_for(pool, (size_t)(task.g.batch * task.g.channels), input_gradient_plane, &task);
 }
 
 /* The kernel of one filter of dw. */
@@ -95,15 +95,15 @@ static void weight_gradient_row(void *context, size_t index, int worker) {
         }
         float value = (float)sum;
         operands[0] = (mf_operand){&value, 0};
-        mf_extras_at(t->call, 0, (uint64_t)o, (uint64_t)k, operands);
+        mf_epilogue_at(t->call, 0, (uint64_t)o, (uint64_t)k, operands);
         mf_expression_reference(t->call->instruction->expression, operands, t->call->output + o * columns + k, 1);
     }
 }
 
-static void run_weight_gradient(const mf_call *call, const mf_team *team, void *scratch) {
+static void run_weight_gradient(const mf_call *call, const mf_pool *pool, void *scratch) {
     (void)scratch;
     plane_task task = {call, mf_geometry_of(call)};
-    mf_team_run(team, (size_t)task.g.filters, weight_gradient_row, &task);
+    mf_parallel_for(pool, (size_t)task.g.filters, weight_gradient_row, &task);
 }
 
 const mf_kernel mf_reference_convolution = {.run = run_forward};

@@ -420,7 +420,7 @@ static void convolution_finish(const convolution_job *job, uint64_t image, uint6
     uint64_t channels = (uint64_t)(job->g.groups * job->output_channels);
     mf_operand operands[MF_MAX_INPUTS + 1];
     operands[0] = (mf_operand){values, 1};
-    mf_extras_at(call, image, channel, at, operands);
+    mf_epilogue_at(call, image, channel, at, operands);
     evaluate(v, operands, call->output + (image * channels + channel) * (uint64_t)(job->output_h * job->output_w) + at,
              n);
 }
@@ -443,7 +443,7 @@ static void convolution_store(const convolution_job *job, uint64_t image, uint64
     for (uint64_t from = 0; from < n; from += MF_BLOCK) {
         uint64_t count = n - from < MF_BLOCK ? n - from : MF_BLOCK;
         operands[0] = (mf_operand){values + from, 1};
-        mf_extras_at(call, image, channel, at + from * step, operands);
+        mf_epilogue_at(call, image, channel, at + from * step, operands);
         for (uint32_t e = 1; e < call->instruction->input_count - 1; e++) operands[e].step *= (int64_t)step;
         evaluate(v, operands, finished, count);
         for (uint64_t k = 0; k < count; k++) out[(from + k) * step] = finished[k];
@@ -512,17 +512,17 @@ static void convolution_block(void *context, size_t index, int worker) {
 #include "kernels/convolution/depthwise_vector.h"
 #include "kernels/convolution/winograd_vector.h"
 
-static void step_pack(const convolution_job *job, const mf_team *team, float *packed) {
+static void step_pack(const convolution_job *job, const mf_pool *pool, float *packed) {
     weights_job to_pack = {job, &job->phases[0], packed};
     size_t panels = (size_t)(up_to((uint64_t)job->output_channels, TILE_M) / TILE_M);
     if (job->w.rows) {
-        mf_team_run(team, panels, winograd_pack_weights, &to_pack);
+        mf_parallel_for(pool, panels, winograd_pack_weights, &to_pack);
         return;
     }
     if (step_weights(job) == 0) return;
     for (int64_t i = 0; i < job->together; i++) {
         to_pack.p = &job->phases[i];
-        mf_team_run(team, (size_t)job->g.groups * panels, convolution_pack_weights, &to_pack);
+        mf_parallel_for(pool, (size_t)job->g.groups * panels, convolution_pack_weights, &to_pack);
         to_pack.packed += (uint64_t)job->g.groups * packed_weights(job, to_pack.p);
     }
 }
@@ -537,17 +537,17 @@ static size_t convolution_packed(const mf_call *call) {
     return floats * sizeof(float);
 }
 
-static void convolution_pack(const mf_call *call, const mf_team *team, void *packed) {
+static void convolution_pack(const mf_call *call, const mf_pool *pool, void *packed) {
     convolution_job job = convolution_plan(call);
     float *to = packed;
     for (int64_t i = 0; i < step_count(&job); i++) {
         convolution_enter(&job, i);
-        step_pack(&job, team, to);
+        step_pack(&job, pool, to);
         to += step_weights(&job);
     }
 }
 
-static void convolution_run(const mf_call *call, const mf_team *team, void *scratch) {
+static void convolution_run(const mf_call *call, const mf_pool *pool, void *scratch) {
     convolution_job job = convolution_plan(call);
     const float *packed = call->packed;
     for (int64_t i = 0; i < step_count(&job); i++) {
@@ -558,27 +558,27 @@ static void convolution_run(const mf_call *call, const mf_team *team, void *scra
             job.weights = packed;
             packed += weights;
         } else {
-            step_pack(&job, team, job.scratch);
+            step_pack(&job, pool, job.scratch);
             job.weights = job.scratch;
             job.scratch += weights;
         }
         if (job.phases[0].out_h == 0 || job.phases[0].out_w == 0) continue;
         if (job.w.rows) {
-            convolution_winograd(&job, team);
+            convolution_winograd(&job, pool);
             continue;
         }
         job.shared = job.scratch;
         job.scratch += shared_floats(&job);
         if (job.b.flat)
-            mf_team_run(team, (size_t)(job.g.batch * job.g.groups * job.image_channels), convolution_fill, &job);
+            mf_parallel_for(pool, (size_t)(job.g.batch * job.g.groups * job.image_channels), convolution_fill, &job);
         if (job.shares)
-            mf_team_run(team, (size_t)((uint64_t)job.g.groups * ((job.phases[0].k + DEPTH - 1) / DEPTH)),
-                        convolution_gather, &job);
-        mf_team_run(team, (size_t)job.g.groups * job.blocks,
-                    !job.b.rows          ? convolution_block
-                    : is_depthwise(&job) ? convolution_depthwise
-                                         : convolution_band,
-                    &job);
+            mf_parallel_for(pool, (size_t)((uint64_t)job.g.groups * ((job.phases[0].k + DEPTH - 1) / DEPTH)),
+                            convolution_gather, &job);
+        mf_parallel_for(pool, (size_t)job.g.groups * job.blocks,
+                        !job.b.rows          ? convolution_block
+                        : is_depthwise(&job) ? convolution_depthwise
+                                             : convolution_band,
+                        &job);
     }
 }
 

@@ -146,15 +146,15 @@ static void weight_gradient_finish(void *context, size_t row, int worker) {
         for (uint64_t i = 0; i < job->taps; i++) sum[i] += other[i];
     }
     mf_operand operands[MF_MAX_INPUTS + 1] = {{sum, 1}};
-    mf_extras_at(job->call, 0, row, 0, operands);
+    mf_epilogue_at(job->call, 0, row, 0, operands);
     evaluate(&v, operands, job->call->output + row * job->taps, job->taps);
 }
 
-static void weight_gradient_run(const mf_call *call, const mf_team *team, void *scratch) {
+static void weight_gradient_run(const mf_call *call, const mf_pool *pool, void *scratch) {
     weight_gradient_job job = weight_gradient_plan(call);
     job.partial = scratch, job.scratch = job.partial + weight_gradient_partial(&job);
-    mf_team_run(team, (size_t)job.g.groups * job.down * job.across * job.parts, weight_gradient_part, &job);
-    mf_team_run(team, (size_t)job.g.filters, weight_gradient_finish, &job);
+    mf_parallel_for(pool, (size_t)job.g.groups * job.down * job.across * job.parts, weight_gradient_part, &job);
+    mf_parallel_for(pool, (size_t)job.g.filters, weight_gradient_finish, &job);
 }
 
 static const mf_kernel vector_convolution_weight_gradient = {.scratch = weight_gradient_scratch,

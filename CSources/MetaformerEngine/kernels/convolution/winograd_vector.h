@@ -219,7 +219,7 @@ static void winograd_store(void *context, size_t channel, int worker) {
     }
 }
 
-static void convolution_winograd(convolution_job *job, const mf_team *team) {
+static void convolution_winograd(convolution_job *job, const mf_pool *pool) {
     winograd *w = &job->w;
     uint64_t rows = w->down * (uint64_t)job->g.batch;
     job->tiles = job->scratch;
@@ -227,9 +227,9 @@ static void convolution_winograd(convolution_job *job, const mf_team *team) {
     job->scratch = job->results + WINOGRAD_POINTS * w->tiles * w->m;
     for (w->first = 0; w->first < rows; w->first += w->rows) {
         w->count = rows - w->first < w->rows ? rows - w->first : w->rows;
-        mf_team_run(team, (size_t)job->image_channels, winograd_pack_tiles, job);
-        mf_team_run(team, WINOGRAD_POINTS * ((w->tiles + WINOGRAD_COLUMNS - 1) / WINOGRAD_COLUMNS), winograd_multiply,
-                    job);
-        mf_team_run(team, (size_t)job->output_channels, winograd_store, job);
+        mf_parallel_for(pool, (size_t)job->image_channels, winograd_pack_tiles, job);
+        mf_parallel_for(pool, WINOGRAD_POINTS * ((w->tiles + WINOGRAD_COLUMNS - 1) / WINOGRAD_COLUMNS),
+                        winograd_multiply, job);
+        mf_parallel_for(pool, (size_t)job->output_channels, winograd_store, job);
     }
 }

@@ -1,10 +1,10 @@
 /* What a processor can do at best, in the instructions of a variant. */
 #include "kernels/kernel.h"
 #include "support/abi.h"
+#include "support/cancellation.h"
 #include "support/error.h"
 #include "support/memory.h"
 #include "support/resources.h"
-#include "support/stop.h"
 
 /* Rounds of arithmetic, and floats in each of three arrays: more than any cache holds. The best of so many runs. */
 enum { ROUNDS = 1 << 18, FLOATS = 1 << 24, RUNS = 24 };
@@ -42,19 +42,19 @@ mf_status mf_machine_measure(const mf_runner_options *options, mf_machine *out_m
     MF_TRY(mf_machine_writable(out_machine, 0, error));
     mf_resources resources;
     MF_TRY(mf_resources_resolve(options, NULL, &resources, error));
-    const mf_team *team = &resources.team;
+    const mf_pool *pool = &resources.pool;
     const mf_variant *variant = mf_variant_find(resources.isa);
-    measurement m = {.variant = variant ? variant : &mf_generic, .threads = (size_t)team->threads};
+    measurement m = {.variant = variant ? variant : &mf_generic, .threads = (size_t)pool->threads};
     m.a = mf_allocate(&resources.allocator, 3 * sizeof(float) * FLOATS);
     if (!m.a) return mf_fail(error, MF_E_NOMEM, "no memory for arrays of %zu bytes", 3 * sizeof(float) * FLOATS);
     m.b = m.a + FLOATS, m.c = m.b + FLOATS;
-    mf_team_run(team, m.threads, compute, &m);
+    mf_parallel_for(pool, m.threads, compute, &m);
     mf_machine machine = {0};
     for (size_t i = 0; i < m.threads; i++) machine.flops_per_second += m.flops_per_second[i];
     uint64_t best = UINT64_MAX;
     for (int run = 0; run < RUNS; run++) {
         uint64_t start = mf_clock();
-        mf_team_run(team, m.threads, stream, &m);
+        mf_parallel_for(pool, m.threads, stream, &m);
         uint64_t time = mf_clock() - start + 1;
         if (time < best) best = time;
     }

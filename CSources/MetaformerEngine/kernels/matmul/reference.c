@@ -17,15 +17,15 @@ static void product_row(void *context, size_t index, int worker) {
         float sum = 0;
         for (uint64_t k = 0; k < p->k; k++) sum += a[k * p->a_column] * b[k * p->b_row + j * p->b_column];
         operands[0] = (mf_operand){&sum, 0};
-        mf_extras_at(t->call, batch, i, j, operands);
+        mf_epilogue_at(t->call, batch, i, j, operands);
         mf_expression_reference(t->call->instruction->expression, operands, t->call->output + index * p->n + j, 1);
     }
 }
 
-static void run(const mf_call *call, const mf_team *team, void *scratch) {
+static void run(const mf_call *call, const mf_pool *pool, void *scratch) {
     (void)scratch;
     row_task task = {call, mf_product_of(call)};
-    mf_team_run(team, task.p.batch * task.p.m, product_row, &task);
+    mf_parallel_for(pool, task.p.batch * task.p.m, product_row, &task);
 }
 
 const mf_kernel mf_reference_matmul = {.run = run};

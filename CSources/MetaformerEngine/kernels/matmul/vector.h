@@ -38,7 +38,7 @@ static int matmul_accumulates(const mf_call *call, const mf_product *p) {
     const mf_step *step = i->expression->steps;
     if (i->input_count != 3 || i->expression->step_count != 1 || step->op != MF_STEP_add || step->a + step->b != 1)
         return 0;
-    const mf_strides *s = i->extras;
+    const mf_strides *s = i->epilogue;
     return call->inputs[2] == call->output && s->column == 1 && s->row == p->n &&
            (p->batch == 1 || s->batch == p->m * p->n);
 }
@@ -144,15 +144,15 @@ static void matmul_rows(void *context, size_t index, int worker) {
     evaluate_tile(&v, call, batch, 0, n0, rows[0], ROW_COLUMNS, call->output + batch * p->m * p->n + n0, p->n, p->m, n);
 }
 
-static void matmul_run(const mf_call *call, const mf_team *team, void *scratch) {
+static void matmul_run(const mf_call *call, const mf_pool *pool, void *scratch) {
     matmul_job job = matmul_plan(call);
     job.scratch = scratch;
     if (matmul_by_dots(&job.p))
-        mf_team_run(team, job.p.batch * ((job.p.n + DOT_COLUMNS - 1) / DOT_COLUMNS), matmul_dots, &job);
+        mf_parallel_for(pool, job.p.batch * ((job.p.n + DOT_COLUMNS - 1) / DOT_COLUMNS), matmul_dots, &job);
     else if (matmul_by_rows(&job.p))
-        mf_team_run(team, job.p.batch * ((job.p.n + ROW_COLUMNS - 1) / ROW_COLUMNS), matmul_rows, &job);
+        mf_parallel_for(pool, job.p.batch * ((job.p.n + ROW_COLUMNS - 1) / ROW_COLUMNS), matmul_rows, &job);
     else
-        mf_team_run(team, job.p.batch * job.blocks, matmul_block, &job);
+        mf_parallel_for(pool, job.p.batch * job.blocks, matmul_block, &job);
 }
 
 static const mf_kernel vector_matmul = {.scratch = matmul_scratch, .run = matmul_run};

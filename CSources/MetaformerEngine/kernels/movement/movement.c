@@ -89,7 +89,7 @@ static void move_tile(void *context, size_t task, int worker) {
             output[(int64_t)i * t->out_strides[t->axis] + (int64_t)j] = in[(int64_t)j * t->strides[last] + (int64_t)i];
 }
 
-static void run_transpose(const mf_call *call, const mf_team *team, void *scratch) {
+static void run_transpose(const mf_call *call, const mf_pool *pool, void *scratch) {
     (void)scratch;
     move m = make_move(call);
     const uint32_t *perm = call->instruction->attributes;
@@ -102,26 +102,26 @@ static void run_transpose(const mf_call *call, const mf_team *team, void *scratc
         if (perm[axis] == rank - 1) t.axis = axis;
     }
     if (rank < 2 || t.axis == rank - 1 || call->shape->dims[t.axis] < 8 || m.row < 8) {
-        mf_team_run(team, m.tasks, move_rows, &m);
+        mf_parallel_for(pool, m.tasks, move_rows, &m);
         return;
     }
     strides_of(call->shape, t.out_strides);
     t.down = (call->shape->dims[t.axis] + TILE - 1) / TILE;
     t.across = (m.row + TILE - 1) / TILE;
-    mf_team_run(team, call->shape->count / call->shape->dims[t.axis] / m.row * t.down * t.across, move_tile, &t);
+    mf_parallel_for(pool, call->shape->count / call->shape->dims[t.axis] / m.row * t.down * t.across, move_tile, &t);
 }
 
-static void run_slice(const mf_call *call, const mf_team *team, void *scratch) {
+static void run_slice(const mf_call *call, const mf_pool *pool, void *scratch) {
     (void)scratch;
     move m = make_move(call);
     strides_of(call->shapes[0], m.strides);
     for (uint32_t axis = 0; axis < call->shape->rank; axis++)
         m.origin += call->instruction->attributes[axis] * m.strides[axis];
-    mf_team_run(team, m.tasks, move_rows, &m);
+    mf_parallel_for(pool, m.tasks, move_rows, &m);
 }
 
-static void run_concatenate(const mf_call *call, const mf_team *team, void *scratch) {
-    (void)team, (void)scratch;
+static void run_concatenate(const mf_call *call, const mf_pool *pool, void *scratch) {
+    (void)pool, (void)scratch;
     uint32_t axis = call->instruction->attributes[0];
     uint64_t outer = 1, inner = 1;
     for (uint32_t i = 0; i < axis; i++) outer *= call->shape->dims[i];
@@ -173,11 +173,11 @@ static void pad_rows(void *context, size_t task, int worker) {
     }
 }
 
-static void run_pad(const mf_call *call, const mf_team *team, void *scratch) {
+static void run_pad(const mf_call *call, const mf_pool *pool, void *scratch) {
     (void)scratch;
     move m = make_move(call);
     strides_of(call->shapes[0], m.strides);
-    mf_team_run(team, m.tasks, pad_rows, &m);
+    mf_parallel_for(pool, m.tasks, pad_rows, &m);
 }
 
 /* Gathers, along one axis after the other, the padded indices that mirror onto one; at most three each. */
@@ -214,11 +214,11 @@ static void unpad_rows(void *context, size_t task, int worker) {
     }
 }
 
-static void run_reflect_pad_adjoint(const mf_call *call, const mf_team *team, void *scratch) {
+static void run_reflect_pad_adjoint(const mf_call *call, const mf_pool *pool, void *scratch) {
     (void)scratch;
     move m = make_move(call);
     strides_of(call->shapes[0], m.strides);
-    mf_team_run(team, m.tasks, unpad_rows, &m);
+    mf_parallel_for(pool, m.tasks, unpad_rows, &m);
 }
 
 const mf_kernel mf_reference_transpose = {.run = run_transpose};

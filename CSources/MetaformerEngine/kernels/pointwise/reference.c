@@ -53,8 +53,8 @@ void mf_expression_reference(const mf_expression *e, const mf_operand *operands,
     }
 }
 
-static void run(const mf_call *call, const mf_team *team, void *scratch) {
-    (void)team, (void)scratch;
+static void run(const mf_call *call, const mf_pool *pool, void *scratch) {
+    (void)pool, (void)scratch;
     const mf_expression *e = call->instruction->expression;
     mf_loops loops;
     mf_loops_make(&loops, call->shape, call->shapes, e->input_count);

@@ -144,14 +144,14 @@ static void evaluate_tile(evaluator *v, const mf_call *call, uint64_t batch, uin
         uint64_t count = rows - r < together ? rows - r : together;
         if (count < 2) {
             operands[0] = (mf_operand){values + r * stride, 1};
-            mf_extras_at(call, batch, row + r, column, operands);
+            mf_epilogue_at(call, batch, row + r, column, operands);
             evaluate(v, operands, out + r * out_stride, n);
             r++;
             continue;
         }
         for (uint64_t i = 0; i < count; i++) {
             operands[0] = (mf_operand){values + (r + i) * stride, 1};
-            mf_extras_at(call, batch, row + r + i, column, operands);
+            mf_epilogue_at(call, batch, row + r + i, column, operands);
             for (uint32_t k = 0; k < e->input_count; k++) {
                 float *to = v->gathered + (size_t)k * MF_BLOCK + i * n;
                 const float *from = operands[k].data;
@@ -207,10 +207,10 @@ static void pointwise_share(void *context, size_t task, int worker) {
     }
 }
 
-static void pointwise_run(const mf_call *call, const mf_team *team, void *scratch) {
+static void pointwise_run(const mf_call *call, const mf_pool *pool, void *scratch) {
     pointwise_job job = {.call = call, .tasks = mf_task_count(call->shape->count), .scratch = scratch};
     mf_loops_make(&job.loops, call->shape, call->shapes, call->instruction->input_count);
-    mf_team_run(team, job.tasks, pointwise_share, &job);
+    mf_parallel_for(pool, job.tasks, pointwise_share, &job);
 }
 
 static const mf_kernel vector_pointwise = {.scratch = pointwise_scratch, .run = pointwise_run};

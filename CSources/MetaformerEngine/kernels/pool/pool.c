@@ -81,25 +81,25 @@ static void average_adjoint_plane(void *context, size_t index, int worker) {
         }
 }
 
-static void run_gather(const mf_call *call, const mf_team *team, void *scratch) {
+static void run_gather(const mf_call *call, const mf_pool *pool, void *scratch) {
     (void)scratch;
     planes p = planes_of(call, call->shapes[0], call->shape);
-    mf_team_run(team, (size_t)call->shape->dims[0] * call->shape->dims[1], gather_plane, &p);
+    mf_parallel_for(pool, (size_t)call->shape->dims[0] * call->shape->dims[1], gather_plane, &p);
 }
-static void run_scatter(const mf_call *call, const mf_team *team, void *scratch) {
+static void run_scatter(const mf_call *call, const mf_pool *pool, void *scratch) {
     (void)scratch;
     planes p = planes_of(call, call->shape, call->shapes[1]);
-    mf_team_run(team, (size_t)call->shape->dims[0] * call->shape->dims[1], scatter_plane, &p);
+    mf_parallel_for(pool, (size_t)call->shape->dims[0] * call->shape->dims[1], scatter_plane, &p);
 }
-static void run_average(const mf_call *call, const mf_team *team, void *scratch) {
+static void run_average(const mf_call *call, const mf_pool *pool, void *scratch) {
     (void)scratch;
     planes p = planes_of(call, call->shapes[0], call->shape);
-    mf_team_run(team, (size_t)call->shape->dims[0] * call->shape->dims[1], average_plane, &p);
+    mf_parallel_for(pool, (size_t)call->shape->dims[0] * call->shape->dims[1], average_plane, &p);
 }
-static void run_average_adjoint(const mf_call *call, const mf_team *team, void *scratch) {
+static void run_average_adjoint(const mf_call *call, const mf_pool *pool, void *scratch) {
     (void)scratch;
     planes p = planes_of(call, call->shape, call->shapes[0]);
-    mf_team_run(team, (size_t)call->shape->dims[0] * call->shape->dims[1], average_adjoint_plane, &p);
+    mf_parallel_for(pool, (size_t)call->shape->dims[0] * call->shape->dims[1], average_adjoint_plane, &p);
 }
 
 const mf_kernel mf_reference_max_pool_gather = {.run = run_gather};

@@ -16,8 +16,8 @@ void mf_reduce_full_shape(const mf_call *call, mf_shape *full) {
     }
 }
 
-static void run(const mf_call *call, const mf_team *team, void *scratch) {
-    (void)team, (void)scratch;
+static void run(const mf_call *call, const mf_pool *pool, void *scratch) {
+    (void)pool, (void)scratch;
     const mf_instruction *instruction = call->instruction;
     const mf_expression *e = instruction->expression;
     int maximum = instruction->attributes[0] == 1;

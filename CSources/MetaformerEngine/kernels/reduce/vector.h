@@ -137,11 +137,11 @@ static void reduce_unit(void *context, size_t index, int worker) {
     memcpy(out + mf_loops_offset(&job->kept, &kept, 0) + along_first, sums, along_count * sizeof(float));
 }
 
-static void reduce_run(const mf_call *call, const mf_team *team, void *scratch) {
+static void reduce_run(const mf_call *call, const mf_pool *pool, void *scratch) {
     reduce_job job = reduce_plan(call);
     size_t partial = job.parts > 1 ? mf_round_up(job.parts * call->shape->count, 16) : 0;
     job.partial = scratch, job.scratch = (float *)scratch + partial;
-    mf_team_run(team, (job.along ? job.outputs * job.chunks : job.outputs) * job.parts, reduce_unit, &job);
+    mf_parallel_for(pool, (job.along ? job.outputs * job.chunks : job.outputs) * job.parts, reduce_unit, &job);
     if (job.parts == 1) return;
     int maximum = call->instruction->attributes[0] == 1;
     for (uint64_t i = 0; i < call->shape->count; i++) {

@@ -102,7 +102,7 @@ static size_t scratch_bytes(const mf_call *call, int threads) {
     return (size_t)p.out_width * sizeof(source) + (size_t)(threads * p.width) * sizeof(float);
 }
 
-static void run(const mf_call *call, const mf_team *team, void *scratch) {
+static void run(const mf_call *call, const mf_pool *pool, void *scratch) {
     planes p = planes_of(call);
     source *columns = scratch;
     for (int64_t j = 0; j < p.out_width; j++)
@@ -110,11 +110,12 @@ static void run(const mf_call *call, const mf_team *team, void *scratch) {
     p.columns = columns;
     p.rows = (float *)(void *)(columns + p.out_width);
     if (call->instruction->attributes[1]) {
-        mf_team_run(team, (size_t)(call->shape->count / (uint64_t)(p.height * p.width)), adjoint_plane, &p);
+        mf_parallel_for(pool, (size_t)(call->shape->count / (uint64_t)(p.height * p.width)), adjoint_plane, &p);
         return;
     }
     uint64_t parts = (uint64_t)((p.out_height + ROWS - 1) / ROWS);
-    mf_team_run(team, (size_t)(call->shape->count / (uint64_t)(p.out_height * p.out_width) * parts), resize_rows, &p);
+    mf_parallel_for(pool, (size_t)(call->shape->count / (uint64_t)(p.out_height * p.out_width) * parts), resize_rows,
+                    &p);
 }
 
 const mf_kernel mf_reference_resize = {.scratch = scratch_bytes, .run = run};

@@ -2,8 +2,8 @@
 
 #include <math.h>
 
-static void run(const mf_call *call, const mf_team *team, void *scratch) {
-    (void)team, (void)scratch;
+static void run(const mf_call *call, const mf_pool *pool, void *scratch) {
+    (void)pool, (void)scratch;
     uint64_t n = call->shape->dims[call->shape->rank - 1];
     for (uint64_t at = 0; at < call->shape->count; at += n) {
         const float *x = call->inputs[0] + at;
@@ -14,8 +14,8 @@ static void run(const mf_call *call, const mf_team *team, void *scratch) {
     }
 }
 
-static void run_gradient(const mf_call *call, const mf_team *team, void *scratch) {
-    (void)team, (void)scratch;
+static void run_gradient(const mf_call *call, const mf_pool *pool, void *scratch) {
+    (void)pool, (void)scratch;
     uint64_t n = call->shape->dims[call->shape->rank - 1];
     for (uint64_t at = 0; at < call->shape->count; at += n) {
         const float *y = call->inputs[0] + at, *g = call->inputs[1] + at;

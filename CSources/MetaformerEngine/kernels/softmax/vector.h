@@ -53,12 +53,13 @@ static void softmax_gradient_rows(void *context, size_t task, int worker) {
     }
 }
 
-static void softmax_run(const mf_call *call, const mf_team *team, void *scratch) {
+static void softmax_run(const mf_call *call, const mf_pool *pool, void *scratch) {
     (void)scratch;
     softmax_job job = {
         .call = call, .n = call->shape->dims[call->shape->rank - 1], .tasks = mf_task_count(call->shape->count * 4)};
     job.rows = call->shape->count / job.n;
-    mf_team_run(team, job.tasks, call->instruction->op == MF_OP_softmax ? softmax_rows : softmax_gradient_rows, &job);
+    mf_parallel_for(pool, job.tasks, call->instruction->op == MF_OP_softmax ? softmax_rows : softmax_gradient_rows,
+                    &job);
 }
 
 static const mf_kernel vector_softmax = {.run = softmax_run};

@@ -20,8 +20,8 @@ static moments measure(const float *x, uint64_t n, float epsilon) {
     return (moments){(float)mean, (float)(1.0 / sqrt(squares / (double)n + (double)epsilon))};
 }
 
-static void run(const mf_call *call, const mf_team *team, void *scratch) {
-    (void)team, (void)scratch;
+static void run(const mf_call *call, const mf_pool *pool, void *scratch) {
+    (void)pool, (void)scratch;
     uint64_t n = row_length(call), rows = call->instruction->lanes.rows;
     float epsilon = mf_float_of(call->instruction->attributes[1]);
     for (uint64_t row = 0; row * n < call->shape->count; row++) {
@@ -31,15 +31,15 @@ static void run(const mf_call *call, const mf_team *team, void *scratch) {
         for (uint64_t i = 0; i < n; i++) {
             float value = (x[i] - m.mean) * m.scale;
             operands[0] = (mf_operand){&value, 0};
-            mf_extras_at(call, row / rows, row % rows, i, operands);
+            mf_epilogue_at(call, row / rows, row % rows, i, operands);
             mf_expression_reference(call->instruction->expression, operands, call->output + row * n + i, 1);
         }
     }
 }
 
 /* dx = scale * (g - mean(g) - y * mean(g * y)), y being the standardized x. */
-static void run_gradient(const mf_call *call, const mf_team *team, void *scratch) {
-    (void)team, (void)scratch;
+static void run_gradient(const mf_call *call, const mf_pool *pool, void *scratch) {
+    (void)pool, (void)scratch;
     uint64_t n = row_length(call);
     float epsilon = mf_float_of(call->instruction->attributes[1]);
     for (uint64_t at = 0; at < call->shape->count; at += n) {

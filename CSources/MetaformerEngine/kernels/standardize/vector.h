@@ -61,7 +61,7 @@ static void standardize_rows(void *context, size_t task, int worker) {
             for (; i + MF_WIDTH <= n; i += MF_WIDTH) v_store(values + i, (v_load(x + from + i) - m.mean) * m.scale);
             for (; i < n; i++) values[i] = (x[from + i] - m.mean) * m.scale;
             operands[0] = (mf_operand){values, 1};
-            mf_extras_at(call, row / lanes, row % lanes, from, operands);
+            mf_epilogue_at(call, row / lanes, row % lanes, from, operands);
             evaluate(&v, operands, call->output + row * job->n + from, n);
         }
     }
@@ -95,7 +95,7 @@ static void standardize_gradient_rows(void *context, size_t task, int worker) {
     }
 }
 
-static void standardize_run(const mf_call *call, const mf_team *team, void *scratch) {
+static void standardize_run(const mf_call *call, const mf_pool *pool, void *scratch) {
     standardize_job job = {.call = call,
                            .n = 1,
                            .tasks = mf_task_count(call->shape->count * 4),
@@ -104,8 +104,8 @@ static void standardize_run(const mf_call *call, const mf_team *team, void *scra
     for (uint32_t i = 0; i < call->instruction->attributes[0]; i++)
         job.n *= call->shape->dims[call->shape->rank - 1 - i];
     job.rows = call->shape->count / job.n;
-    mf_team_run(team, job.tasks,
-                call->instruction->op == MF_OP_standardize ? standardize_rows : standardize_gradient_rows, &job);
+    mf_parallel_for(pool, job.tasks,
+                    call->instruction->op == MF_OP_standardize ? standardize_rows : standardize_gradient_rows, &job);
 }
 
 static const mf_kernel vector_standardize = {.scratch = standardize_scratch, .run = standardize_run};

@@ -1,7 +1,7 @@
 #include "kernels/triangular_solve/triangular_solve.h"
 
-static void run(const mf_call *call, const mf_team *team, void *scratch) {
-    (void)team, (void)scratch;
+static void run(const mf_call *call, const mf_pool *pool, void *scratch) {
+    (void)pool, (void)scratch;
     mf_triangle t = mf_triangle_of(call);
     int64_t n = (int64_t)t.n;
     for (uint64_t system = 0; system < t.batch * t.m; system++) {

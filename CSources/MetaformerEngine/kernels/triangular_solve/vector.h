@@ -61,11 +61,11 @@ static void solve_strips(void *context, size_t task, int worker) {
     }
 }
 
-static void solve_run(const mf_call *call, const mf_team *team, void *scratch) {
+static void solve_run(const mf_call *call, const mf_pool *pool, void *scratch) {
     solve_job job = {.call = call, .t = mf_triangle_of(call), .scratch = scratch};
     job.strips = (job.t.m + SOLVE_STRIP - 1) / SOLVE_STRIP;
     job.tasks = mf_task_count(call->shape->count * job.t.n / 8);
-    mf_team_run(team, job.tasks, solve_strips, &job);
+    mf_parallel_for(pool, job.tasks, solve_strips, &job);
 }
 
 static const mf_kernel vector_triangular_solve = {.scratch = solve_scratch, .run = solve_run};

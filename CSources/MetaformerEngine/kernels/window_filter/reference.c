@@ -13,8 +13,8 @@ static float filtered(const mf_window *w, const float *in, uint64_t y, uint64_t 
     return (float)sum;
 }
 
-static void run(const mf_call *call, const mf_team *team, void *scratch) {
-    (void)team, (void)scratch;
+static void run(const mf_call *call, const mf_pool *pool, void *scratch) {
+    (void)pool, (void)scratch;
     mf_window w = mf_window_of(call);
     uint64_t size = w.out_height * w.out_width;
     for (uint64_t i = 0; i < call->shape->count; i++)

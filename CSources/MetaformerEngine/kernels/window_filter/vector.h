@@ -77,10 +77,10 @@ static void window_band(void *context, size_t index, int worker) {
     }
 }
 
-static void window_run(const mf_call *call, const mf_team *team, void *scratch) {
+static void window_run(const mf_call *call, const mf_pool *pool, void *scratch) {
     window_job job = window_plan(call);
     job.scratch = scratch;
-    mf_team_run(team, job.w.planes * job.bands, window_band, &job);
+    mf_parallel_for(pool, job.w.planes * job.bands, window_band, &job);
 }
 
 static const mf_kernel vector_window_filter = {.scratch = window_scratch, .run = window_run};

@@ -1,9 +1,9 @@
 /// What the paper reports ("Learning Unsupervised Metaformer for Anomaly Detection", ICCV 2021).
-enum PaperFigures {
+enum PublishedResults {
     static let imageMethods = ["GeoTrans", "GANomaly", "DSEBM", "US", "RIAD", "DifferNet", "Metaformer"]
     static let pixelMethods = ["ℓ2-AE", "1-NN", "OC-SVM", "K-Means", "SSIM-AE", "US p = 65", "Metaformer"]
 
-    /// A category of MVTec AD: its good training pictures, by which the data set is recognised; Table 1's image AUROC and PRO;
+    /// A category of MVTec AD: its good training images, by which the data set is recognised; Table 1's image AUROC and PRO;
     /// and Table 3's PRO of A, A+P and A+P+T.
     struct Category {
         let name: String
@@ -66,13 +66,13 @@ enum PaperFigures {
     static let proMeans = [0.791, 0.640, 0.479, 0.423, 0.694, 0.857, 0.901]
     static let ablationMeans = [0.864, 0.883, 0.901]
 
-    /// Table 2: image AUROC on Magnetic Tile Defects, 761 good pictures for training.
+    /// Table 2: image AUROC on Magnetic Tile Defects, 761 good images for training.
     static let magneticTile: [(method: String, auroc: Double)] = [
         ("GeoTrans", 0.755), ("GANomaly", 0.766), ("DSEBM", 0.572), ("ADGAN", 0.464), ("OCSVM", 0.587), ("1-NN", 0.800),
         ("DifferNet", 0.977), ("Metaformer", 0.993),
     ]
 
-    /// A category of MVTec AD, recognised by its name and the number of its training pictures.
+    /// A category of MVTec AD, recognised by its name and the number of its training images.
     static func category(_ name: String, trainingCount: Int) -> Category? {
         categories.first { $0.name == name && $0.trainingCount == trainingCount }
     }

@@ -6,7 +6,7 @@ import Testing
 @testable import MetaformerEvaluation
 @testable import MetaformerModels
 
-@Suite("Detectors by features") struct FeatureTeacherTests {
+@Suite("Detectors by features") struct FeatureFitterTests {
     let folder: TemporaryFolder
     let weights: String
 
@@ -44,10 +44,10 @@ import Testing
     @Test(
         "find what good frames do not show, above a threshold from good frames alone",
         arguments: FeatureDetector.Kind.allCases, [1, 4, 32])
-    func teaches(_ kind: FeatureDetector.Kind, count: Int) throws {
-        let teacher = try FeatureTeacher(detector(kind), weights: weights, seed: 1, threads: 2)
+    func adapts(_ kind: FeatureDetector.Kind, count: Int) throws {
+        let fitter = try FeatureFitter(detector(kind), weights: weights, seed: 1, threads: 2)
         let frames = try (0..<count).map { try frame(UInt64($0)) }
-        let model = try teacher.model(of: frames, falseAlarmRate: 0.05) { _, _, _ in true }
+        let model = try fitter.model(of: frames, falseAlarmRate: 0.05) { _, _, _ in true }
         let inspector = try Inspector(model)
         let defective = try inspector.inspect(frame(100, isDefective: true), wantsMap: true)
         let good = try inspector.inspect(frame(101))
@@ -60,7 +60,7 @@ import Testing
         #expect(throws: (any Error).self) { try inspector.plane("reconstruction") }
         // It has no gradients to be adapted by, and says so.
         #expect(throws: EngineError.self) { try model.adapted(to: frames) }
-        let again = try FeatureTeacher(detector(kind), weights: weights, seed: 1, threads: 1)
+        let again = try FeatureFitter(detector(kind), weights: weights, seed: 1, threads: 1)
             .model(of: frames, falseAlarmRate: 0.05) { _, _, _ in true }
         #expect(try Inspector(again).inspect(frame(101)).score == good.score)
     }
@@ -102,12 +102,12 @@ import Testing
         throws
     {
         let detector = detector(.gaussian)
-        let teacher = try FeatureTeacher(detector, weights: weights, seed: 2, threads: 1)
+        let fitter = try FeatureFitter(detector, weights: weights, seed: 2, threads: 1)
         let frames = try (0..<40).map { try frame(UInt64($0)) }
         let images = try frames.map { try $0.planes(channels: 1, height: 64, width: 64) }
-        let parameters = try teacher.fitted(to: images) { _, _, _ in true }
+        let parameters = try fitter.fitted(to: images) { _, _, _ in true }
         var total = 0.0
-        let inspection = try detector.inspection(teacher.network.merging(parameters) { _, new in new })
+        let inspection = try detector.inspection(fitter.network.merging(parameters) { _, new in new })
         for planes in images {
             inspection.image.assign(planes)
             try inspection.runner.run()
@@ -125,13 +125,13 @@ import Testing
             entries: [TensorFile.Entry(name: "conv1.weight", shape: [1], contents: .floats([1]))], metadata: [:]
         ).write(path: path)
         let error = #expect(throws: EvaluationError.self) {
-            try FeatureTeacher(detector(.gaussian), weights: path, seed: 0, threads: 1)
+            try FeatureFitter(detector(.gaussian), weights: path, seed: 0, threads: 1)
         }
         #expect(error?.description.contains("has no tensor \"conv1.weight\" of") == true)
         try TensorFile(
             entries: [TensorFile.Entry(name: "a", shape: [1], contents: .floats([1]))], metadata: [:]
         ).write(path: path)
-        #expect(throws: EvaluationError.self) { try Candidate.features(.gaussian, weights: path) }
+        #expect(throws: EvaluationError.self) { try Method.features(.gaussian, weights: path) }
     }
 
     @Test("thresholds of scores: an order statistic, or a quantile of their logarithms") func thresholds() throws {

@@ -1,17 +1,17 @@
 import MetaformerData
 import MetaformerModels
 
-/// Good pictures and their defective copies, on which maps and scores are tried out.
-struct MapTrial {
+/// Good images and their defective copies, on which maps and scores are tried out.
+struct MapSelection {
     private let comparison: MapComparison
     private let own: AnomalyMap
     private let good: [(name: String, image: Image)]
     private let options: Calibration.Options
-    /// In which half a picture is.
+    /// In which half an image is.
     private let half: [Int]
-    /// By half, then by kind: of the pictures in that half.
+    /// By half, then by kind: of the images in that half.
     private var normalities: [[Normality]]
-    /// By good picture, then as `choices`.
+    /// By good image, then as `choices`.
     private var scores: [[Float]] = []
     private let report: () -> Void
 
@@ -30,7 +30,7 @@ struct MapTrial {
         return [present] + all.filter { $0 != present }
     }
 
-    /// Measures what is normal in either half of the good pictures.
+    /// Measures what is normal in either half of the good images.
     init(
         _ comparison: MapComparison, own: AnomalyMap, good: [(name: String, image: Image)],
         options: Calibration.Options,
@@ -68,7 +68,7 @@ struct MapTrial {
             of: frame.planes(channels: comparison.imageShape[1], height: side.height, width: side.width))
     }
 
-    /// A map as a choice has it, for a picture in a half: measured against the good pictures of the other half.
+    /// A map as a choice has it, for an image in a half: measured against the good images of the other half.
     private func map(_ maps: [[Float]], _ choice: Calibration.Choice, half: Int, _ norms: Norms) -> [Float] {
         guard let kind = MapComparison.kinds.firstIndex(of: choice.kind) else { return [] }
         guard choice.isNormalized else { return maps[kind] }
@@ -78,11 +78,11 @@ struct MapTrial {
 
     private typealias Norms = [[(mean: [Float], gain: [Float])]]
 
-    /// A picture that is compared.
+    /// A image that is compared.
     private struct Shown {
         let maps: [[Float]]
         let half: Int
-        /// nil for a good picture.
+        /// nil for a good image.
         let mask: DefectMask?
     }
 
@@ -127,7 +127,7 @@ struct MapTrial {
         }
     }
 
-    /// Where a defect is in the model's input: the mask, resampled as the picture is.
+    /// Where a defect is in the model's input: the mask, resampled as the image is.
     private func mask(of picture: SyntheticDefect.Picture) throws -> DefectMask {
         let (width, height) = (picture.image.width, picture.image.height)
         let frame = try Frame(width: width, height: height, format: .mono8, bytes: picture.mask.map { $0 * 255 })
@@ -135,13 +135,13 @@ struct MapTrial {
         return DefectMask(width: side.width, height: side.height, pixels: plane.map { $0 > 0.5 ? 1 : 0 })
     }
 
-    /// The scores of all good pictures, after `compare`.
+    /// The scores of all good images, after `compare`.
     func goodScores(_ choice: Calibration.Choice) -> [Float] {
         guard let column = choices.firstIndex(of: choice) else { return [] }
         return scores.map { $0[column] }
     }
 
-    /// What is normal, by all good pictures.
+    /// What is normal, by all good images.
     func normality(of kind: AnomalyMap.Kind) -> (mean: [Float], gain: [Float]) {
         let index = MapComparison.kinds.firstIndex(of: kind) ?? 0
         return normalities[0][index].merging(normalities[1][index]).parameters

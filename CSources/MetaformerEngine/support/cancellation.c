@@ -1,4 +1,4 @@
-#include "support/stop.h"
+#include "support/cancellation.h"
 
 #include "support/error.h"
 
@@ -16,10 +16,11 @@ uint64_t mf_deadline_after(uint64_t nanoseconds) {
     return nanoseconds < UINT64_MAX - now ? now + nanoseconds : UINT64_MAX;
 }
 
-mf_status mf_stop_check(const mf_stop *stop, mf_error *error) {
-    if (!stop) return MF_OK;
-    if (atomic_load_explicit(&stop->cancelled, memory_order_relaxed))
+mf_status mf_cancellation_check(const mf_cancellation *cancellation, mf_error *error) {
+    if (!cancellation) return MF_OK;
+    if (atomic_load_explicit(&cancellation->cancelled, memory_order_relaxed))
         return mf_fail(error, MF_E_CANCELLED, "cancelled");
-    if (stop->deadline && mf_clock() >= stop->deadline) return mf_fail(error, MF_E_DEADLINE, "the time limit is over");
+    if (cancellation->deadline && mf_clock() >= cancellation->deadline)
+        return mf_fail(error, MF_E_DEADLINE, "the time limit is over");
     return MF_OK;
 }

@@ -5,7 +5,7 @@ import MetaformerGraph
 import MetaformerModels
 
 /// Makes models of feature detectors from good frames: fits what they keep of those, and sets the threshold.
-final class FeatureTeacher {
+final class FeatureFitter {
     private let detector: FeatureDetector
     let network: [String: [Float]]
     private let threads: Int
@@ -74,8 +74,8 @@ final class FeatureTeacher {
     func fitted(
         to images: [[Float]], progress: (String, Int, Int) -> Bool
     ) throws -> [String: [Float]] {
-        var memory = FeatureMemory(detector, width: width, images: images.count, seed: seed)
-        var statistics = PlaceStatistics(detector, width: width, seed: seed)
+        var memory = MemoryBank(detector, width: width, images: images.count, seed: seed)
+        var statistics = PatchGaussian(detector, width: width, seed: seed)
         for (index, planes) in images.enumerated() {
             guard progress("features", index, images.count) else { throw CancellationError() }
             image.assign(planes)
@@ -102,7 +102,7 @@ final class FeatureTeacher {
 }
 
 /// Features of places of good images, as many of each image as fit, drawn at random.
-private struct FeatureMemory {
+private struct MemoryBank {
     private let width: Int
     private let capacity: Int
     private let images: Int
@@ -132,7 +132,7 @@ private struct FeatureMemory {
 }
 
 /// Mean and covariance of projected features at each place.
-private struct PlaceStatistics {
+private struct PatchGaussian {
     private let places: Int
     private let width: Int
     private let count: Int
@@ -147,7 +147,7 @@ private struct PlaceStatistics {
         self.width = width
         count = detector.projectedCount
         let isUsed = detector.kind == .gaussian
-        projection = isUsed ? PlaceStatistics.projection(from: width, to: count, seed: seed) : []
+        projection = isUsed ? PatchGaussian.projection(from: width, to: count, seed: seed) : []
         sum = [Float](repeating: 0, count: isUsed ? places * count : 0)
         products = [Float](repeating: 0, count: isUsed ? places * count * count : 0)
     }

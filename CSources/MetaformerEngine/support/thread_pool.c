@@ -1,4 +1,4 @@
-#include "support/team.h"
+#include "support/thread_pool.h"
 
 #include "support/abi.h"
 #include "support/error.h"
@@ -31,24 +31,24 @@ static mf_status check_fork(int32_t threads, mf_error *error) {
         "of your own here, or start the process afresh (in Python: multiprocessing's 'spawn')");
 }
 
-mf_status mf_team_check_fork(const mf_team *team, mf_error *error) {
-    return team->threads == 1 || team->pool.run ? MF_OK : check_fork(team->threads, error);
+mf_status mf_pool_check_fork(const mf_pool *pool, mf_error *error) {
+    return pool->threads == 1 || pool->host.run ? MF_OK : check_fork(pool->threads, error);
 }
 
-mf_status mf_team_check(int32_t threads, const mf_thread_pool *pool, mf_error *error) {
+mf_status mf_pool_check(int32_t threads, const mf_thread_pool *host, mf_error *error) {
     if (threads < 0 || threads > MF_MAX_THREADS)
         return mf_fail(error, MF_E_INVALID, "threads: 0 to %d, not %d", MF_MAX_THREADS, threads);
-    if (!pool) return threads == 1 ? MF_OK : check_fork(threads, error);
+    if (!host) return threads == 1 ? MF_OK : check_fork(threads, error);
     mf_thread_pool own;
-    MF_TRY(mf_thread_pool_read(pool, &own, error));
+    MF_TRY(mf_thread_pool_read(host, &own, error));
     return own.run ? MF_OK : mf_fail(error, MF_E_INVALID, "mf_thread_pool: needs its function");
 }
 
-mf_team mf_team_make(int32_t threads, const mf_thread_pool *pool) {
+mf_pool mf_pool_make(int32_t threads, const mf_thread_pool *host) {
     int count = threads > 0 ? threads : omp_get_num_procs();
-    mf_team team = {.threads = count > MF_MAX_THREADS ? MF_MAX_THREADS : count};
-    if (pool) team.pool = mf_thread_pool_at(pool, 0);
-    return team;
+    mf_pool pool = {.threads = count > MF_MAX_THREADS ? MF_MAX_THREADS : count};
+    if (host) pool.host = mf_thread_pool_at(host, 0);
+    return pool;
 }
 
 static void work(void *context, size_t worker) {
@@ -59,22 +59,22 @@ static void work(void *context, size_t worker) {
         d->task(d->context, index, (int)worker);
 }
 
-void mf_team_run(const mf_team *team, size_t count, mf_task task, void *context) {
-    int threads = team->threads;
+void mf_parallel_for(const mf_pool *pool, size_t count, mf_task task, void *context) {
+    int threads = pool->threads;
     deal d = {.count = count, .task = task, .context = context};
     if (threads > 1 && count > 1) {
-        if (team->pool.run) {
+        if (pool->host.run) {
             size_t workers = count < (size_t)threads ? count : (size_t)threads;
-            team->pool.run(team->pool.opaque, workers, work, &d);
+            pool->host.run(pool->host.opaque, workers, work, &d);
         } else {
             int none = 0;
             atomic_compare_exchange_strong_explicit(&threads_of, &none, getpid(), memory_order_relaxed,
                                                     memory_order_relaxed);
-            /* Always the whole team, though some may find nothing to do: runtimes allocate when a team changes its
+            /* Always the whole pool, though some may find nothing to do: runtimes allocate when a pool changes its
                size. */
 #pragma omp parallel num_threads(threads)
             work(&d, (size_t)omp_get_thread_num());
         }
     }
-    work(&d, 0); /* everything of a team of one, and what a pool left */
+    work(&d, 0); /* everything of a pool of one, and what a host left */
 }

@@ -6,9 +6,9 @@ import Testing
 
 @testable import MetaformerModels
 
-/// Regions of interest while a product is taught.
+/// Regions of interest while a model is adapted.
 @Suite("Masks in adaptation")
-final class MaskedTeachingTests {
+final class MaskedAdaptationTests {
     let folder: TemporaryFolder
     private var model: OpaquePointer?
 
@@ -25,7 +25,7 @@ final class MaskedTeachingTests {
     /// A disc with a label of noise in a corner, another one in each frame.
     private func labelled(_ seed: UInt64) throws -> Frame {
         var generator = SplitMix64(seed: seed)
-        return try frame(MaskedTeachingTests.size, MaskedTeachingTests.size) { x, y in
+        return try frame(MaskedAdaptationTests.size, MaskedAdaptationTests.size) { x, y in
             if x < 20, y < 20 { return generator.nextUnit() }
             return (x - 36) * (x - 36) + (y - 36) * (y - 36) < 400 ? 0.8 : 0.2
         }
@@ -33,9 +33,9 @@ final class MaskedTeachingTests {
 
     private func outsideLabel(_ x: Int, _ y: Int) -> Bool { x >= 28 || y >= 28 }
 
-    /// Teaches from four frames with masks of these functions, and returns the status, the text and the saved file.
-    private func teach(
-        _ masks: [(Int, Int) -> Bool], size: Int = MaskedTeachingTests.size, model: OpaquePointer? = nil
+    /// Adapts to four frames with masks of these functions, and returns the status, the text and the saved file.
+    private func adapt(
+        _ masks: [(Int, Int) -> Bool], size: Int = MaskedAdaptationTests.size, model: OpaquePointer? = nil
     ) throws -> (status: mf_status, text: String, threshold: Float, file: Data) {
         let frames = try (0..<4).map { try labelled(UInt64($0)) }
         let bytes: [[UInt8]] = masks.map { inside in
@@ -64,24 +64,24 @@ final class MaskedTeachingTests {
         }
         guard status == MF_OK else { return (status, text(of: failure), 0, Data()) }
         defer { mf_model_release(adapted) }
-        try #require(mf_model_save(adapted, folder.path("taught"), nil) == MF_OK)
+        try #require(mf_model_save(adapted, folder.path("adapted"), nil) == MF_OK)
         let threshold = mf_model_setting(adapted, "threshold").flatMap { Float(String(cString: $0)) }
-        return (status, "", try #require(threshold), try Data(contentsOf: URL(filePath: folder.path("taught"))))
+        return (status, "", try #require(threshold), try Data(contentsOf: URL(filePath: folder.path("adapted"))))
     }
 
     @Test("a mask of everything is none, and one for all frames is one for each") func equalMasks() throws {
-        let none = try teach([])
-        let everything = try teach([{ _, _ in true }])
+        let none = try adapt([])
+        let everything = try adapt([{ _, _ in true }])
         #expect(none.status == MF_OK && everything.file == none.file)
-        let one = try teach([outsideLabel])
-        let each = try teach([outsideLabel, outsideLabel, outsideLabel, outsideLabel])
+        let one = try adapt([outsideLabel])
+        let each = try adapt([outsideLabel, outsideLabel, outsideLabel, outsideLabel])
         #expect(one.status == MF_OK && one.file == each.file && one.file != none.file)
     }
 
-    @Test("what a mask ignores is neither learnt nor judged") func ignored() throws {
-        let masked = try teach([outsideLabel])
+    @Test("what a mask ignores is neither learnt nor evaluated") func ignored() throws {
+        let masked = try adapt([outsideLabel])
         #expect(masked.status == MF_OK)
-        let host = try Host(folder.path("taught"))
+        let host = try Host(folder.path("adapted"))
         for seed in 100..<104 {
             let picture = try labelled(UInt64(seed))
             let inside = try withMask(64, 64, outsideLabel) { try host.map(picture, mask: $0).result }
@@ -148,15 +148,16 @@ final class MaskedTeachingTests {
     @Test("masks that cannot be are refused by frame and reason") func refused() throws {
         let all = { (_: Int, _: Int) in true }
         let none = { (_: Int, _: Int) in false }
-        let empty = try teach([all, all, none, all])
+        let empty = try adapt([all, all, none, all])
         #expect(empty.status == MF_E_INVALID && empty.text.contains("frame 2") && empty.text.contains("nothing"))
-        let two = try teach([all, all])
+        let two = try adapt([all, all])
         #expect(two.status == MF_E_INVALID && two.text.contains("4"))
-        let small = try teach([all], size: 60)
+        let small = try adapt([all], size: 60)
         #expect(small.status == MF_E_INVALID && small.text.contains("60 x 60"))
     }
 
-    @Test("a model whose programs know no mask is taught without one, and says so with one") func withoutMask() throws {
+    @Test("a model whose programs know no mask is adapted without one, and says so with one") func withoutMask() throws
+    {
         let description = smallDescription(.autoencoder, channels: 1)
         let file = try description.file(seed: 5)
         let metaformer = Metaformer(description.architecture)
@@ -181,12 +182,12 @@ final class MaskedTeachingTests {
         var old: OpaquePointer?
         try #require(mf_model_open_file(folder.path("old"), nil, &old, nil) == MF_OK)
         defer { mf_model_release(old) }
-        let plain = try teach([], model: old)
+        let plain = try adapt([], model: old)
         #expect(plain.status == MF_OK)
-        let masked = try teach([outsideLabel], model: old)
+        let masked = try adapt([outsideLabel], model: old)
         #expect(masked.status == MF_E_STATE && masked.text.contains("mask"))
         // What the mask is of ones for, it does not change.
-        let new = try teach([])
+        let new = try adapt([])
         #expect(new.threshold == plain.threshold)
     }
 }

@@ -2,8 +2,8 @@ import Foundation
 import MetaformerGraph
 import MetaformerModels
 
-/// A method that is evaluated: where its model comes from, and how it is taught.
-public struct Candidate: Sendable {
+/// A method that is evaluated: where its model comes from, and how it is adapted.
+public struct Method: Sendable {
     enum Source: Sendable {
         case model(ModelOrigin)
         case features(FeatureDetector.Kind, FeatureNetwork.Architecture, weights: String)
@@ -48,25 +48,25 @@ public struct Candidate: Sendable {
     public static func scratch(
         _ mode: Metaformer.Mode, prior: InstancePrior.Configuration = .compact, trained: FrozenPrior? = nil,
         priorOrigin: String = ""
-    ) -> Candidate {
+    ) -> Method {
         let name = mode.rawValue + (prior == .paper ? "/paper" : "")
-        return Candidate(
+        return Method(
             name: "scratch:\(name)", source: .model(.scratch(mode, prior: prior, trained: trained)),
             origin: "\(name) from random parameters" + (trained == nil ? "" : ", its prior from \(priorOrigin)"))
     }
 
-    /// The same, taught by another optimiser. Only models have one.
-    public func updated(by optimizer: Optimizer) -> Candidate {
+    /// The same, adapted by another optimiser. Only models have one.
+    public func updated(by optimizer: Optimizer) -> Method {
         guard case .model(var model) = source else { return self }
         model.optimizer = optimizer
-        var candidate = self
-        candidate.source = .model(model)
-        candidate.origin += optimizer == .gradientDescent ? ", gradient descent" : ", Adam"
-        return candidate
+        var method = self
+        method.source = .model(model)
+        method.origin += optimizer == .gradientDescent ? ", gradient descent" : ", Adam"
+        return method
     }
 
     /// The autoencoder with squared error as its loss and its map (Bergmann et al., CVPR 2019), from scratch.
-    public static let squaredErrorAutoencoder = Candidate("l2-AE", origin: "ℓ2-AE from random parameters") {
+    public static let squaredErrorAutoencoder = Method("l2-AE", origin: "ℓ2-AE from random parameters") {
         var description = ModelDescription(mode: .autoencoder, channels: $0, origin: "ℓ2-AE")
         description.architecture.loss.weight = 0
         description.map.kind = .squaredError
@@ -78,7 +78,7 @@ public struct Candidate: Sendable {
 
     /// The autoencoder with structural similarity as its loss and its map (Bergmann et al. 2018), from scratch. The squared
     /// error that remains in the loss weighs a thousandth of it.
-    public static let similarityAutoencoder = Candidate("SSIM-AE", origin: "SSIM-AE from random parameters") {
+    public static let similarityAutoencoder = Method("SSIM-AE", origin: "SSIM-AE from random parameters") {
         var description = ModelDescription(mode: .autoencoder, channels: $0, origin: "SSIM-AE")
         description.architecture.loss.weight = 1000
         description.map.kind = .dissimilarity
@@ -89,14 +89,14 @@ public struct Candidate: Sendable {
     }
 
     /// A detector by the features of a frozen network, whose weights lie in a file.
-    public static func features(_ kind: FeatureDetector.Kind, weights path: String) throws -> Candidate {
+    public static func features(_ kind: FeatureDetector.Kind, weights path: String) throws -> Method {
         let names = try TensorFile(path: path).entries.map { $0.name.replacing(/^network\./, with: "") }
         guard let network = FeatureNetwork.Architecture(tensorNames: names) else {
             let known = FeatureNetwork.Architecture.allCases.map(\.rawValue).joined(separator: " or ")
             throw EvaluationError(
                 "\(path): no weights of \(known), as scripts/convert-weights.py writes them, and no model over those")
         }
-        return Candidate(
+        return Method(
             name: kind.rawValue, source: .features(kind, network, weights: path),
             origin: "\(kind.rawValue) on features of \(network.rawValue), \(path)")
     }
@@ -107,8 +107,8 @@ public struct Candidate: Sendable {
         self.origin = origin
     }
 
-    /// Teaches a product from good frames of 1 or 3 channels. `progress` returns whether to go on.
-    public func taught(
+    /// Adapts a model to a product, by good frames of it of 1 or 3 channels. `progress` returns whether to go on.
+    public func adapted(
         _ frames: [Frame], channels: Int, options: Model.AdaptationOptions, progress: (String, Int, Int) -> Bool
     ) throws -> Model {
         switch source {
@@ -117,12 +117,12 @@ public struct Candidate: Sendable {
             return try model.adapted(to: frames, options: options) { progress($0.stage, $0.done, $0.total) }
         case .features(let kind, let network, let weights):
             let detector = FeatureDetector(kind, network: network, channels: channels)
-            let teacher = try FeatureTeacher(detector, weights: weights, seed: options.seed, threads: options.threads)
-            return try teacher.model(of: frames, falseAlarmRate: options.falseAlarmRate, progress: progress)
+            let fitter = try FeatureFitter(detector, weights: weights, seed: options.seed, threads: options.threads)
+            return try fitter.model(of: frames, falseAlarmRate: options.falseAlarmRate, progress: progress)
         }
     }
 
-    /// All that the result of teaching depends on, for a digest.
+    /// All that the result of adaptation depends on, for a digest.
     var identity: String {
         "\(name)|\(origin)|\(epochs ?? 0)|\(batch ?? 0)|\(learningRate ?? 0)"
             + (framing.map { "|\($0.rawValue)" } ?? "")

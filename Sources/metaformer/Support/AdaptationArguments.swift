@@ -1,12 +1,12 @@
 import ArgumentParser
 import MetaformerModels
 
-/// How a product is taught: the options of every command that adapts models.
-struct TeachingOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("Passes over the pictures; the model's own where left out.", valueName: "n"))
+/// How a model is adapted: the options of every command that adapts models.
+struct AdaptationArguments: ParsableArguments {
+    @Option(help: ArgumentHelp("Passes over the images; the model's own where left out.", valueName: "n"))
     var epochs: Int?
 
-    @Option(help: ArgumentHelp("Pictures a step; the model's own where left out.", valueName: "n"))
+    @Option(help: ArgumentHelp("Images a step; the model's own where left out.", valueName: "n"))
     var batch: Int?
 
     @Option(help: ArgumentHelp("Rate of learning; the model's own where left out.", valueName: "x"))
@@ -15,7 +15,7 @@ struct TeachingOptions: ParsableArguments {
     @Option(
         help: """
             adam or sgd; the model's own where left out. sgd follows the gradient of the summed loss: with --epochs 1 and all \
-            pictures as one batch it is the single step of the paper's Eq. 6.
+            images as one batch it is the single step of the paper's Eq. 6.
             """)
     var optimizer: OptimizerChoice?
 
@@ -23,14 +23,14 @@ struct TeachingOptions: ParsableArguments {
     var flips = false
 
     @Option(
-        help: ArgumentHelp("Show the pictures shifted by up to so many pixels of the model's input.", valueName: "n"))
+        help: ArgumentHelp("Show the images shifted by up to so many pixels of the model's input.", valueName: "n"))
     var shift = 0
 
     @Option(
         help: ArgumentHelp(
             """
-            How pictures of any size come to the model: stretch, fit (their aspect is kept) or tile (at their own scale, in \
-            overlapping views); the model's own where left out.
+            How images of any size come to the model: stretch, letterbox (their aspect is kept) or tile (at their own scale, in \
+            overlapping tiles); the model's own where left out.
             """, valueName: "how"))
     var framing: Framing?
 

@@ -2,12 +2,12 @@ import Foundation
 import MetaformerModels
 
 /// How well response maps agree with foreground masks.
-public struct PriorJudge: Sendable {
+public struct PriorEvaluation: Sendable {
     /// Means over images.
     public struct Agreement: Sendable, Hashable, Codable {
         /// Intersection over union.
         public var iou = 0.0
-        /// F-measure with β² = 0.3, as saliency is judged (Achanta et al., 2009).
+        /// F-measure with β² = 0.3, as saliency is measured (Achanta et al., 2009).
         public var fMeasure = 0.0
     }
 
@@ -45,34 +45,34 @@ public struct PriorJudge: Sendable {
     }
 }
 
-/// The judgement of a prior on photos with masks, beside two maps that look at nothing.
+/// The evaluation of a prior on photos with masks, beside two maps that look at nothing.
 public struct PriorReport: Sendable, Hashable, Codable {
     public var images = 0
-    public var prior = PriorJudge.Agreement()
-    public var gaussian = PriorJudge.Agreement()
+    public var prior = PriorEvaluation.Agreement()
+    public var gaussian = PriorEvaluation.Agreement()
     /// Everything is foreground.
-    public var constant = PriorJudge.Agreement()
+    public var constant = PriorEvaluation.Agreement()
 
     /// Judges a prior at its working size, or 256 where it has none.
     public init(
         _ prior: FrozenPrior, pairs: [(image: URL, mask: URL)], threads: Int = 0, progress: () -> Void = {}
     ) throws {
-        guard !pairs.isEmpty else { throw TrainingError("there are no photos with masks to judge by") }
+        guard !pairs.isEmpty else { throw TrainingError("there are no photos with masks to evaluate by") }
         let size = prior.configuration.workingSize ?? 256
         let runner = try ResponseRunner(prior, imageSize: size, threads: threads)
-        let judge = PriorJudge()
-        let gaussianMap = PriorJudge.centredGaussian(size: size)
+        let evaluation = PriorEvaluation()
+        let gaussianMap = PriorEvaluation.centredGaussian(size: size)
         let constantMap = [Float](repeating: 1, count: size * size)
-        func add(_ agreement: PriorJudge.Agreement, to sum: inout PriorJudge.Agreement) {
+        func add(_ agreement: PriorEvaluation.Agreement, to sum: inout PriorEvaluation.Agreement) {
             sum.iou += agreement.iou / Double(pairs.count)
             sum.fMeasure += agreement.fMeasure / Double(pairs.count)
         }
         for pair in pairs {
             let mask = try ImageReader().planes(pair.mask, channels: 1, size: size)
             let image = try ImageReader().planes(pair.image, channels: prior.configuration.channels, size: size)
-            add(judge.agreement(of: try runner.response(to: image), with: mask), to: &self.prior)
-            add(judge.agreement(of: gaussianMap, with: mask), to: &gaussian)
-            add(judge.agreement(of: constantMap, with: mask), to: &constant)
+            add(evaluation.agreement(of: try runner.response(to: image), with: mask), to: &self.prior)
+            add(evaluation.agreement(of: gaussianMap, with: mask), to: &gaussian)
+            add(evaluation.agreement(of: constantMap, with: mask), to: &constant)
             progress()
         }
         images = pairs.count
