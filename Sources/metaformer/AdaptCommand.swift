@@ -33,6 +33,8 @@ struct AdaptCommand: ParsableCommand {
     @Option(help: ArgumentHelp("A text file that names the images to adapt to, one a line.", valueName: "file"))
     var trainList: String?
 
+    @OptionGroup var depth: DepthOptions
+
     @OptionGroup var common: CommonOptions
 
     private struct Result: Encodable {
@@ -60,7 +62,8 @@ struct AdaptCommand: ParsableCommand {
         try requireFolder(of: output)
         var selection = try ImageSelection.good(in: good, trainingList: trainList)
         if let shots { selection = try selection.shots(shots, seed: common.seed) }
-        let frames = try read(selection)
+        let bits = try depth.resolve(for: selection.items.map(\.url), common)
+        let frames = try read(selection, bits: bits)
         let adapted = try adapt(frames)
         try adapted.save(path: output)
         let elapsed = (clock.now - start) / .seconds(1)
@@ -86,12 +89,15 @@ struct AdaptCommand: ParsableCommand {
         }
     }
 
-    private func read(_ selection: ImageSelection) throws -> [Frame] {
+    private func read(_ selection: ImageSelection, bits: Int?) throws -> [Frame] {
         let progress = ProgressBar(total: selection.items.count, label: "reading", quiet: common.quiet || common.json)
         defer { progress.finish() }
         return try selection.items.map { item in
             defer { progress.advance() }
-            return try Frame(MetaformerData.Image(contentsOf: item.url), of: item.url.relativePath)
+            let image = try MetaformerData.Image(contentsOf: item.url, bits: bits) {
+                common.remark("\(item.name): \($0)")
+            }
+            return try Frame(image, of: item.url.relativePath)
         }
     }
 

@@ -137,14 +137,14 @@ import Testing
 
     @Test("a context that is in use refuses other threads, and goes on") func sharing() throws {
         let installation = try Installation.shared
-        try SmallModel.taughtFile().write(path: path("model"))
+        try SmallModel.adaptedFile().write(path: path("model"))
         let host = try installation.compile("Tests/hosts/sharing/main.c", options: ["-lpthread"], to: path("host"))
         #expect(try Command.run([host, path("model")], environment: installation.environment) == "8 refused\n")
     }
 
     @Test("a child of fork is told what it lacks, and works on one thread") func fork() throws {
         let installation = try Installation.shared
-        try SmallModel.taughtFile().write(path: path("model"))
+        try SmallModel.adaptedFile().write(path: path("model"))
         let host = try installation.compile("Tests/hosts/fork/main.c", to: path("host"))
         #expect(try Command.run([host, path("model")], environment: installation.environment) == "same score\n")
     }

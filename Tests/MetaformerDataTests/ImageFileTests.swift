@@ -265,6 +265,20 @@ let orientations: [(Int, @Sendable (Int, Int, Int, Int) -> (Int, Int))] = [
         #expect(reason(URL(fileURLWithPath: "/dev/zero")) == .inaccessible("not a regular file"))
     }
 
+    @Test("A link that leads nowhere, and a name that no text can hold, are called so")
+    func absent() throws {
+        let link = folder.url.appendingPathComponent("link.png")
+        try FileManager.default.createSymbolicLink(
+            at: link, withDestinationURL: folder.url.appendingPathComponent("nowhere.png"))
+        let error = #expect(throws: ImageFileError.self) { try Image(contentsOf: link) }
+        #expect(error?.reasonText.contains("a link to a file that is not there") == true)
+        let name = folder.url.appendingPathComponent("\u{fffd}.png")
+        let unnamed = #expect(throws: ImageFileError.self) { try Image(contentsOf: name) }
+        #expect(unnamed?.reasonText.contains("not UTF-8") == true)
+        let long = folder.url.appendingPathComponent(String(repeating: "a", count: 256) + ".png")
+        #expect(throws: ImageFileError.self) { try Image(contentsOf: long) }
+    }
+
     @Test("Writing into a folder that is not there fails and leaves nothing")
     func unwritable() throws {
         let file = folder.url.appendingPathComponent("no/such/folder/a.png")

@@ -9,7 +9,7 @@ import re
 import shutil
 import subprocess
 
-from setuptools import setup
+from setuptools import Distribution, setup
 from setuptools.command.build_py import build_py
 from wheel.bdist_wheel import bdist_wheel
 
@@ -42,6 +42,11 @@ class BuildWithLibrary(build_py):
         shutil.rmtree(pathlib.Path(self.build_lib) / ".cmake", ignore_errors=True)
 
 
+class LibraryDistribution(Distribution):
+    def has_ext_modules(self):
+        return True  # the library is one: the wheel is for one platform
+
+
 class PlatformWheel(bdist_wheel):
     """No Python is compiled, so any Python 3 will do; the library is for one platform."""
 
@@ -53,4 +58,4 @@ class PlatformWheel(bdist_wheel):
         return "py3", "none", super().get_tag()[2]
 
 
-setup(version=version(), cmdclass={"build_py": BuildWithLibrary, "bdist_wheel": PlatformWheel})
+setup(version=version(), cmdclass={"build_py": BuildWithLibrary, "bdist_wheel": PlatformWheel}, distclass=LibraryDistribution)

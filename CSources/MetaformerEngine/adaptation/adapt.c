@@ -5,6 +5,7 @@
 #include "adaptation/range.h"
 #include "adaptation/threshold.h"
 #include "api/settings.h"
+#include "image/pixels.h"
 #include "support/error.h"
 #include "support/memory.h"
 
@@ -39,6 +40,16 @@ static mf_status record_training(mf_adaptation *a, mf_model *adapted) {
     return mf_model_set_number(adapted, "adapted.learning_rate", a->options.learning_rate, a->error);
 }
 
+static mf_status record_bits(mf_adaptation *a, const mf_frames *frames, mf_model *adapted) {
+    int bits = 0;
+    for (size_t i = 0; i < frames->count; i++) {
+        int own = mf_pixel_layout_find(mf_frames_at(frames, i).pixel_format)->bits;
+        if (bits && bits != own) return MF_OK;
+        bits = own;
+    }
+    return mf_model_set_number(adapted, "adapted.bits", (float)bits, a->error);
+}
+
 static mf_status record(mf_adaptation *a, outcome *o, mf_model *adapted) {
     mf_threshold_rule rule = MF_THRESHOLD_EXTRAPOLATED;
     MF_TRY(set_threshold(a, o, adapted, &rule));
@@ -61,6 +72,7 @@ static mf_status make_adapted(mf_adaptation *a, mf_samples *samples, outcome *o,
     mf_model *adapted;
     MF_TRY(mf_model_derive(a->model, &adapted, a->error));
     mf_status status = record(a, o, adapted);
+    if (status == MF_OK) status = record_bits(a, &samples->frames, adapted);
     if (status == MF_OK) status = mf_range_record(samples, o->frames > samples->count, adapted);
     for (size_t i = 0; status == MF_OK && i < mf_file_tensor_count(adapted->file); i++) {
         mf_variable *own = mf_variables_find(&o->variables, mf_file_tensor(adapted->file, i)->name);

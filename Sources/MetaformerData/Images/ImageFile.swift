@@ -149,13 +149,22 @@ private func withMessage(
     }
 }
 
+/// Why there is no file of a name: it may be that of a link, or one that no text can hold.
+private func reasonOfAbsence(_ url: URL) -> ImageFileError.Reason {
+    let code = errno
+    guard code == ENOENT else { return .inaccessible(String(cString: strerror(code))) }
+    var status = stat()
+    if lstat(url.path, &status) == 0 { return .inaccessible("a link to a file that is not there") }
+    return url.path.contains("\u{fffd}") ? .inaccessible("its name is not UTF-8; rename it") : .notFound
+}
+
 /// No image within the limits has a larger file.
 private let maximumFileSize = 4 << 30
 
 private func readImageFile(_ url: URL) throws(ImageFileError) -> Data {
     var status = stat()
     guard stat(url.path, &status) == 0 else {
-        throw ImageFileError(url, errno == ENOENT ? .notFound : .inaccessible(String(cString: strerror(errno))))
+        throw ImageFileError(url, reasonOfAbsence(url))
     }
     switch status.st_mode & S_IFMT {
     case S_IFREG: break

@@ -13,6 +13,8 @@ public struct ImageFileError: Error, Equatable, Sendable, CustomStringConvertibl
         case unsupported(String)
         /// A side or the area is beyond the limits, or memory is too small for it.
         case tooLarge(String)
+        /// A side is shorter than what is to be done with the image allows.
+        case tooSmall(String)
         /// Truncated or damaged, in the words of the library that reads it.
         case corrupt(String)
         /// The file system refuses, in its own words.
@@ -42,6 +44,7 @@ public struct ImageFileError: Error, Equatable, Sendable, CustomStringConvertibl
         case .notAnImage: "not a \(ImageFormat.sentence) file"
         case .unsupported(let kind): "cannot be read: \(kind)"
         case .tooLarge(let size): "too large: \(size)"
+        case .tooSmall(let size): "too small: \(size)"
         case .corrupt(let detail): "damaged: \(detail)"
         case .inaccessible(let detail): "cannot be read: \(detail)"
         case .notWritable(let detail): "cannot be written: \(detail)"

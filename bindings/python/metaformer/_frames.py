@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-from typing import Any, Callable, Optional, Union
+from typing import Any, Callable, Optional, Sequence, Union
 
 import numpy
 import numpy.typing
@@ -81,6 +81,30 @@ def _samples(picture: Any) -> Array:
     if mode == "F":
         raise TypeError("an image of mode 'F' (floats); give 8 or 16 bits")
     return numpy.asarray(picture.convert("RGB"))
+
+
+def _highest(given: Sequence[tuple[Array, str]]) -> int:
+    """The highest value of all arrays of uint16, 0 where there is none."""
+    deep = (a for a, _ in given if isinstance(a, numpy.ndarray) and a.dtype == numpy.uint16 and a.size)
+    return max((int(values.max()) for values in deep), default=0)
+
+
+def bits_in_use(given: Sequence[tuple[Array, str]]) -> int:
+    """The fewest bits of uint16 that hold the values of all frames: cameras of 10 to 14 bits leave the upper ones 0."""
+    highest = _highest(given)
+    return next(bits for bits in _GREY_16 if highest < 1 << bits)
+
+
+def adapted_bits(setting: Optional[str], given: Sequence[tuple[Array, str]]) -> Optional[int]:
+    """The bits of uint16 by a model's setting; None where it has none of use."""
+    if setting is None or int(setting) not in (10, 12, 14):
+        return None
+    if (highest := _highest(given)) >= 1 << int(setting):
+        raise ValueError(
+            f"a value of {highest}, but the model was adapted from frames of {setting} bits; adapt it from such frames, or "
+            "give bits"
+        )
+    return int(setting)
 
 
 def mask(values: ImageLike) -> Array:

@@ -154,13 +154,15 @@ class Model:
     ) -> "Model":
         """Adapts a model to a product, by good frames of it, and sets the threshold; the model itself stays as it is.
 
-        Zeros stand for the model's own settings. `framing` is "stretch", "letterbox" or "tile", or None for the model's own;
+        `bits` are those in use of frames of uint16 (10, 12, 14 or 16): where left out the fewest that hold all values of all
+        frames, which the model's setting "adapted.bits" then says. Zeros stand for the model's own settings. `framing` is "stretch", "letterbox" or "tile", or None for the model's own;
         `masks`, uint8 [height, width], one for all frames or one for each, are 0 where nothing is to be learnt;
         `time_limit` is in seconds, 0 for none. `progress(stage, done, total, loss)` is called between steps, on this
         thread; where it returns False the call ends with an `Error` of Status.CANCELLED, and what it raises is raised
         here.
         """
-        arrays, images = _images(frames, order, bits)
+        given = _arrays(frames, order)
+        arrays, images = _images(given, _frames.bits_in_use(given) if bits is None else bits)
         if framing not in _FRAMINGS:
             raise ValueError('framing is "stretch", "letterbox", "tile" or None')
         mask_arrays, regions = _regions(masks, arrays)
@@ -203,8 +205,10 @@ class Model:
         that with the best F1 over all. Masks, progress and the rest are as in `adapt`. Raises `Error`, with Status.STATE
         where the model knows no product.
         """
-        arrays, images = _images(frames, order, bits)
-        bad_arrays, bad = _images(defective, order, bits)
+        given, bad_given = _arrays(frames, order), _arrays(defective, order)
+        bits = _frames.adapted_bits(self.setting("adapted.bits"), given + bad_given) if bits is None else bits
+        arrays, images = _images(given, bits)
+        bad_arrays, bad = _images(bad_given, bits)
         mask_arrays, regions = _regions(masks, arrays)
         bad_mask_arrays, bad_regions = _regions(defective_masks, bad_arrays)
         reporter = _Reporter(progress)
@@ -230,10 +234,16 @@ class Model:
         return Model(handle)
 
 
-def _images(frames: Sequence[ImageLike], order: str, bits: Optional[int]) -> tuple[list[Array], Any]:
-    """The arrays of frames, which must outlive the use of what describes them."""
-    given = [_frames.array(frame, order) for frame in frames]
-    described = (_frames.image(values, own_order, bits) for values, own_order in given)
+def _arrays(frames: Sequence[ImageLike], order: str) -> list[tuple[Array, str]]:
+    return [_frames.array(frame, order) for frame in frames]
+
+
+def _images(given: Sequence[tuple[Array, str]], bits: Optional[int]) -> tuple[list[Array], Any]:
+    """The arrays of frames, which must outlive the use of what describes them. `bits` are for those of uint16."""
+    described = (
+        _frames.image(values, order, bits if getattr(values, "dtype", None) == numpy.uint16 else None)
+        for values, order in given
+    )
     return [values for values, _ in given], (_library.CImage * max(len(given), 1))(*described)
 
 
@@ -303,6 +313,7 @@ class Context:
             _library.call(_library.mf_context_create, *arguments)
         self._handle = handle
         self._model = repr(model)
+        self._bits = model.setting("adapted.bits")
         self._side = tuple(int(model.setting(f"input.{name}") or 0) for name in ("height", "width"))
         self._release = weakref.finalize(self, _library.mf_context_release, handle)
 
@@ -318,12 +329,14 @@ class Context:
         """Inspects a frame: uint8 or uint16, [height, width] or [height, width, channels]; the path of an image file, for
         which Pillow must be installed; or an image of Pillow's.
 
-        `order` is that of an array's colours ("rgb" or "bgr"), `bits` those in use of uint16 (10, 12, 14 or 16). `mask`, uint8
+        `order` is that of an array's colours ("rgb" or "bgr"), `bits` those in use of uint16 (10, 12, 14 or 16); where
+        left out, as many as the model was adapted from, and ValueError is raised for a value beyond. `mask`, uint8
         or bool [height, width], is 0 where the frame is to be ignored. `map` asks for the anomaly map; an array, float32
         [height, width], receives it. Raises `Error` (Status.STATE where the model knows no product and no threshold was
         set), TypeError or ValueError.
         """
         array, order = _frames.array(frame, order)
+        bits = _frames.adapted_bits(self._bits, [(array, order)]) if bits is None else bits
         image = _frames.image(array, order, bits)
         inside = None if mask is None else _frames.mask(mask)
         roi = None if inside is None else _frames.plane(inside, numpy.uint8, array.shape, "mask")

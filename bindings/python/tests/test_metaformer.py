@@ -384,6 +384,19 @@ class InspectionTests(unittest.TestCase):
         with self.assertRaisesRegex(ValueError, "bits"):
             self.context.inspect(deep, bits=11)
 
+    def test_depths_are_recognised_over_the_set_and_kept_by_the_model(self):
+        model = metaformer.Model.open(os.environ["MODEL"])
+        frames = [(ramp().astype(numpy.uint16) + seed) * 16 for seed in range(3)]
+        adapted = model.adapt(frames, epochs=1, seed=3)
+        self.assertEqual(adapted.setting("adapted.bits"), "12")
+        self.assertEqual(adapted.to_bytes(), model.adapt(frames, bits=12, epochs=1, seed=3).to_bytes())
+        context = metaformer.Context(adapted)
+        self.assertEqual(context.inspect(frames[0]).score, context.inspect(frames[0], bits=12).score)
+        self.assertNotEqual(context.inspect(frames[0]).score, context.inspect(frames[0], bits=16).score)
+        with self.assertRaisesRegex(ValueError, "12 bits"):
+            context.inspect(frames[0] * 16)
+        self.assertEqual(model.adapt([ramp()] * 3, epochs=1).setting("adapted.bits"), "8")
+
     def test_masks_of_booleans_and_pictures(self):
         mask = numpy.zeros((60, 80), numpy.uint8)
         mask[10:40, 20:60] = 255
@@ -395,7 +408,7 @@ class InspectionTests(unittest.TestCase):
 
     def test_texts_are_short(self):
         result = self.context.inspect(ramp(), map=True)
-        model = metaformer.Model.open(os.environ["TAUGHT"])
+        model = metaformer.Model.open(os.environ["ADAPTED"])
         for value in (result, model, self.context):
             self.assertLess(len(repr(value)), 120)
             self.assertIn("metaformer.", repr(value))
@@ -414,7 +427,7 @@ class InspectionTests(unittest.TestCase):
         self.assertEqual(context.plane("image").shape, side if channels == 1 else (*side, 3))
 
     def test_one_context_in_two_threads_raises(self):
-        context = metaformer.Context(metaformer.Model.open(os.environ["TAUGHT"]), threads=1)
+        context = metaformer.Context(metaformer.Model.open(os.environ["ADAPTED"]), threads=1)
         expected = context.inspect(ramp()).score
         outcomes = []
 
@@ -434,7 +447,7 @@ class InspectionTests(unittest.TestCase):
         self.assertEqual(context.inspect(ramp()).score, expected)
 
     def test_a_child_of_fork_works_on_one_thread(self):
-        model = metaformer.Model.open(os.environ["TAUGHT"])
+        model = metaformer.Model.open(os.environ["ADAPTED"])
         parent = metaformer.Context(model, threads=2)
         expected = parent.inspect(ramp()).score
         child = os.fork()
