@@ -73,7 +73,7 @@ int main(int argument_count, char **arguments) {
     static_assert(noexcept(context->inspect(frames.back())));
     static_assert(noexcept(model->adapt(frames)));
     static_assert(noexcept(metaformer::Model::open(arguments[1])));
-    static_assert(noexcept(taught->bytes()));
+    static_assert(noexcept(adapted->bytes()));
     if (result.error().status != MF_OK || !result.error().text.empty()) return fail("a value has an error");
     metaformer::Frame tiny{4, 4, MF_PIXEL_MONO8, 4, pixels[0].data()};
     auto refused = context->inspect(tiny);
