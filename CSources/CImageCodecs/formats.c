@@ -1,4 +1,5 @@
-/// Which formats there are.
+/// Which formats there are. A new one is a file beside this that defines an mfc_codec, and a line here: its endings are then
+/// found in folders, and messages name it.
 #include "codec.h"
 
 #include <string.h>

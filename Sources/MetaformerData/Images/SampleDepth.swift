@@ -101,7 +101,8 @@ extension Image {
         }
         let highest = image.highestSample
         guard highest < 1 << bits else {
-            throw ImageFileError(url, .unsupported("a value of \(highest), where \(bits) bits go up to \((1 << bits) - 1)"))
+            throw ImageFileError(
+                url, .unsupported("a value of \(highest), where \(bits) bits go up to \((1 << bits) - 1)"))
         }
         self = image.using(bits: bits)
     }
