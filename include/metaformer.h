@@ -485,6 +485,18 @@ MF_API MF_MUST_USE mf_status mf_context_reset_scores(mf_context *context);
 /** What mf_adapt tells its host: a stage, what is done of it and how much there is. Returns non-zero to stop. */
 typedef int (*mf_progress)(void *opaque, const char *stage, size_t done, size_t total, float loss);
 
+/**
+ * Frames that come one at a time, for hosts that cannot hold all of them in memory. read fills in the frame that it is
+ * asked for, and its mask, whose data is NULL where all is inspected; both have their struct_size. What they point to has
+ * to stay there until the next call, or until the library returns. It is called from the calling thread, for frames in any
+ * order and for some of them twice, and must give the same each time. It returns non-zero where it cannot: MF_E_IO.
+ */
+typedef struct mf_frame_source {
+    size_t struct_size;
+    int32_t (*read)(void *opaque, size_t index, mf_image *out_frame, mf_mask *out_mask);
+    void *opaque;
+} mf_frame_source;
+
 typedef struct mf_adapt_options {
     size_t struct_size;
     int32_t threads;            /**< as in mf_context_options */
@@ -505,6 +517,7 @@ typedef struct mf_adapt_options {
     size_t mask_count;          /**< 0, 1 or count */
     uint64_t cache_bytes;       /**< the most memory for frames as the model sees them, bytes; 0 for 1 GiB. What does
                                      not fit is computed again whenever it is needed: slower, and the same bits */
+    const mf_frame_source *source; /**< NULL, or where the count frames come from: frames and masks are then NULL */
 } mf_adapt_options;
 
 /**
@@ -524,11 +537,11 @@ typedef struct mf_adapt_options {
  * The threshold is what a good frame exceeds with the probability false_alarm_rate, by the scores of frames held out:
  * their own quantile where they suffice for it, else that of a normal distribution of their logarithms, whose spread is
  * known in part from other products. A tiled frame gives all of its tiles.
- * @param frames   count structs, all with the struct_size of the first
+ * @param frames   count structs, all with the struct_size of the first; NULL where options have a source
  * @param options  NULL for the model's own
  * @return MF_OK and a new model, which has nothing to do with the old one any more; MF_E_INVALID, MF_E_UNSUPPORTED,
  *         MF_E_LIMIT (see mf_inspect, or over 1,000,000 frames or tiles), MF_E_STATE (the model cannot be adapted, or
- *         not with masks or padding), MF_E_NOMEM, MF_E_CANCELLED (by progress), MF_E_DEADLINE
+ *         not with masks or padding), MF_E_NOMEM, MF_E_CANCELLED (by progress), MF_E_DEADLINE, MF_E_IO (the source)
  */
 MF_API MF_MUST_USE mf_status mf_adapt(const mf_model *model, const mf_image *frames, size_t count,
                                       const mf_adapt_options *options, mf_model **out_model, mf_error *error);
@@ -557,6 +570,7 @@ typedef struct mf_calibrate_options {
     mf_progress progress;           /**< NULL, or called from the calling thread after each frame, with a loss of 0 */
     void *opaque;                   /**< handed to progress */
     uint64_t time_limit_ns;         /**< of the whole call, nanoseconds; 0 for none */
+    const mf_frame_source *source;  /**< NULL, or where the good frames come from: frames and masks are then NULL */
 } mf_calibrate_options;
 
 /**
@@ -565,7 +579,7 @@ typedef struct mf_calibrate_options {
  * sets it from frames that it held out. Where there are defective ones too it is that with the best F1 over all of them,
  * midway between the two scores around it: what that promises of other frames is not known, and the rate is not used. A
  * image that is there twice is worth a warning in the log.
- * @param frames   good ones: count structs, all with the struct_size of the first
+ * @param frames   good ones: count structs, all with the struct_size of the first; NULL where options have a source
  * @param options  NULL for none
  * @return MF_OK and a new model; MF_E_INVALID, MF_E_UNSUPPORTED, MF_E_LIMIT (see mf_inspect), MF_E_STATE (the model knows
  *         no product), MF_E_NOMEM, MF_E_CANCELLED (by progress), MF_E_DEADLINE

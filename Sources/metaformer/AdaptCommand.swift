@@ -44,6 +44,7 @@ struct AdaptCommand: ParsableCommand {
         let thresholdRule: String?
         let thresholdFrom: String?
         let falseAlarmRate: Double
+        let syntheticDefects: Model.SyntheticDefects?
         let seconds: Double
     }
 
@@ -62,9 +63,8 @@ struct AdaptCommand: ParsableCommand {
         try requireFolder(of: output)
         var selection = try ImageSelection.good(in: good, trainingList: trainList)
         if let shots { selection = try selection.shots(shots, seed: common.seed) }
-        let bits = try depth.resolve(for: selection.items.map(\.url), common)
-        let frames = try read(selection, bits: bits)
-        let adapted = try adapt(frames)
+        let urls = selection.items.map(\.url)
+        let adapted = try adapt(urls, bits: depth.resolve(for: urls, common))
         try adapted.save(path: output)
         let elapsed = (clock.now - start) / .seconds(1)
 
@@ -72,13 +72,14 @@ struct AdaptCommand: ParsableCommand {
         if common.json {
             try common.printJSON(
                 Result(
-                    model: output, images: frames.count, threshold: threshold,
+                    model: output, images: selection.items.count, threshold: threshold,
                     thresholdRule: adapted[setting: "threshold.rule"],
                     thresholdFrom: adapted[setting: "threshold.from"],
-                    falseAlarmRate: Double(falseAlarmRate), seconds: elapsed))
+                    falseAlarmRate: Double(falseAlarmRate), syntheticDefects: adapted.syntheticDefects, seconds: elapsed
+                ))
         }
         common.remark(
-            "\(output): adapted to \(frames.count) good image\(frames.count == 1 ? "" : "s") in "
+            "\(output): adapted to \(selection.items.count) good image\(selection.items.count == 1 ? "" : "s") in "
                 + "\(elapsed.formatted(.number.precision(.fractionLength(1)))) s")
         if let threshold {
             common.remark(
@@ -87,21 +88,27 @@ struct AdaptCommand: ParsableCommand {
                     + (adapted[setting: "threshold.rule"] == "extrapolated"
                         ? " (extrapolated: too few images to count)" : ""))
         }
-    }
-
-    private func read(_ selection: ImageSelection, bits: Int?) throws -> [Frame] {
-        let progress = ProgressBar(total: selection.items.count, label: "reading", quiet: common.quiet || common.json)
-        defer { progress.finish() }
-        return try selection.items.map { item in
-            defer { progress.advance() }
-            let image = try MetaformerData.Image(contentsOf: item.url, bits: bits) {
-                common.remark("\(item.name): \($0)")
-            }
-            return try Frame(image, of: item.url.relativePath)
+        if let defects = adapted.syntheticDefects {
+            report(defects)
+        } else {
+            common.remark("what it finds is not known: of one image none can be held out; two or more tell")
         }
     }
 
-    private func adapt(_ frames: [Frame]) throws -> Model {
+    private func report(_ defects: Model.SyntheticDefects) {
+        let percent = { (share: Double) in share.formatted(.percent.precision(.fractionLength(0))) }
+        let kinds = defects.kinds.sorted { $0.key < $1.key }.map { "\($0.key) \(percent($0.value))" }
+        common.remark(
+            "finds \(percent(defects.found)) of \(defects.count) synthetic defects in good images: "
+                + kinds.joined(separator: ", "))
+        if defects.found < 0.5 {
+            common.warn(
+                "\(output): finds under half of the synthetic defects. More good images help, and so do --framing tile or a "
+                    + "larger model where defects are small, and a mask over what varies from image to image")
+        }
+    }
+
+    private func adapt(_ images: [URL], bits: Int?) throws -> Model {
         var options = Model.AdaptationOptions()
         options.threads = common.threads
         options.epochs = adaptation.epochs
@@ -114,12 +121,15 @@ struct AdaptCommand: ParsableCommand {
         options.framing = adaptation.framing
         var progress = StagedProgress(quiet: common.quiet || common.json)
         defer { progress.finish() }
-        let channels = frames.allSatisfy(\.isGrey) ? 1 : 3
+        let frames = FrameFiles(images, bits: bits) { common.remark("\($0.relativePath): \($1)") }
+        let channels = try frames.areGrey() ? 1 : 3
         return try source.origin(optimizer: adaptation.optimizer).model(channels: channels, seed: common.seed)
-            .adapted(to: frames, options: options) {
-                progress.advance($0.stage, total: $0.total)
-                return true
-            }
+            .adapted(
+                toFrames: images.count, options: options,
+                progress: {
+                    progress.advance($0.stage, total: $0.total)
+                    return true
+                }, frame: frames.frame)
     }
 }
 

@@ -90,7 +90,7 @@ static sample kept_at(const trainer *t, size_t index) {
 
 /* Reads a tile; the prior, which is frozen, responds to it. */
 static mf_status read_tile(trainer *t, size_t tile, const sample *to) {
-    mf_samples_read(t->samples, tile, to->image, to->inside);
+    MF_TRY(mf_samples_read(t->samples, &t->samples->tiles[tile], to->image, to->inside));
     if (!to->response) return MF_OK;
     MF_TRY(mf_runner_bind(t->prior, "image", to->image, t->samples->image, t->a->error));
     MF_TRY(mf_runner_bind(t->prior, "response", to->response, t->samples->plane, t->a->error));
@@ -128,6 +128,7 @@ static mf_status read_frames(trainer *t) {
 static mf_status prepare(trainer *t) {
     mf_adaptation *a = t->a;
     MF_TRY(mf_model_choice(a->model, MF_KEY_adapt_loss, &t->sums_loss, a->error));
+    MF_TRY(mf_samples_lay_out(t->samples));
     MF_TRY(mf_map_statistics_prepare(&t->statistics, a, t->samples->plane));
     MF_TRY(find_normality(t));
     mf_runner *inspect = NULL;
@@ -252,15 +253,12 @@ static void deal(trainer *t, size_t first, size_t held) {
     mf_fold_deal(t->a->options.seed, t->samples->count, first, held, t->order);
 }
 
-/* Trains without so many frames of the order, from first on, and scores these. */
-static mf_status score_fold(trainer *t, size_t first, size_t held, mf_held_out *held_out) {
+/* Trains without so many frames of the order, from first on, and scores these, with defects in so many images. */
+static mf_status score_fold(trainer *t, size_t first, size_t held, size_t painted, mf_held_out *held_out) {
     size_t kept = t->samples->count - held;
     deal(t, first, held);
     MF_TRY(train(t, kept));
-    MF_TRY(mf_score_frames(&t->inspection, t->samples, t->order + kept, held, held_out->scores + held_out->count,
-                           t->a->error));
-    held_out->count += held;
-    return MF_OK;
+    return mf_held_out_score(held_out, &t->inspection, t->samples, t->order + kept, held, painted, 1);
 }
 
 /* A few frames are needed in training: each is held out from a model of its own, before all of them are trained on. */
@@ -275,14 +273,14 @@ static mf_status cross_validate(trainer *t, mf_held_out *held_out) {
     deal(t, 0, 0);
     t->steps_total += steps_of(t, count);
     for (size_t fold = 0; fold < folds; fold++) {
-        size_t first = mf_share(count, folds, fold);
-        MF_TRY(score_fold(t, first, mf_share(count, folds, fold + 1) - first, held_out));
+        size_t first = mf_share(count, folds, fold), held = mf_share(count, folds, fold + 1) - first;
+        size_t painted = mf_share(MF_SYNTHETIC_IMAGES, folds, fold + 1) - mf_share(MF_SYNTHETIC_IMAGES, folds, fold);
+        MF_TRY(score_fold(t, first, held, painted, held_out));
     }
     deal(t, 0, 0);
     MF_TRY(train(t, count));
     if (folds) return MF_OK;
-    held_out->count = MF_SHIFTED_COPIES;
-    return mf_score_shifted(&t->inspection, t->samples, held_out->scores, t->a->error);
+    return mf_held_out_score_shifted(held_out, &t->inspection, t->samples);
 }
 
 static mf_status adapt(trainer *t, mf_held_out *held_out) {
@@ -293,13 +291,15 @@ static mf_status adapt(trainer *t, mf_held_out *held_out) {
     if (count < HOLD_OUT_FROM) return cross_validate(t, held_out);
     deal(t, 0, held);
     t->steps_total = steps_of(t, count - held);
-    return score_fold(t, 0, held, held_out);
+    return score_fold(t, 0, held, MF_SYNTHETIC_IMAGES, held_out);
 }
 
-mf_status mf_gradient_adapt(mf_adaptation *a, mf_samples *samples, mf_variables *variables, mf_held_out *held_out) {
+mf_status mf_gradient_adapt(mf_adaptation *a, mf_samples *samples, mf_variables *variables, mf_held_out *held_out,
+                            mf_range *range) {
     trainer t = {.a = a, .samples = samples, .variables = variables};
     mf_status status = prepare(&t);
     if (status == MF_OK) status = adapt(&t, held_out);
+    if (status == MF_OK) status = mf_range_measure(range, samples);
     end(&t);
     return status;
 }

@@ -127,12 +127,8 @@ public struct EvaluationRun {
     private func adapted(
         _ method: Method, _ training: [DatasetItem], _ unit: EvaluationUnit, _ progress: StageProgress
     ) throws -> Model {
-        var frames: [Frame] = []
-        for item in training {
-            try proceed(progress("reading", frames.count, training.count))
-            frames.append(try Frame(Image(contentsOf: item.url, bits: plan.bits), of: item.url.relativePath))
-        }
-        let isGrey = frames.allSatisfy(\.isGrey)
+        let frames = FrameFiles(training.map(\.url), bits: plan.bits)
+        let isGrey = try frames.areGrey()
         var options = Model.AdaptationOptions()
         options.threads = plan.threads
         options.epochs = method.epochs
@@ -144,7 +140,8 @@ public struct EvaluationRun {
         options.shift = plan.shift
         options.falseAlarmRate = plan.falseAlarmRate
         do {
-            return try method.adapted(frames, channels: isGrey ? 1 : 3, options: options, progress: progress)
+            return try method.adapted(
+                to: frames, count: training.count, channels: isGrey ? 1 : 3, options: options, progress: progress)
         } catch  where !progress("stopping", 0, 1) {
             throw CancellationError()
         }

@@ -34,6 +34,11 @@ struct CommonOptions: ParsableArguments {
         print(String(decoding: try encoder.encode(value), as: UTF8.self))
     }
 
+    /// Says on standard error what the user should know whatever else is printed.
+    func warn(_ text: String) {
+        FileHandle.standardError.write(Data("metaformer: warning: \(text)\n".utf8))
+    }
+
     /// Prints a remark that is no result.
     func remark(_ text: String) {
         if !quiet && !json { print(text) }
