@@ -152,6 +152,7 @@ class CAdaptOptions(ctypes.Structure):
         ("masks", ctypes.POINTER(CPlane)),
         ("mask_count", ctypes.c_size_t),
         ("cache_bytes", ctypes.c_uint64),
+        ("source", ctypes.c_void_p),
     ]
 
 
@@ -170,6 +171,7 @@ class CCalibrateOptions(ctypes.Structure):
         ("progress", CProgress),
         ("opaque", ctypes.c_void_p),
         ("time_limit_ns", ctypes.c_uint64),
+        ("source", ctypes.c_void_p),
     ]
 
 
