@@ -33,6 +33,8 @@ struct AdaptCommand: ParsableCommand {
     @Option(help: ArgumentHelp("A text file that names the images to adapt to, one a line.", valueName: "file"))
     var trainList: String?
 
+    @OptionGroup var depth: DepthOptions
+
     @OptionGroup var common: CommonOptions
 
     private struct Result: Encodable {
@@ -61,7 +63,8 @@ struct AdaptCommand: ParsableCommand {
         try requireFolder(of: output)
         var selection = try ImageSelection.good(in: good, trainingList: trainList)
         if let shots { selection = try selection.shots(shots, seed: common.seed) }
-        let adapted = try adapt(selection.items.map(\.url))
+        let urls = selection.items.map(\.url)
+        let adapted = try adapt(urls, bits: depth.resolve(for: urls, common))
         try adapted.save(path: output)
         let elapsed = (clock.now - start) / .seconds(1)
 
@@ -105,7 +108,7 @@ struct AdaptCommand: ParsableCommand {
         }
     }
 
-    private func adapt(_ images: [URL]) throws -> Model {
+    private func adapt(_ images: [URL], bits: Int?) throws -> Model {
         var options = Model.AdaptationOptions()
         options.threads = common.threads
         options.epochs = adaptation.epochs
@@ -118,7 +121,7 @@ struct AdaptCommand: ParsableCommand {
         options.framing = adaptation.framing
         var progress = StagedProgress(quiet: common.quiet || common.json)
         defer { progress.finish() }
-        let frames = FrameFiles(images)
+        let frames = FrameFiles(images, bits: bits) { common.remark("\($0.relativePath): \($1)") }
         let channels = try frames.areGrey() ? 1 : 3
         return try source.origin(optimizer: adaptation.optimizer).model(channels: channels, seed: common.seed)
             .adapted(

@@ -43,6 +43,8 @@ struct CalibrateCommand: ParsableCommand {
     @Option(help: ArgumentHelp("The share of good products that the threshold may reject.", valueName: "x"))
     var falseAlarmRate: Float = 0.02
 
+    @OptionGroup var depth: DepthOptions
+
     @OptionGroup var common: CommonOptions
 
     private struct Result: Encodable {
@@ -69,9 +71,13 @@ struct CalibrateCommand: ParsableCommand {
     func run() throws {
         let output = output ?? model
         try requireFolder(of: output)
-        let pictures = try images(of: ImageSelection.good(in: good, trainingList: nil))
+        let selection = try ImageSelection.good(in: good, trainingList: nil)
+        let defectiveSelection = try defective.map { try ImageSelection.defective(in: $0) }
+        let urls = (selection.items + (defectiveSelection?.items ?? [])).map(\.url)
+        let bits = try depth.resolve(for: urls, model: Model(path: model), common)
+        let pictures = try images(of: selection, bits: bits)
         var options = Calibration.Options()
-        options.defective = try defective.map { try images(of: ImageSelection.defective(in: $0)) } ?? []
+        options.defective = try defectiveSelection.map { try images(of: $0, bits: bits) } ?? []
         options.keepsMap = keepMap
         options.falseAlarmRate = falseAlarmRate
         options.seed = common.seed
@@ -103,7 +109,9 @@ struct CalibrateCommand: ParsableCommand {
         common.remark("\(output): threshold \(value), from \(from)")
     }
 
-    private func images(of selection: ImageSelection) throws -> [(name: String, image: MetaformerData.Image)] {
-        try selection.items.map { ($0.url.relativePath, try MetaformerData.Image(contentsOf: $0.url)) }
+    private func images(
+        of selection: ImageSelection, bits: Int?
+    ) throws -> [(name: String, image: MetaformerData.Image)] {
+        try selection.items.map { ($0.url.relativePath, try MetaformerData.Image(contentsOf: $0.url, bits: bits)) }
     }
 }

@@ -37,6 +37,8 @@ struct InspectCommand: ParsableCommand {
             "A text file of images that were adapted to, one a line: they are left out.", valueName: "file"))
     var trainList: String?
 
+    @OptionGroup var depth: DepthOptions
+
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
@@ -54,6 +56,7 @@ struct InspectCommand: ParsableCommand {
         guard model.isAdapted || threshold != nil else {
             throw CommandError("\(self.model): knows no product yet: adapt it to good images first")
         }
+        let bits = try depth.resolve(for: selection.items.map(\.url), model: model, common)
         let inspector = try Inspector(model, threads: common.threads)
         if let threshold { try inspector.setThreshold(threshold) }
         let folder = try OutputFolder(path: output, mark: InspectionResults.jsonName)
@@ -62,7 +65,9 @@ struct InspectCommand: ParsableCommand {
         defer { progress.finish() }
         var results = InspectionResults(model: self.model)
         for item in selection.items {
-            let image = try MetaformerData.Image(contentsOf: item.url)
+            let image = try MetaformerData.Image(contentsOf: item.url, bits: bits) {
+                common.remark("\(item.name): \($0)")
+            }
             let inspection = try inspector.inspect(Frame(image, of: item.url.relativePath), wantsMap: true)
             try folder.makeFolder(of: item.name)
             let stem = folder.url.appendingPathComponent(item.name).deletingPathExtension().path

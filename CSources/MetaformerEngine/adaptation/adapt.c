@@ -57,10 +57,12 @@ static mf_status record(mf_adaptation *a, outcome *o, mf_model *adapted) {
 }
 
 /* Moves the variables into a new model. */
-static mf_status make_adapted(mf_adaptation *a, outcome *o, mf_model **out_model) {
+static mf_status make_adapted(mf_adaptation *a, const mf_samples *samples, outcome *o, mf_model **out_model) {
     mf_model *adapted;
     MF_TRY(mf_model_derive(a->model, &adapted, a->error));
     mf_status status = record(a, o, adapted);
+    if (status == MF_OK && samples->bits > 0)
+        status = mf_model_set_number(adapted, "adapted.bits", (float)samples->bits, a->error);
     if (status == MF_OK) status = mf_range_record(&o->range, a, a->earlier > 0, adapted);
     for (size_t i = 0; status == MF_OK && i < mf_file_tensor_count(adapted->file); i++) {
         mf_variable *own = mf_variables_find(&o->variables, mf_file_tensor(adapted->file, i)->name);
@@ -110,7 +112,7 @@ mf_status mf_adapt(const mf_model *model, const mf_image *frames, size_t count, 
     mf_status status = mf_adaptation_begin(&a, options);
     if (status == MF_OK) status = mf_samples_prepare(&samples, &a, frames, count);
     if (status == MF_OK) status = adapt(&a, &samples, &o);
-    if (status == MF_OK) status = make_adapted(&a, &o, out_model);
+    if (status == MF_OK) status = make_adapted(&a, &samples, &o, out_model);
     mf_variables_release(&o.variables);
     mf_free(a.allocator, o.held_out.scores);
     mf_samples_release(&samples);

@@ -1,5 +1,6 @@
 #include "adaptation/samples.h"
 
+#include "image/pixels.h"
 #include "support/error.h"
 #include "support/memory.h"
 
@@ -43,6 +44,8 @@ mf_status mf_samples_open(mf_samples *s, size_t frame) {
     if ((int64_t)s->tiling.rows * s->tiling.columns > MAX_TILES)
         return too_many_tiles(s, (uint64_t)s->tiling.rows * (uint64_t)s->tiling.columns);
     s->widest = s->frame.width > s->widest ? s->frame.width : s->widest;
+    int bits = mf_pixel_layout_find(s->frame.pixel_format)->bits;
+    s->bits = s->bits && s->bits != bits ? -1 : bits;
     s->opened = frame;
     return MF_OK;
 }

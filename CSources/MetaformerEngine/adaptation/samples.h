@@ -19,6 +19,7 @@ typedef struct mf_samples {
     mf_frames frames;    /* the host's */
     size_t count;        /* of them */
     int32_t widest;      /* frame so far, pixels */
+    int bits;            /* in use of the samples of frames so far; -1 where they differ */
     size_t plane, image; /* floats of a plane, and of all planes, of the model's input */
     uint8_t *grid;
     void *scratch;

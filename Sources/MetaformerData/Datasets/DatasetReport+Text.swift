@@ -62,9 +62,10 @@ extension DatasetReport: CustomStringConvertible {
     private var problems: [String] {
         let noGood = categoriesWithoutGood.map { Finding(path: $0, detail: "nothing to learn from") }
         let groups = [
-            ("error", "cannot be read", unreadable), ("error", "masks of another size", maskSizeMismatches),
+            ("error", "cannot be read", unreadable),
             ("error", "masks without an image", masksWithoutImage),
             ("error", "categories without good images outside test", noGood),
+            ("note", "masks of another size than their images, brought to it", maskSizeMismatches),
             ("note", "defective images without a mask", defectsWithoutMask),
             ("note", "masks of defective images that mark nothing", emptyMasks),
         ]

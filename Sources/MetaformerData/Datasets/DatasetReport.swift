@@ -43,6 +43,7 @@ public struct DatasetReport: Sendable, Equatable, Codable {
     public let formats: [FormatCount]
     /// Images and masks that cannot be read, with the reason.
     public let unreadable: [Finding]
+    /// Masks that are brought to their pictures' size, by the nearest pixel.
     public let maskSizeMismatches: [Finding]
     public let masksWithoutImage: [Finding]
     public let defectsWithoutMask: [Finding]
@@ -55,7 +56,7 @@ public struct DatasetReport: Sendable, Equatable, Codable {
     public var hasErrors: Bool { errorCount > 0 }
 
     public var errorCount: Int {
-        unreadable.count + maskSizeMismatches.count + masksWithoutImage.count + categoriesWithoutGood.count
+        unreadable.count + masksWithoutImage.count + categoriesWithoutGood.count
     }
 
     /// Reads every image and mask once, on `threads` threads (0: all cores), each holding one image in memory. What
@@ -123,29 +124,33 @@ private struct Inspection: Sendable {
     var emptyMask: DatasetReport.Finding?
 
     init(_ item: DatasetItem, in dataset: Dataset) {
-        if let image = read(item.url, in: dataset) {
+        if let image = read(item.url, in: dataset, { url throws(ImageFileError) in try Image(contentsOf: url) }) {
             size = [image.width, image.height]
             format = [image.channels, image.bitDepth]
         }
         var marks = false
         for maskURL in item.maskURLs {
-            guard let mask = read(maskURL, in: dataset) else { return }
+            let readMask = { (url: URL) throws(ImageFileError) in
+                try Image(maskAt: url, threshold: item.maskThreshold)
+            }
+            guard let mask = read(maskURL, in: dataset, readMask) else { return }
             let path = dataset.relativePath(of: maskURL)
             if let size, size != [mask.width, mask.height] {
                 let detail = "\(mask.width) x \(mask.height), its image \(size[0]) x \(size[1])"
                 maskSizeMismatch = DatasetReport.Finding(path: path, detail: detail)
             }
-            marks = marks || mask.hasPixels(above: item.maskThreshold)
+            marks = marks || mask.hasPixels(above: 0)
         }
         if let first = item.maskURLs.first, !marks {
-            let detail = "marks nothing above \(item.maskThreshold)"
-            emptyMask = DatasetReport.Finding(path: dataset.relativePath(of: first), detail: detail)
+            emptyMask = DatasetReport.Finding(path: dataset.relativePath(of: first), detail: "marks nothing")
         }
     }
 
-    private mutating func read(_ url: URL, in dataset: Dataset) -> Image? {
+    private mutating func read(
+        _ url: URL, in dataset: Dataset, _ body: (URL) throws(ImageFileError) -> Image
+    ) -> Image? {
         do {
-            return try Image(contentsOf: url)
+            return try body(url)
         } catch {
             unreadable.append(DatasetReport.Finding(path: dataset.relativePath(of: url), detail: error.reasonText))
             return nil

@@ -43,7 +43,7 @@ public enum HeatMap {
 
     /// Rec. 601 luma, 0 to 255.
     private static func luma(_ image: Image, _ x: Int, _ y: Int) -> Float {
-        let scale: Float = image.bitDepth == 16 ? 255.0 / 65_535 : 1
+        let scale = 255 / Float(image.highestValue)
         guard image.channels == 3 else { return Float(image[x, y, 0]) * scale }
         let red = Float(image[x, y, 0])
         let green = Float(image[x, y, 1])

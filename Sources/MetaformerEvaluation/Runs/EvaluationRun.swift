@@ -80,11 +80,11 @@ public struct EvaluationRun {
         var (withoutMask, seconds, threshold) = (0, 0.0, Float.infinity)
         for item in items {
             try proceed(progress("testing", scores.count, items.count))
-            let image = try Image(contentsOf: item.url)
+            let image = try Image(contentsOf: item.url, bits: plan.bits)
             let inspection = try inspector.inspect(Frame(image, of: item.url.relativePath), wantsMap: true)
             let map = FloatMap(width: image.width, height: image.height, values: inspection.map)
             do {
-                switch try item.truth() {
+                switch try item.truth(size: (image.width, image.height)) {
                 case .good: try evaluation.add(map)
                 case .defective(let mask): try evaluation.add(map, mask: mask)
                 case .unknown: withoutMask += 1
@@ -110,7 +110,9 @@ public struct EvaluationRun {
             threshold: threshold, thresholdRule: model[setting: "threshold.rule"] ?? "the model's own",
             adaptationSeconds: adaptation, inspectionMilliseconds: 1000 * seconds / Double(max(1, items.count)),
             scores: scores, curve: hasMasks ? UnitResult.thinned(try evaluation.curve()) : [])
-        if isFeatured(unit) { try Gallery(folder: folder).write(result, items: items, inspector: inspector) }
+        if isFeatured(unit) {
+            try Gallery(folder: folder).write(result, items: items, inspector: inspector, bits: plan.bits)
+        }
         return result
     }
 
@@ -125,7 +127,7 @@ public struct EvaluationRun {
     private func adapted(
         _ method: Method, _ training: [DatasetItem], _ unit: EvaluationUnit, _ progress: StageProgress
     ) throws -> Model {
-        let frames = FrameFiles(training.map(\.url))
+        let frames = FrameFiles(training.map(\.url), bits: plan.bits)
         let isGrey = try frames.areGrey()
         var options = Model.AdaptationOptions()
         options.threads = plan.threads
@@ -164,10 +166,12 @@ extension Frame {
     /// A image as a frame. Throws an error that names the file where it is too small.
     public init(_ image: Image, of name: String) throws {
         guard image.width >= 32, image.height >= 32 else {
-            throw EvaluationError("\(name): \(image.width) x \(image.height) pixels; each side must have at least 32")
+            let size = "\(image.width) x \(image.height) pixels; each side must have at least 32"
+            throw ImageFileError(URL(fileURLWithPath: name), .tooSmall(size))
         }
-        let format: Format =
-            image.channels == 1 ? (image.bitDepth == 8 ? .mono8 : .mono16) : (image.bitDepth == 8 ? .rgb8 : .rgb16)
+        guard let format = Format(channels: image.channels, bits: image.bits) else {
+            throw EvaluationError("\(name): \(image.bits) bits a sample; there are 8, 10, 12, 14 and 16")
+        }
         try self.init(width: image.width, height: image.height, format: format, bytes: image.bytes)
     }
 }

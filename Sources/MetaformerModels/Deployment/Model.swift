@@ -4,22 +4,37 @@ import MetaformerGraph
 /// A frame for the engine: pixels of its own, which copies share, described as GenICam does.
 public struct Frame: Sendable {
     public enum Format: Sendable {
-        case mono8, mono16, rgb8, rgb16
+        case mono8, mono10, mono12, mono14, mono16
+        case rgb8, rgb10, rgb12, rgb14, rgb16
+
+        /// That of 1 or 3 channels and so many bits in use, 8 to 16; nil where there is none.
+        public init?(channels: Int, bits: Int) {
+            let grey: [Int: Format] = [8: .mono8, 10: .mono10, 12: .mono12, 14: .mono14, 16: .mono16]
+            let colours: [Int: Format] = [8: .rgb8, 10: .rgb10, 12: .rgb12, 14: .rgb14, 16: .rgb16]
+            guard let format = (channels == 1 ? grey : colours)[bits] else { return nil }
+            self = format
+        }
 
         var code: UInt32 {
             switch self {
             case .mono8: MF_PIXEL_MONO8.rawValue
+            case .mono10: MF_PIXEL_MONO10.rawValue
+            case .mono12: MF_PIXEL_MONO12.rawValue
+            case .mono14: MF_PIXEL_MONO14.rawValue
             case .mono16: MF_PIXEL_MONO16.rawValue
             case .rgb8: MF_PIXEL_RGB8.rawValue
+            case .rgb10: MF_PIXEL_RGB10.rawValue
+            case .rgb12: MF_PIXEL_RGB12.rawValue
+            case .rgb14: MF_PIXEL_RGB14.rawValue
             case .rgb16: MF_PIXEL_RGB16.rawValue
             }
         }
         var bytesPerPixel: Int {
             switch self {
             case .mono8: 1
-            case .mono16: 2
+            case .mono10, .mono12, .mono14, .mono16: 2
             case .rgb8: 3
-            case .rgb16: 6
+            case .rgb10, .rgb12, .rgb14, .rgb16: 6
             }
         }
     }
@@ -29,7 +44,7 @@ public struct Frame: Sendable {
     public let format: Format
     private let pixels: Pixels
 
-    public var isGrey: Bool { format == .mono8 || format == .mono16 }
+    public var isGrey: Bool { [.mono8, .mono10, .mono12, .mono14, .mono16].contains(format) }
 
     /// Copies pixels: rows from top to bottom, without padding; 16-bit samples in the machine's byte order.
     ///
