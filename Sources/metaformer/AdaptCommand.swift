@@ -59,10 +59,15 @@ struct AdaptCommand: ParsableCommand {
         let start = clock.now
         try requireFolder(of: output)
         var selection = try ImageSelection.good(in: good, trainingList: trainList)
+        for remark in selection.remarks { common.warn(remark) }
+        let available = selection.items.count
         if let shots { selection = try selection.shots(shots, seed: common.seed) }
         let frames = try read(selection)
         let adapted = try adapt(frames)
         try adapted.save(path: output)
+        if selection.items.count < available || trainList != nil {
+            try AdaptationRecord(selection.items.map { ($0.url, $0.name) }).write(into: output)
+        }
         let elapsed = (clock.now - start) / .seconds(1)
 
         let threshold = adapted[setting: "threshold"].flatMap(Double.init)
@@ -91,7 +96,14 @@ struct AdaptCommand: ParsableCommand {
         defer { progress.finish() }
         return try selection.items.map { item in
             defer { progress.advance() }
-            return try Frame(MetaformerData.Image(contentsOf: item.url), of: item.url.relativePath)
+            do {
+                return try Frame(MetaformerData.Image(contentsOf: item.url), of: item.url.relativePath)
+            } catch {
+                // Which images a model knows is to be decided by people, not by damage.
+                throw CommandError(
+                    "\(UnreadableImage(error, item.url)); a model is adapted to all of its good images or to none: repair the "
+                        + "file, or take it away")
+            }
         }
     }
 

@@ -69,9 +69,16 @@ struct CalibrateCommand: ParsableCommand {
     func run() throws {
         let output = output ?? model
         try requireFolder(of: output)
-        let pictures = try images(of: ImageSelection.good(in: good, trainingList: nil))
+        var unreadable: [UnreadableImage] = []
+        let pictures = images(of: try ImageSelection.good(in: good, trainingList: nil), &unreadable)
         var options = Calibration.Options()
-        options.defective = try defective.map { try images(of: ImageSelection.defective(in: $0)) } ?? []
+        if let defective {
+            options.defective = images(of: try ImageSelection.defective(in: defective), &unreadable)
+            guard !options.defective.isEmpty else { throw CommandError("\(defective): none of its images can be used") }
+        }
+        guard !pictures.isEmpty else {
+            throw CommandError("\(good): none of its images can be used; \(unreadable.first.map(String.init) ?? "")")
+        }
         options.keepsMap = keepMap
         options.falseAlarmRate = falseAlarmRate
         options.seed = common.seed
@@ -101,9 +108,19 @@ struct CalibrateCommand: ParsableCommand {
                 + (threshold.rule == "extrapolated" ? " (extrapolated: too few images to count)" : "")
             : "\(pictures.count) good and \(options.defective.count) defective images: the best F1"
         common.remark("\(output): threshold \(value), from \(from)")
+        try UnreadableFiles(unreadable.map(\.description)).report()
     }
 
-    private func images(of selection: ImageSelection) throws -> [(name: String, image: MetaformerData.Image)] {
-        try selection.items.map { ($0.url.relativePath, try MetaformerData.Image(contentsOf: $0.url)) }
+    /// The images that can be used; those that cannot end nothing.
+    private func images(of selection: ImageSelection, _ unreadable: inout [UnreadableImage]) -> [CalibrationImage] {
+        for remark in selection.remarks { common.warn(remark) }
+        return selection.items.compactMap { item in
+            do throws(UnreadableImage) {
+                return try CalibrationImage(contentsOf: item.url)
+            } catch {
+                unreadable.append(error)
+                return nil
+            }
+        }
     }
 }

@@ -102,7 +102,11 @@ struct EvaluateCommand: ParsableCommand {
         let files = ResultFiles(
             results, plan: plan, provenance: Provenance(plan, version: engineVersion, command: command))
         try files.write(to: folder)
-        if common.json { print(try files.json, terminator: "") } else { print(files.summary.text) }
+        if common.json {
+            StandardOutput.print(try files.json, terminator: "")
+        } else {
+            StandardOutput.print(files.summary.text)
+        }
         common.remark("\(output): report.html, tables.md, results.csv, scores.csv, results.json")
     }
 
@@ -209,9 +213,9 @@ struct EvaluateCommand: ParsableCommand {
             }
         }
         do {
-            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+            try Folder.make(folder)
         } catch {
-            throw CommandError("\(output): cannot be made: \(error.localizedDescription)")
+            throw CommandError("\(output): cannot be made: \(error)")
         }
     }
 

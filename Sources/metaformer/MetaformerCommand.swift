@@ -1,11 +1,13 @@
 import ArgumentParser
 import Foundation
+import MetaformerEvaluation
 
 @main
 struct MetaformerCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "metaformer",
         abstract: "Finds defects in images, from a handful of good ones.",
+        version: "metaformer \(engineVersion)",
         subcommands: [
             AdaptCommand.self, CalibrateCommand.self, ThresholdCommand.self, InspectCommand.self, EvaluateCommand.self,
             MetricsCommand.self,

@@ -41,7 +41,7 @@ struct Gallery {
     /// Inspects the selected images again and writes their panels.
     func write(_ result: UnitResult, items: [DatasetItem], inspector: Inspector) throws {
         let folder = root.appendingPathComponent(result.unit.folderName)
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        try EvaluationError.making(folder)
         let chosen = Set(Gallery.selection(result).map(\.path))
         var entries: [String: Entry] = [:]
         for (item, score) in zip(items, result.scores) where chosen.contains(score.path) {

@@ -14,32 +14,7 @@ struct ReportPage {
     var html: String {
         let title = "Evaluation of \(URL(fileURLWithPath: files.provenance.dataset).lastPathComponent)"
         let sections = [overview, kShots, paperTables] + summary.categories.map(category) + [provenance]
-        return """
-            <!DOCTYPE html>
-            <html lang="en">
-            <head>
-            <meta charset="utf-8">
-            <meta name="viewport" content="width=device-width, initial-scale=1">
-            <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; \
-            style-src 'unsafe-inline'; script-src 'unsafe-inline'">
-            <link rel="icon" href="data:,">
-            <title>\(escaped(title))</title>
-            <style>
-            \(ReportAssets.style)
-            </style>
-            </head>
-            <body>
-            <main>
-            <h1>\(escaped(title))</h1>
-            \(sections.joined(separator: "\n"))
-            </main>
-            <script>
-            \(ReportAssets.script)
-            </script>
-            </body>
-            </html>
-
-            """
+        return HTMLPage(title: title, sections: sections).html
     }
 
     // MARK: Sections

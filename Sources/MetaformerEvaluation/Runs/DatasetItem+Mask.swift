@@ -6,6 +6,15 @@ public struct EvaluationError: Error, Equatable, Sendable, CustomStringConvertib
     public let description: String
     public init(_ description: String) { self.description = description }
     public var errorDescription: String? { description }
+
+    /// Makes a folder; throws with the system's words.
+    static func making(_ folder: URL) throws(EvaluationError) {
+        do {
+            try Folder.make(folder)
+        } catch {
+            throw EvaluationError("\(folder.relativePath): cannot be made: \(error)")
+        }
+    }
 }
 
 extension DatasetItem {

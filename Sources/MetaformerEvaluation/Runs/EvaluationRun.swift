@@ -152,8 +152,7 @@ public struct EvaluationRun {
 
     private func write(_ map: FloatMap, of item: DatasetItem, _ unit: EvaluationUnit) throws {
         let file = folder.appendingPathComponent("maps/\(unit.folderName)/\(item.mapPath)")
-        try FileManager.default.createDirectory(
-            at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try EvaluationError.making(file.deletingLastPathComponent())
         try map.write(tiff: file)
     }
 }
@@ -166,9 +165,7 @@ extension EvaluationPlan {
 extension Frame {
     /// A image as a frame. Throws an error that names the file where it is too small.
     public init(_ image: Image, of name: String) throws {
-        guard image.width >= 32, image.height >= 32 else {
-            throw EvaluationError("\(name): \(image.width) x \(image.height) pixels; each side must have at least 32")
-        }
+        if let obstacle = ImageCheck.obstacle(image) { throw EvaluationError("\(name): \(obstacle)") }
         let format: Format =
             image.channels == 1 ? (image.bitDepth == 8 ? .mono8 : .mono16) : (image.bitDepth == 8 ? .rgb8 : .rgb16)
         try self.init(width: image.width, height: image.height, format: format, bytes: image.bytes)
