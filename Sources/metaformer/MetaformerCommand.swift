@@ -23,7 +23,7 @@ struct MetaformerCommand: ParsableCommand {
         do {
             let (arguments, remarks) = RetiredSpellings.updated(Array(CommandLine.arguments.dropFirst()))
             for remark in remarks { FileHandle.standardError.write(Data("metaformer: \(remark)\n".utf8)) }
-            var command = try parseAsRoot(arguments)
+            var command = try parseAsRoot(ThresholdCommand.takingNegativeValue(arguments))
             try command.run()
         } catch {
             CommandFailure(error).exit()

@@ -180,6 +180,38 @@ import Testing
         #expect(other.exitCode == 1 && other.errors.contains("leave --resume out"))
     }
 
+    @Test("A request to end keeps what is done, says so, and leaves nothing hidden", arguments: [SIGTERM, SIGINT])
+    func interrupted(signal: Int32) throws {
+        try write("set/0.png")
+        for index in 1..<400 {
+            try FileManager.default.copyItem(
+                atPath: folder.path("set/0.png"), toPath: folder.path("set/\(index).png"))
+        }
+        let process = Process()
+        process.executableURL = URL(filePath: "/usr/bin/env")
+        process.arguments = [
+            "--default-signal", Program.url.path, "inspect", "--model", model, folder.path("set"), "--output",
+            folder.path("out"), "--maps", "none",
+        ]
+        let errors = folder.url.appendingPathComponent("errors")
+        try Data().write(to: errors)
+        process.standardError = try FileHandle(forWritingTo: errors)
+        process.standardOutput = FileHandle.nullDevice
+        try process.run()
+        let overlays = { files("out").count { $0.hasSuffix(".overlay.png") } }
+        let deadline = ContinuousClock.now + .seconds(60)
+        while overlays() == 0, ContinuousClock.now < deadline { usleep(10_000) }
+        kill(process.processIdentifier, signal)
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 130)
+        let text = try String(contentsOf: errors, encoding: .utf8)
+        #expect(text.contains("of 400 images; their results are in"))
+        let done = try rows("out").count
+        #expect(done > 0 && done < 400 && overlays() == done)
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder.path("out"))
+        #expect(names.allSatisfy { !$0.hasPrefix(".") })
+    }
+
     @Test("The exit status tells of defects where it is asked to; negative thresholds are numbers") func status() throws
     {
         try write("set/1.png")

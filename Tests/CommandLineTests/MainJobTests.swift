@@ -130,6 +130,8 @@ struct MainJobTests {
             try Program.run("info", model, "--json").output.firstMatch(of: /"threshold" : "([^"]+)"/))
         let changed = try Program.run("threshold", "--model", model, "0.25", "--output", path("other"))
         #expect(changed.exitCode == 0 && changed.output == "\(path("other")): threshold 0.25, before \(before.1)\n")
+        let negative = try Program.run("threshold", "--model", path("other"), "-1.5", "--output", path("negative"))
+        #expect(negative.exitCode == 0 && negative.output.hasPrefix("\(path("negative")): threshold -1.5"))
         let again = try object(Program.run("threshold", "--model", path("other"), "1e3", "--json").output)
         #expect(again["before"] as? Double == 0.25 && again["threshold"] as? Double == 1000)
         let settings = try #require(

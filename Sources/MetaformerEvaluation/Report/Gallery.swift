@@ -91,7 +91,8 @@ struct Gallery {
             }
             panels.append(("anomaly map", Panels.heat(try inspector.plane("map"), width, height, threshold)))
         }
-        if case .defective(let mask) = try item.truth() {
+        // A mask that cannot be read has been counted already.
+        if case .defective(let mask)? = try? item.truth() {
             panels.append(("ground truth", Panels.mask(mask, width, height)))
         }
         return panels

@@ -35,11 +35,13 @@ public struct EvaluationRun {
     /// Runs what is not finished yet; `progress` returns whether to go on. Returns the results of all units, in the plan's order.
     public func run(progress: (EvaluationProgress) -> Bool = { _ in true }) throws -> [UnitResult] {
         var store = UnitStore(folder: folder)
+        var contents = FileChecksums(folder: folder)
         let units = plan.units
         var results: [UnitResult] = []
         for method in plan.methods {
             for category in plan.chosenCategories {
-                let provenance = plan.provenance(of: method, category: category)
+                let provenance = plan.provenance(of: method, category: category) { contents.checksum(of: $0) }
+                contents.save()
                 for unit in units where unit.method == method.name && unit.category == category {
                     let finished = results.count
                     if let known = store.result(of: unit, provenance: provenance) {
@@ -69,40 +71,52 @@ public struct EvaluationRun {
         _ unit: EvaluationUnit, _ method: Method, _ provenance: String, progress: StageProgress
     ) throws -> UnitResult {
         let training = try shots(unit)
+        var unreadable: [UnreadableImage] = []
         let clock = ContinuousClock()
         let start = clock.now
-        let model = try adapted(method, training, unit, progress)
+        let (model, count) = try adapted(method, training, unit, &unreadable, progress)
         let adaptation = (clock.now - start) / .seconds(1)
         let inspector = try Inspector(model, threads: plan.threads)
         let evaluation = try MapEvaluation(threads: plan.threads)
-        let items = plan.test(unit.category)
+        var items: [DatasetItem] = []
         var scores: [ImageScore] = []
         var (withoutMask, seconds, threshold) = (0, 0.0, Float.infinity)
-        for item in items {
-            try proceed(progress("testing", scores.count, items.count))
-            let image = try Image(contentsOf: item.url)
-            let inspection = try inspector.inspect(Frame(image, of: item.url.relativePath), wantsMap: true)
-            let map = FloatMap(width: image.width, height: image.height, values: inspection.map)
+        let all = plan.test(unit.category)
+        for (index, item) in all.enumerated() {
+            try proceed(progress("testing", index, all.count))
+            let map: FloatMap
+            let inspection: Inspection
+            do {
+                let image = try Image(contentsOf: item.url)
+                inspection = try inspector.inspect(Frame(image, of: item.url.relativePath), wantsMap: true)
+                map = FloatMap(width: image.width, height: image.height, values: inspection.map)
+            } catch {
+                unreadable.append(UnreadableImage(error, item.url))
+                continue
+            }
             do {
                 switch try item.truth() {
                 case .good: try evaluation.add(map)
                 case .defective(let mask): try evaluation.add(map, mask: mask)
                 case .unknown: withoutMask += 1
                 }
-            } catch let error as MetricError {
-                throw EvaluationError("\(item.url.relativePath): \(error)")
+            } catch {
+                // The image counts, its pixels do not.
+                unreadable.append(UnreadableImage(error, item.maskURL ?? item.url))
+                if item.label.isDefect { withoutMask += 1 }
             }
             if writesMaps && isFeatured(unit) { try write(map, of: item, unit) }
             seconds += inspection.seconds
             threshold = inspection.threshold
+            items.append(item)
             scores.append(
                 ImageScore(
                     path: plan.dataset.relativePath(of: item.url), label: item.label.name,
                     isDefective: item.label.isDefect, score: inspection.score))
         }
         let hasMasks = scores.count { $0.isDefective } > withoutMask
-        let result = UnitResult(
-            unit: unit, provenance: provenance, trainingCount: training.count,
+        var result = UnitResult(
+            unit: unit, provenance: provenance, trainingCount: count,
             goodCount: scores.count { !$0.isDefective }, defectiveCount: scores.count { $0.isDefective },
             withoutMaskCount: withoutMask,
             images: try Classification(scores: scores.map(\.score), isDefective: scores.map(\.isDefective)),
@@ -110,6 +124,7 @@ public struct EvaluationRun {
             threshold: threshold, thresholdRule: model[setting: "threshold.rule"] ?? "the model's own",
             adaptationSeconds: adaptation, inspectionMilliseconds: 1000 * seconds / Double(max(1, items.count)),
             scores: scores, curve: hasMasks ? UnitResult.thinned(try evaluation.curve()) : [])
+        if !unreadable.isEmpty { result.unreadable = unreadable.map(\.description) }
         if isFeatured(unit) { try Gallery(folder: folder).write(result, items: items, inspector: inspector) }
         return result
     }
@@ -123,12 +138,20 @@ public struct EvaluationRun {
     }
 
     private func adapted(
-        _ method: Method, _ training: [DatasetItem], _ unit: EvaluationUnit, _ progress: StageProgress
-    ) throws -> Model {
+        _ method: Method, _ training: [DatasetItem], _ unit: EvaluationUnit, _ unreadable: inout [UnreadableImage],
+        _ progress: StageProgress
+    ) throws -> (model: Model, count: Int) {
         var frames: [Frame] = []
-        for item in training {
-            try proceed(progress("reading", frames.count, training.count))
-            frames.append(try Frame(Image(contentsOf: item.url), of: item.url.relativePath))
+        for (index, item) in training.enumerated() {
+            try proceed(progress("reading", index, training.count))
+            do {
+                frames.append(try Frame(Image(contentsOf: item.url), of: item.url.relativePath))
+            } catch {
+                unreadable.append(UnreadableImage(error, item.url))
+            }
+        }
+        if frames.isEmpty, let first = unreadable.first {
+            throw EvaluationError("\(unit.category): none of its good images can be used: \(first)")
         }
         let isGrey = frames.allSatisfy(\.isGrey)
         var options = Model.AdaptationOptions()
@@ -142,7 +165,8 @@ public struct EvaluationRun {
         options.shift = plan.shift
         options.falseAlarmRate = plan.falseAlarmRate
         do {
-            return try method.adapted(frames, channels: isGrey ? 1 : 3, options: options, progress: progress)
+            let model = try method.adapted(frames, channels: isGrey ? 1 : 3, options: options, progress: progress)
+            return (model, frames.count)
         } catch  where !progress("stopping", 0, 1) {
             throw CancellationError()
         }
@@ -151,7 +175,7 @@ public struct EvaluationRun {
     private func proceed(_ isWanted: Bool) throws { if !isWanted { throw CancellationError() } }
 
     private func write(_ map: FloatMap, of item: DatasetItem, _ unit: EvaluationUnit) throws {
-        let file = folder.appendingPathComponent("maps/\(unit.folderName)/\(item.mapPath)")
+        let file = folder.appendingPathComponent("maps/\(unit.folderName)/\(plan.dataset.mapPath(of: item))")
         try EvaluationError.making(file.deletingLastPathComponent())
         try map.write(tiff: file)
     }
