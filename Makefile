@@ -53,8 +53,9 @@ check-deb: deb
 	scripts/check-deb .build/deb/metaformer_*.deb
 
 wheel: setup
-	rm -rf bindings/python/build
-	/usr/bin/python3 -m pip wheel --no-build-isolation --no-deps --no-index --wheel-dir .build/wheel bindings/python
+	rm -rf bindings/python/build .build/wheel
+	/usr/bin/python3 -m pip wheel --no-build-isolation --no-deps --no-index --wheel-dir .build/wheel/linux bindings/python
+	scripts/tag-wheel .build/wheel/linux/metaformer-*.whl .build/wheel
 
 clean:
 	swift package clean

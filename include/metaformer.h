@@ -25,9 +25,13 @@
  *   free, and a text says what was wrong: in the mf_error given, or, once there is a context, from mf_context_error.
  * - A struct that may grow starts with struct_size; MF_INIT sets it. See "Growth" below.
  * - Release functions take NULL.
- * - The library keeps no global mutable state, never exits or aborts, and writes nothing to the standard streams. The
+ * - The library keeps no global mutable state but the process that started OpenMP's threads, never exits or aborts, and writes nothing to the standard streams. The
  *   one environment variable that it reads is MF_FORCE_ISA (reference, generic, avx2 or avx512), for testing.
  * - Results are the same, bit for bit, for any number of threads.
+ * - After fork the threads of the parent are not there in the child. Where OpenMP's have worked in the parent, calls that
+ *   would wait for them in the child return MF_E_STATE: there, use contexts and options of one thread, which may have
+ *   been created in the parent, or a pool of the host's; or start processes afresh (exec, posix_spawn). Other libraries
+ *   that use OpenMP in the parent cannot be noticed: then too, one thread is what works.
  */
 #ifndef METAFORMER_H
 #define METAFORMER_H
@@ -266,7 +270,16 @@ MF_API void mf_model_release(mf_model *model);
 
 /* ---- Images ------------------------------------------------------------------------------------------------------ */
 
-/** Pixel formats by their GenICam PFNC number. Values of 10 to 14 bits lie in the low bits of 16. */
+/**
+ * Pixel formats by their GenICam PFNC number. Values of 10 to 14 bits lie in the low bits of 16, where the name has no p:
+ *
+ * - Mono10p and Mono12p are a stream of bits, the lowest of each value first; Mono10Packed and Mono12Packed (of GigE Vision)
+ *   are two values in three bytes, whose middle one has the low bits of both. A row begins with a byte of its own.
+ * - Bayer mosaics are named by the first two pixels of the first row. The colours that a pixel has not are the mean of its
+ *   two or four nearest neighbours that have them (bilinear); at the frame's edges, of the neighbours mirrored.
+ * - YUV422_8 and YCbCr422_8 are Y, U, Y, V of two pixels, which share U and V; UYVY and CbYCrY have U, Y, V, Y. They become
+ *   red, green and blue by BT.601 over the whole range of 8 bits. A row of an odd width is filled up to whole pairs.
+ */
 typedef enum mf_pixel_format {
     MF_PIXEL_MONO8 = 0x01080001,
     MF_PIXEL_MONO10 = 0x01100003,
@@ -277,7 +290,34 @@ typedef enum mf_pixel_format {
     MF_PIXEL_BGR8 = 0x02180015,
     MF_PIXEL_RGBA8 = 0x02200016,
     MF_PIXEL_BGRA8 = 0x02200017,
-    MF_PIXEL_RGB16 = 0x02300033
+    MF_PIXEL_RGB16 = 0x02300033,
+    MF_PIXEL_MONO10P = 0x010A0046,
+    MF_PIXEL_MONO12P = 0x010C0047,
+    MF_PIXEL_MONO10_PACKED = 0x010C0004,
+    MF_PIXEL_MONO12_PACKED = 0x010C0006,
+    MF_PIXEL_BAYER_GR8 = 0x01080008,
+    MF_PIXEL_BAYER_RG8 = 0x01080009,
+    MF_PIXEL_BAYER_GB8 = 0x0108000A,
+    MF_PIXEL_BAYER_BG8 = 0x0108000B,
+    MF_PIXEL_BAYER_GR10 = 0x0110000C,
+    MF_PIXEL_BAYER_RG10 = 0x0110000D,
+    MF_PIXEL_BAYER_GB10 = 0x0110000E,
+    MF_PIXEL_BAYER_BG10 = 0x0110000F,
+    MF_PIXEL_BAYER_GR12 = 0x01100010,
+    MF_PIXEL_BAYER_RG12 = 0x01100011,
+    MF_PIXEL_BAYER_GB12 = 0x01100012,
+    MF_PIXEL_BAYER_BG12 = 0x01100013,
+    MF_PIXEL_YUV422_8 = 0x02100032,
+    MF_PIXEL_YUV422_8_UYVY = 0x0210001F,
+    MF_PIXEL_YCBCR422_8 = 0x0210003B,
+    MF_PIXEL_YCBCR422_8_CBYCRY = 0x02100043,
+    MF_PIXEL_RGB10 = 0x02300018,
+    MF_PIXEL_BGR10 = 0x02300019,
+    MF_PIXEL_RGB12 = 0x0230001A,
+    MF_PIXEL_BGR12 = 0x0230001B,
+    MF_PIXEL_RGB14 = 0x0230005E,
+    MF_PIXEL_BGR14 = 0x0230004A,
+    MF_PIXEL_BGR16 = 0x0230004B
 } mf_pixel_format;
 
 /** The smallest and largest width and height of a frame, pixels. */
@@ -327,7 +367,9 @@ typedef enum mf_framing {
 
 /* ---- Context ----------------------------------------------------------------------------------------------------- */
 
-/** What one thread needs to use a model. Never share one between threads; any number may share a model. */
+/** What one thread needs to use a model; any number of them may share a model. A call on a context that is in another
+ *  thread's call returns MF_E_STATE, and mf_context_error says so to the thread that was refused. Two of the functions
+ *  below are for all threads: mf_context_cancel, and mf_context_error after such a refusal. */
 typedef struct mf_context mf_context;
 
 typedef struct mf_context_options {
@@ -443,6 +485,18 @@ MF_API MF_MUST_USE mf_status mf_context_reset_scores(mf_context *context);
 /** What mf_adapt tells its host: a stage, what is done of it and how much there is. Returns non-zero to stop. */
 typedef int (*mf_progress)(void *opaque, const char *stage, size_t done, size_t total, float loss);
 
+/**
+ * Frames that come one at a time, for hosts that cannot hold all of them in memory. read fills in the frame that it is
+ * asked for, and its mask, whose data is NULL where all is inspected; both have their struct_size. What they point to has
+ * to stay there until the next call, or until the library returns. It is called from the calling thread, for frames in any
+ * order and for some of them twice, and must give the same each time. It returns non-zero where it cannot: MF_E_IO.
+ */
+typedef struct mf_frame_source {
+    size_t struct_size;
+    int32_t (*read)(void *opaque, size_t index, mf_image *out_frame, mf_mask *out_mask);
+    void *opaque;
+} mf_frame_source;
+
 typedef struct mf_adapt_options {
     size_t struct_size;
     int32_t threads;            /**< as in mf_context_options */
@@ -463,6 +517,7 @@ typedef struct mf_adapt_options {
     size_t mask_count;          /**< 0, 1 or count */
     uint64_t cache_bytes;       /**< the most memory for frames as the model sees them, bytes; 0 for 1 GiB. What does
                                      not fit is computed again whenever it is needed: slower, and the same bits */
+    const mf_frame_source *source; /**< NULL, or where the count frames come from: frames and masks are then NULL */
 } mf_adapt_options;
 
 /**
@@ -482,11 +537,11 @@ typedef struct mf_adapt_options {
  * The threshold is what a good frame exceeds with the probability false_alarm_rate, by the scores of frames held out:
  * their own quantile where they suffice for it, else that of a normal distribution of their logarithms, whose spread is
  * known in part from other products. A tiled frame gives all of its tiles.
- * @param frames   count structs, all with the struct_size of the first
+ * @param frames   count structs, all with the struct_size of the first; NULL where options have a source
  * @param options  NULL for the model's own
  * @return MF_OK and a new model, which has nothing to do with the old one any more; MF_E_INVALID, MF_E_UNSUPPORTED,
  *         MF_E_LIMIT (see mf_inspect, or over 1,000,000 frames or tiles), MF_E_STATE (the model cannot be adapted, or
- *         not with masks or padding), MF_E_NOMEM, MF_E_CANCELLED (by progress), MF_E_DEADLINE
+ *         not with masks or padding), MF_E_NOMEM, MF_E_CANCELLED (by progress), MF_E_DEADLINE, MF_E_IO (the source)
  */
 MF_API MF_MUST_USE mf_status mf_adapt(const mf_model *model, const mf_image *frames, size_t count,
                                       const mf_adapt_options *options, mf_model **out_model, mf_error *error);
@@ -515,6 +570,7 @@ typedef struct mf_calibrate_options {
     mf_progress progress;           /**< NULL, or called from the calling thread after each frame, with a loss of 0 */
     void *opaque;                   /**< handed to progress */
     uint64_t time_limit_ns;         /**< of the whole call, nanoseconds; 0 for none */
+    const mf_frame_source *source;  /**< NULL, or where the good frames come from: frames and masks are then NULL */
 } mf_calibrate_options;
 
 /**
@@ -523,7 +579,7 @@ typedef struct mf_calibrate_options {
  * sets it from frames that it held out. Where there are defective ones too it is that with the best F1 over all of them,
  * midway between the two scores around it: what that promises of other frames is not known, and the rate is not used. A
  * image that is there twice is worth a warning in the log.
- * @param frames   good ones: count structs, all with the struct_size of the first
+ * @param frames   good ones: count structs, all with the struct_size of the first; NULL where options have a source
  * @param options  NULL for none
  * @return MF_OK and a new model; MF_E_INVALID, MF_E_UNSUPPORTED, MF_E_LIMIT (see mf_inspect), MF_E_STATE (the model knows
  *         no product), MF_E_NOMEM, MF_E_CANCELLED (by progress), MF_E_DEADLINE

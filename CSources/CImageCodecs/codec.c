@@ -19,17 +19,9 @@ void mfc_fail(mfc_report *report, mfc_status status, const char *format, ...) {
     va_end(arguments);
 }
 
-mfc_format mfc_sniff(const uint8_t *data, size_t size) {
-    static const uint8_t png[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
-    static const uint8_t jpeg[] = {0xff, 0xd8, 0xff};
-    static const uint8_t tiff[][4] = {{'I', 'I', 42, 0}, {'M', 'M', 0, 42}, {'I', 'I', 43, 0}, {'M', 'M', 0, 43}};
-    if (size >= sizeof png && memcmp(data, png, sizeof png) == 0) return MFC_FORMAT_PNG;
-    if (size >= sizeof jpeg && memcmp(data, jpeg, sizeof jpeg) == 0) return MFC_FORMAT_JPEG;
-    for (size_t i = 0; i < sizeof tiff / sizeof tiff[0]; i++) {
-        if (size >= sizeof tiff[i] && memcmp(data, tiff[i], sizeof tiff[i]) == 0) return MFC_FORMAT_TIFF;
-    }
-    if (size >= 2 && memcmp(data, "BM", 2) == 0) return MFC_FORMAT_BMP;
-    return MFC_FORMAT_UNKNOWN;
+void mfc_remark(mfc_report *report, const char *text) {
+    if (report->status != MFC_OK || !report->message || report->message_size == 0 || report->message[0]) return;
+    snprintf(report->message, report->message_size, "%s", text);
 }
 
 size_t mfc_sample_size(mfc_sample sample) {
@@ -48,44 +40,27 @@ size_t mfc_image_size(const mfc_image_info *info) {
     return (size_t)info->width * info->height * info->channels * mfc_sample_size(info->sample);
 }
 
-static void read_file(mfc_read_job *job) {
-    switch (mfc_sniff(job->data, job->size)) {
-    case MFC_FORMAT_PNG:
-        mfc_read_png(job);
-        return;
-    case MFC_FORMAT_JPEG:
-        mfc_read_jpeg(job);
-        return;
-    case MFC_FORMAT_TIFF:
-        mfc_read_tiff(job);
-        return;
-    case MFC_FORMAT_BMP:
-        mfc_read_bmp(job);
-        return;
-    case MFC_FORMAT_UNKNOWN:
-        break;
-    }
-    mfc_fail(&job->report, MFC_UNKNOWN_FORMAT, "not a PNG, JPEG, TIFF or BMP file");
-}
-
-mfc_status mfc_probe(const uint8_t *data, size_t size, mfc_image_info *info, char *message, size_t message_size) {
-    mfc_read_job job = {.data = data, .size = size, .report = {MFC_OK, message, message_size}};
-    read_file(&job);
+mfc_status mfc_probe(const uint8_t *data, size_t size, mfc_content content, mfc_image_info *info, char *message,
+                     size_t message_size) {
+    mfc_read_job job = {.data = data, .size = size, .content = content, .report = {MFC_OK, message, message_size}};
+    mfc_read(&job);
     if (job.report.status == MFC_OK) *info = job.info;
     return job.report.status;
 }
 
-mfc_status mfc_decode(const uint8_t *data, size_t size, void *pixels, size_t pixels_size, char *message,
-                      size_t message_size) {
+mfc_status mfc_decode(const uint8_t *data, size_t size, mfc_content content, void *pixels, size_t pixels_size,
+                      char *message, size_t message_size) {
+    if (message && message_size > 0) message[0] = 0;
     mfc_read_job job = {.data = data,
                         .size = size,
+                        .content = content,
                         .pixels = pixels,
                         .pixels_size = pixels_size,
                         .report = {MFC_OK, message, message_size}};
     if (!pixels) {
         mfc_fail(&job.report, MFC_INVALID_ARGUMENT, "no pixel buffer");
     } else {
-        read_file(&job);
+        mfc_read(&job);
     }
     return job.report.status;
 }
@@ -157,6 +132,77 @@ void mfc_canvas_put(const mfc_canvas *canvas, uint32_t x, uint32_t y, uint32_t c
     for (uint32_t i = 0; i < count; i++) {
         memcpy(target + (ptrdiff_t)i * canvas->step_x, source + i * source_step, size);
     }
+}
+
+void mfc_unpack(const uint8_t *packed, size_t count, unsigned bits, bool is_index, void *samples) {
+    uint8_t *bytes = samples;
+    uint16_t *words = samples;
+    const uint32_t highest = (1u << bits) - 1, whole = is_index ? highest : bits > 8 ? 65535 : 255;
+    uint32_t held = 0;
+    unsigned available = 0;
+    for (size_t i = 0; i < count; i++) {
+        for (; available < bits; available += 8) held = held << 8 | *packed++;
+        available -= bits;
+        const uint32_t value = ((held >> available & highest) * whole + highest / 2) / highest;
+        if (bits > 8) {
+            words[i] = (uint16_t)value;
+        } else {
+            bytes[i] = (uint8_t)value;
+        }
+    }
+}
+
+bool mfc_palette_is_grey(const mfc_palette *palette, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        const uint8_t *colour = palette->colours[i];
+        if (colour[0] != colour[1] || colour[1] != colour[2]) return false;
+    }
+    return true;
+}
+
+void mfc_palette_mark(mfc_palette *palette) {
+    memset(palette->colours, 255, sizeof palette->colours);
+    memset(palette->colours[0], 0, sizeof palette->colours[0]);
+}
+
+static unsigned read_u16(const uint8_t *bytes, bool little) {
+    return little ? (unsigned)(bytes[0] | bytes[1] << 8) : (unsigned)(bytes[0] << 8 | bytes[1]);
+}
+
+static uint32_t read_u32(const uint8_t *bytes, bool little) {
+    const uint32_t first = read_u16(bytes, little), second = read_u16(bytes + 2, little);
+    return little ? first | second << 16 : first << 16 | second;
+}
+
+unsigned mfc_exif_orientation(const uint8_t *bytes, size_t size) {
+    if (size < 8) return 0;
+    const bool little = memcmp(bytes, "II\x2a\0", 4) == 0;
+    if (!little && memcmp(bytes, "MM\0\x2a", 4) != 0) return 0;
+    const size_t directory = read_u32(bytes + 4, little);
+    if (directory > size - 2) return 0;
+    // Only the first directory matters.
+    const size_t entries = read_u16(bytes + directory, little);
+    for (size_t i = 0, at = directory + 2; i < entries && at + 12 <= size; i++, at += 12) {
+        enum { orientation_tag = 0x0112, short_type = 3 };
+        if (read_u16(bytes + at, little) != orientation_tag) continue;
+        const unsigned value = read_u16(bytes + at + 8, little);
+        const bool valid = read_u16(bytes + at + 2, little) == short_type && value >= 1 && value <= 8;
+        return valid ? value : 0;
+    }
+    return 0;
+}
+
+unsigned mfc_xmp_orientation(const char *text, size_t size) {
+    static const char name[] = "tiff:Orientation";
+    const size_t length = sizeof name - 1;
+    // As an attribute, with an equals sign and a quote, or as an element.
+    for (size_t i = 0; i + length + 2 < size; i++) {
+        if (memcmp(text + i, name, length) != 0) continue;
+        const char *after = text + i + length;
+        const char digit = after[0] == '=' ? after[2] : after[0] == '>' ? after[1] : 0;
+        if (digit >= '1' && digit <= '8') return (unsigned)(digit - '0');
+    }
+    return 0;
 }
 
 bool mfc_sink_write(mfc_sink *sink, const void *bytes, size_t size) {

@@ -20,27 +20,52 @@ typedef struct jpeg_run {
     jmp_buf escape;
     mfc_read_job *job;
     uint8_t *row;
+    bool ended; ///< the file is over before its end marker
 } jpeg_run;
 
-static _Noreturn void on_error(j_common_ptr common) {
-    jpeg_run *run = common->client_data;
-    char text[JMSG_LENGTH_MAX];
-    common->err->format_message(common, text);
-    const bool memory = common->err->msg_code == JERR_OUT_OF_MEMORY;
-    mfc_fail(&run->job->report, memory ? MFC_NO_MEMORY : MFC_CORRUPT, "libjpeg: %s", text);
+static _Noreturn void give_up(jpeg_run *run, mfc_status status, const char *text) {
+    mfc_fail(&run->job->report, status, "%s", text);
     longjmp(run->escape, 1);
 }
 
-/// libjpeg fills gaps with grey and only warns; a picture with invented pixels must not be judged, so these are errors.
+static const char truncated[] = "truncated: the file ends before the image does";
+
+static mfc_status status_of(int code) {
+    switch (code) {
+    case JERR_OUT_OF_MEMORY:
+        return MFC_NO_MEMORY;
+    case JERR_BAD_PRECISION:
+    case JERR_SOF_UNSUPPORTED:
+    case JERR_ARITH_NOTIMPL:
+    case JERR_NOTIMPL:
+    case JERR_NOT_COMPILED:
+    case JERR_CONVERSION_NOTIMPL:
+        return MFC_UNSUPPORTED;
+    default:
+        return MFC_CORRUPT;
+    }
+}
+
+static _Noreturn void on_error(j_common_ptr common) {
+    jpeg_run *run = common->client_data;
+    if (run->ended) give_up(run, MFC_CORRUPT, truncated);
+    char text[JMSG_LENGTH_MAX];
+    common->err->format_message(common, text);
+    mfc_fail(&run->job->report, status_of(common->err->msg_code), "libjpeg: %s", text);
+    longjmp(run->escape, 1);
+}
+
+/// libjpeg fills gaps with grey and only warns; a picture with invented pixels must not be judged, so these are errors. The
+/// end of the file is none in itself: only the end marker may be missing.
 static void on_message(j_common_ptr common, int level) {
     if (level >= 0) return;
+    jpeg_run *run = common->client_data;
     switch (common->err->msg_code) {
     case JWRN_JPEG_EOF:
-    case JWRN_HIT_MARKER: {
-        jpeg_run *run = common->client_data;
-        mfc_fail(&run->job->report, MFC_CORRUPT, "truncated: the file ends before the image does");
-        longjmp(run->escape, 1);
-    }
+        run->ended = true;
+        break;
+    case JWRN_HIT_MARKER:
+        give_up(run, MFC_CORRUPT, truncated);
     case JWRN_HUFF_BAD_CODE:
     case JWRN_ARITH_BAD_CODE:
     case JWRN_BOGUS_PROGRESSION:
@@ -62,43 +87,35 @@ static void limit_scans(j_common_ptr common) {
     longjmp(run->escape, 1);
 }
 
-static unsigned read_u16(const uint8_t *bytes, bool little) {
-    return little ? (unsigned)(bytes[0] | bytes[1] << 8) : (unsigned)(bytes[0] << 8 | bytes[1]);
-}
-
-static uint32_t read_u32(const uint8_t *bytes, bool little) {
-    const uint32_t first = read_u16(bytes, little), second = read_u16(bytes + 2, little);
-    return little ? first | second << 16 : first << 16 | second;
-}
-
-/// The orientation in an EXIF segment, or 0. The segment is "Exif\0\0" and a small TIFF file of which only the first
-/// directory matters.
-static unsigned exif_orientation(const uint8_t *bytes, size_t size) {
-    if (size < 14 || memcmp(bytes, "Exif\0\0", 6) != 0) return 0;
-    bytes += 6;
-    size -= 6;
-    const bool little = memcmp(bytes, "II\x2a\0", 4) == 0;
-    if (!little && memcmp(bytes, "MM\0\x2a", 4) != 0) return 0;
-    const size_t directory = read_u32(bytes + 4, little);
-    if (directory > size - 2) return 0;
-    const size_t entries = read_u16(bytes + directory, little);
-    for (size_t i = 0, at = directory + 2; i < entries && at + 12 <= size; i++, at += 12) {
-        enum { orientation_tag = 0x0112, short_type = 3 };
-        if (read_u16(bytes + at, little) != orientation_tag) continue;
-        const unsigned value = read_u16(bytes + at + 8, little);
-        const bool valid = read_u16(bytes + at + 2, little) == short_type && value >= 1 && value <= 8;
-        return valid ? value : 0;
-    }
-    return 0;
-}
-
+/// What EXIF says; where it says nothing, XMP.
 static unsigned orientation_of(const struct jpeg_decompress_struct *decoder) {
+    static const char exif[] = "Exif\0", xmp[] = "http://ns.adobe.com/xap/1.0/";
+    unsigned otherwise = 1;
     for (jpeg_saved_marker_ptr marker = decoder->marker_list; marker; marker = marker->next) {
         if (marker->marker != JPEG_APP0 + 1) continue;
-        const unsigned orientation = exif_orientation(marker->data, marker->data_length);
-        if (orientation) return orientation;
+        const size_t size = marker->data_length;
+        if (size > sizeof exif && memcmp(marker->data, exif, sizeof exif) == 0) {
+            const unsigned orientation = mfc_exif_orientation(marker->data + sizeof exif, size - sizeof exif);
+            if (orientation) return orientation;
+        } else if (size > sizeof xmp && memcmp(marker->data, xmp, sizeof xmp) == 0) {
+            const unsigned orientation =
+                mfc_xmp_orientation((const char *)marker->data + sizeof xmp, size - sizeof xmp);
+            if (orientation) otherwise = orientation;
+        }
     }
-    return 1;
+    return otherwise;
+}
+
+/// Whether all scans were there: every component in one, and of a progressive file whose end is missing every bit.
+static bool is_whole(const jpeg_run *run) {
+    const struct jpeg_decompress_struct *decoder = &run->decoder;
+    for (int c = 0; c < decoder->num_components; c++) {
+        if (!decoder->comp_info[c].quant_table) return false; // taken over with the component's first scan
+        for (int k = 0; k < DCTSIZE2 && run->ended && decoder->coef_bits; k++) {
+            if (decoder->coef_bits[c][k] != 0) return false;
+        }
+    }
+    return true;
 }
 
 static void read_body(jpeg_run *run) {
@@ -109,6 +126,7 @@ static void read_body(jpeg_run *run) {
     jpeg_mem_src(decoder, job->data, job->size);
     jpeg_save_markers(decoder, JPEG_APP0 + 1, 0xffff);
     jpeg_read_header(decoder, TRUE);
+    if (run->ended) give_up(run, MFC_CORRUPT, truncated);
 
     switch (decoder->jpeg_color_space) {
     case JCS_GRAYSCALE:
@@ -142,14 +160,16 @@ static void read_body(jpeg_run *run) {
         jpeg_read_scanlines(decoder, &run->row, 1);
         mfc_canvas_put(&canvas, 0, y, decoder->output_width, run->row, channels, 0, channels);
     }
+    if (!is_whole(run)) give_up(run, MFC_CORRUPT, truncated);
     jpeg_finish_decompress(decoder);
+    if (run->ended) mfc_remark(&job->report, "the end marker of the JPEG is missing; the image is whole");
 }
 
 static void guarded(jpeg_run *run) {
     if (setjmp(run->escape) == 0) read_body(run);
 }
 
-void mfc_read_jpeg(mfc_read_job *job) {
+static void read_jpeg(mfc_read_job *job) {
     jpeg_run run = {.job = job, .progress = {.progress_monitor = limit_scans}};
     run.decoder.err = jpeg_std_error(&run.errors);
     run.errors.error_exit = on_error;
@@ -160,3 +180,11 @@ void mfc_read_jpeg(mfc_read_job *job) {
     jpeg_destroy_decompress(&run.decoder);
     free(run.row);
 }
+
+static bool recognises(const uint8_t *data, size_t size) {
+    static const uint8_t start[] = {0xff, 0xd8, 0xff};
+    return size >= sizeof start && memcmp(data, start, sizeof start) == 0;
+}
+
+const mfc_codec mfc_jpeg = {"JPEG", (const char *const[]){"jpg", "jpeg", "jpe", "jfif", "jfi", NULL}, recognises,
+                            read_jpeg};

@@ -1,3 +1,5 @@
+import MetaformerEngine
+
 /// How good images' maps are at each position: what the inspection measures a map against.
 ///
 /// The engine measures the same when it adapts a model; this is for maps of another kind, once it is adapted.
@@ -36,17 +38,15 @@ public struct Normality: Sendable {
         return merged
     }
 
-    /// The parameters "normal.mean" and "normal.gain": the mean map, and one over its spread, which has a floor, since a few
-    /// images say little of the spread at one position.
+    /// The parameters "normal.mean" and "normal.gain": the mean map, and one over its spread, as the engine has it.
     ///
     /// - Precondition: a map has been added.
     public var parameters: (mean: [Float], gain: [Float]) {
         precondition(count > 0)
-        let (n, positions) = (Double(count), Double(sums.count))
-        let means = sums.map { $0 / n }
-        let variances = zip(squares, means).map { max($0 / n - $1 * $1, 0) }
-        let level = means.reduce(0) { $0 + abs($1) } / positions
-        let floor = 0.5 * (variances.reduce(0, +) / positions).squareRoot() + 0.05 * level + 1e-9
-        return (means.map { Float($0) }, variances.map { Float(1 / ($0.squareRoot() + floor)) })
+        let counts = [Double](repeating: Double(count), count: sums.count)
+        var (mean, gain) = (sums.map { _ in Float(0) }, sums.map { _ in Float(0) })
+        let status = mf_map_normality(sums, squares, counts, sums.count, &mean, &gain, nil)
+        precondition(status == MF_OK, "all of its arguments are there")
+        return (mean, gain)
     }
 }

@@ -33,6 +33,8 @@ struct AdaptCommand: ParsableCommand {
     @Option(help: ArgumentHelp("A text file that names the images to adapt to, one a line.", valueName: "file"))
     var trainList: String?
 
+    @OptionGroup var depth: DepthOptions
+
     @OptionGroup var common: CommonOptions
 
     private struct Result: Encodable {
@@ -42,6 +44,7 @@ struct AdaptCommand: ParsableCommand {
         let thresholdRule: String?
         let thresholdFrom: String?
         let falseAlarmRate: Double
+        let syntheticDefects: Model.SyntheticDefects?
         let seconds: Double
     }
 
@@ -59,11 +62,18 @@ struct AdaptCommand: ParsableCommand {
         let start = clock.now
         try requireFolder(of: output)
         var selection = try ImageSelection.good(in: good, trainingList: trainList)
-        for remark in selection.remarks { common.warn(remark) }
+        for remark in selection.remarks { common.note(remark) }
         let available = selection.items.count
         if let shots { selection = try selection.shots(shots, seed: common.seed) }
-        let frames = try read(selection)
-        let adapted = try adapt(frames)
+        let urls = selection.items.map(\.url)
+        let adapted: Model
+        do {
+            adapted = try adapt(urls, bits: depth.resolve(for: urls, common))
+        } catch let error as ImageFileError {
+            // Which images a model knows is to be decided by people, not by damage.
+            throw CommandError(
+                "\(error); a model is adapted to all of its good images or to none: repair the file, or take it away")
+        }
         try adapted.save(path: output)
         if selection.items.count < available || trainList != nil {
             try AdaptationRecord(selection.items.map { ($0.url, $0.name) }).write(into: output)
@@ -74,13 +84,14 @@ struct AdaptCommand: ParsableCommand {
         if common.json {
             try common.printJSON(
                 Result(
-                    model: output, images: frames.count, threshold: threshold,
+                    model: output, images: selection.items.count, threshold: threshold,
                     thresholdRule: adapted[setting: "threshold.rule"],
                     thresholdFrom: adapted[setting: "threshold.from"],
-                    falseAlarmRate: Double(falseAlarmRate), seconds: elapsed))
+                    falseAlarmRate: Double(falseAlarmRate), syntheticDefects: adapted.syntheticDefects, seconds: elapsed
+                ))
         }
         common.remark(
-            "\(output): adapted to \(frames.count) good image\(frames.count == 1 ? "" : "s") in "
+            "\(output): adapted to \(selection.items.count) good image\(selection.items.count == 1 ? "" : "s") in "
                 + "\(elapsed.formatted(.number.precision(.fractionLength(1)))) s")
         if let threshold {
             common.remark(
@@ -89,25 +100,27 @@ struct AdaptCommand: ParsableCommand {
                     + (adapted[setting: "threshold.rule"] == "extrapolated"
                         ? " (extrapolated: too few images to count)" : ""))
         }
-    }
-
-    private func read(_ selection: ImageSelection) throws -> [Frame] {
-        let progress = ProgressBar(total: selection.items.count, label: "reading", quiet: common.quiet || common.json)
-        defer { progress.finish() }
-        return try selection.items.map { item in
-            defer { progress.advance() }
-            do {
-                return try Frame(MetaformerData.Image(contentsOf: item.url), of: item.url.relativePath)
-            } catch {
-                // Which images a model knows is to be decided by people, not by damage.
-                throw CommandError(
-                    "\(UnreadableImage(error, item.url)); a model is adapted to all of its good images or to none: repair the "
-                        + "file, or take it away")
-            }
+        if let defects = adapted.syntheticDefects {
+            report(defects)
+        } else {
+            common.remark("what it finds is not known: of one image none can be held out; two or more tell")
         }
     }
 
-    private func adapt(_ frames: [Frame]) throws -> Model {
+    private func report(_ defects: Model.SyntheticDefects) {
+        let percent = { (share: Double) in share.formatted(.percent.precision(.fractionLength(0))) }
+        let kinds = defects.kinds.sorted { $0.key < $1.key }.map { "\($0.key) \(percent($0.value))" }
+        common.remark(
+            "finds \(percent(defects.found)) of \(defects.count) synthetic defects in good images: "
+                + kinds.joined(separator: ", "))
+        if defects.found < 0.5 {
+            common.warn(
+                "\(output): finds under half of the synthetic defects. More good images help, and so do --framing tile or a "
+                    + "larger model where defects are small, and a mask over what varies from image to image")
+        }
+    }
+
+    private func adapt(_ images: [URL], bits: Int?) throws -> Model {
         var options = Model.AdaptationOptions()
         options.threads = common.threads
         options.epochs = adaptation.epochs
@@ -120,12 +133,15 @@ struct AdaptCommand: ParsableCommand {
         options.framing = adaptation.framing
         var progress = StagedProgress(quiet: common.quiet || common.json)
         defer { progress.finish() }
-        let channels = frames.allSatisfy(\.isGrey) ? 1 : 3
+        let frames = FrameFiles(images, bits: bits) { common.remark("\($0.relativePath): \($1)") }
+        let channels = try frames.areGrey() ? 1 : 3
         return try source.origin(optimizer: adaptation.optimizer).model(channels: channels, seed: common.seed)
-            .adapted(to: frames, options: options) {
-                progress.advance($0.stage, total: $0.total)
-                return true
-            }
+            .adapted(
+                toFrames: images.count, options: options,
+                progress: {
+                    progress.advance($0.stage, total: $0.total)
+                    return true
+                }, frame: frames.frame)
     }
 }
 

@@ -43,6 +43,8 @@ struct CalibrateCommand: ParsableCommand {
     @Option(help: ArgumentHelp("The share of good products that the threshold may reject.", valueName: "x"))
     var falseAlarmRate: Float = 0.02
 
+    @OptionGroup var depth: DepthOptions
+
     @OptionGroup var common: CommonOptions
 
     private struct Result: Encodable {
@@ -69,11 +71,15 @@ struct CalibrateCommand: ParsableCommand {
     func run() throws {
         let output = output ?? model
         try requireFolder(of: output)
+        let selection = try ImageSelection.good(in: good, trainingList: nil)
+        let defectiveSelection = try defective.map { try ImageSelection.defective(in: $0) }
+        let urls = (selection.items + (defectiveSelection?.items ?? [])).map(\.url)
+        let bits = try depth.resolve(for: urls, model: Model(path: model), common)
         var unreadable: [UnreadableImage] = []
-        let pictures = images(of: try ImageSelection.good(in: good, trainingList: nil), &unreadable)
+        let pictures = images(of: selection, bits: bits, &unreadable)
         var options = Calibration.Options()
-        if let defective {
-            options.defective = images(of: try ImageSelection.defective(in: defective), &unreadable)
+        if let defective, let defectiveSelection {
+            options.defective = images(of: defectiveSelection, bits: bits, &unreadable)
             guard !options.defective.isEmpty else { throw CommandError("\(defective): none of its images can be used") }
         }
         guard !pictures.isEmpty else {
@@ -112,11 +118,13 @@ struct CalibrateCommand: ParsableCommand {
     }
 
     /// The images that can be used; those that cannot end nothing.
-    private func images(of selection: ImageSelection, _ unreadable: inout [UnreadableImage]) -> [CalibrationImage] {
-        for remark in selection.remarks { common.warn(remark) }
+    private func images(
+        of selection: ImageSelection, bits: Int?, _ unreadable: inout [UnreadableImage]
+    ) -> [CalibrationImage] {
+        for remark in selection.remarks { common.note(remark) }
         return selection.items.compactMap { item in
             do throws(UnreadableImage) {
-                return try CalibrationImage(contentsOf: item.url)
+                return try CalibrationImage(contentsOf: item.url, bits: bits)
             } catch {
                 unreadable.append(error)
                 return nil

@@ -65,6 +65,8 @@ struct EvaluateCommand: ParsableCommand {
     @Flag(help: "Write no anomaly maps.")
     var noMaps = false
 
+    @OptionGroup var depth: DepthOptions
+
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
@@ -92,6 +94,7 @@ struct EvaluateCommand: ParsableCommand {
         plan.flips = adaptation.flips
         plan.shift = adaptation.shift
         plan.threads = common.threads
+        plan.bits = try depth.resolve(for: plan.urls, common)
         plan.splitNote = split
         let folder = URL(fileURLWithPath: output)
         var run = try EvaluationRun(plan, folder: folder)
@@ -239,7 +242,7 @@ struct EvaluateCommand: ParsableCommand {
             }
         } catch is CancellationError {
             progress.finish()
-            common.warn("stopped; what is finished is kept in \(output), and the same command goes on from there")
+            common.note("stopped; what is finished is kept in \(output), and the same command goes on from there")
             throw ExitCode(130)
         }
     }

@@ -59,6 +59,8 @@ struct InspectCommand: ParsableCommand {
     @Flag(help: "Exit with 3 where an image is defective or unlike the good ones.")
     var failOnDefect = false
 
+    @OptionGroup var depth: DepthOptions
+
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
@@ -80,17 +82,20 @@ struct InspectCommand: ParsableCommand {
         options.overlays = overlays
         options.threads = common.threads
         options.resumes = resume
+        options.bits = try depth.resolve(for: selection.items.map(\.url), model: model, common)
         let interruption = Interruption()
         let run = try InspectionRun(
             model: model, named: self.model, images: selection.items, folder: output, options: options)
-        for remark in selection.remarks { common.warn(remark) }
+        for remark in selection.remarks { common.note(remark) }
         let progress = ProgressBar(
             total: selection.items.count, label: "inspecting", quiet: common.quiet || common.json)
         defer { progress.finish() }
-        let results = try run.run { done, _ in
-            if done > 0 { progress.advance() }
-            return !interruption.isAsked
-        }
+        let results = try run.run(
+            remark: { common.note("\($0): \($1)") },
+            progress: { done, _ in
+                if done > 0 { progress.advance() }
+                return !interruption.isAsked
+            })
         progress.finish()
         if common.json { try common.printJSON(results) }
         common.remark(results.summary)
@@ -107,7 +112,7 @@ struct InspectCommand: ParsableCommand {
     private func end(_ results: InspectionResults) throws {
         let missing = results.total - results.images.count
         if missing > 0 {
-            common.warn(
+            common.note(
                 "stopped after \(results.images.count) of \(results.total) images; their results are in \(output), and "
                     + "--resume goes on from there")
             throw ExitCode(130)

@@ -54,7 +54,7 @@ import Testing
         try Data("text".utf8).write(to: folder.url.appendingPathComponent("b.png"))
         let outcome = try Program.run("data", "check", ".", in: folder.url)
         #expect(outcome.exitCode == 1)
-        #expect(outcome.output.contains("error: cannot be read: 1\n  b.png: not a PNG, JPEG, TIFF or BMP file"))
+        #expect(outcome.output.contains("error: cannot be read: 1\n  b.png: not a PNG, JPEG, TIFF, BMP or PNM file"))
         #expect(outcome.errors == "metaformer: error: .: 1 error in the data; see the report\n")
     }
 

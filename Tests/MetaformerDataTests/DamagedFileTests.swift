@@ -27,6 +27,8 @@ import Testing
         interlaced.rows = (0..<9).map { row in (0..<9).map { UInt8(row * 9 + $0) } }
         let bmp = BMPBuilder(width: 5, height: 3, bits: 24, rows: Array(repeating: Array(10..<25), count: 3))
         samples.append(("rgb.bmp", bmp.file))
+        samples.append(("grey.pgm", Array("P5 5 3 255\n".utf8) + (0..<15).map { UInt8($0 * 16) }))
+        samples.append(("bits.tif", TIFFBuilder(width: 9, height: 2, bits: 12, blocks: [Array(0..<28)]).file))
         samples.append(("interlaced.png", interlaced.file))
         return samples
     }
@@ -34,7 +36,7 @@ import Testing
     @Test("Every cut of every kind of file is refused")
     func truncation() throws {
         for (name, bytes) in try samples() {
-            // The last marker of a JPEG, without which every pixel is there, ends the cuts.
+            // The last marker of a JPEG, without which every pixel is there, ends the cuts; see ImageFileTests.
             // And the padding of a BMP file's last row may be left out.
             let end = name.hasSuffix("jpg") ? bytes.count - 2 : name.hasSuffix("bmp") ? bytes.count - 1 : bytes.count
             for count in 0..<end {

@@ -101,13 +101,6 @@ let orientations: [(Int, @Sendable (Int, Int, Int, Int) -> (Int, Int))] = [
         #expect(image.channels == 1 && image.bytes == [7, 8, 9, 0, 128, 255])
     }
 
-    @Test("BMP: compressed files are named as such")
-    func compressedBMP() throws {
-        let file = BMPBuilder(width: 4, height: 1, bits: 8, rows: [[4, 9, 0, 1]], compression: 1).file
-        let error = #expect(throws: ImageFileError.self) { try Image(contentsOf: folder.write(file, to: "a.bmp")) }
-        #expect(error?.description.contains("must not be compressed") == true)
-    }
-
     @Test("JPEG: grey, RGB and progressive files show their blocks")
     func jpeg() throws {
         let grey = try Image(contentsOf: folder.write(JPEGFixtures.grey, to: "grey.jpg"))
@@ -137,6 +130,101 @@ let orientations: [(Int, @Sendable (Int, Int, Int, Int) -> (Int, Int))] = [
         for (x, y) in [(0, 0), (23, 0), (0, 15), (23, 15), (11, 4), (5, 9)] {
             let (u, v) = upright(x, y, 24, 16)
             for c in 0..<3 { #expect(image[u, v, c] == stored[x, y, c]) }
+        }
+    }
+
+    @Test(
+        "PNG: the orientation of eXIf is applied, before or behind the pixels", arguments: orientations.indices,
+        [8, 16])
+    func pngOrientation(index: Int, depth: Int) throws {
+        let (orientation, upright) = orientations[index]
+        let stored = pattern(width: 5, height: 3, channels: 3, bitDepth: depth)
+        let source = folder.url.appendingPathComponent("source.png")
+        try stored.write(png: source)
+        let bytes = Array(try Data(contentsOf: source))
+        let chunk = PNGBuilder.chunk(
+            "eXIf", JPEGFixtures.exif(orientation: orientation, isBigEndian: index % 2 == 0))
+        for place in [33, bytes.count - 12] {
+            let image = try Image(
+                contentsOf: folder.write(bytes[..<place] + chunk + bytes[place...], to: "turned.png"))
+            #expect((image.width, image.height) == (orientation >= 5 ? (3, 5) : (5, 3)))
+            for y in 0..<3 {
+                for x in 0..<5 {
+                    let (u, v) = upright(x, y, 5, 3)
+                    for c in 0..<3 { #expect(image[u, v, c] == stored[x, y, c]) }
+                }
+            }
+        }
+    }
+
+    @Test("PNG: an interlaced file is turned as well")
+    func pngInterlacedOrientation() throws {
+        let image = pattern(width: 13, height: 11, channels: 1, bitDepth: 8)
+        var png = PNGBuilder(width: 13, height: 11, isInterlaced: true)
+        png.chunks = [("eXIf", JPEGFixtures.exif(orientation: 6, isBigEndian: true))]
+        png.rows = (0..<11).map { Array(image.bytes[$0 * 13..<($0 + 1) * 13]) }
+        let turned = try Image(contentsOf: folder.write(png.file, to: "a.png"))
+        #expect(turned.width == 11 && turned[10, 0, 0] == image[0, 0, 0] && turned[0, 12, 0] == image[12, 10, 0])
+    }
+
+    @Test("PNG and JPEG: where EXIF is missing, ImageMagick's profile and XMP tell the orientation")
+    func otherOrientations() throws {
+        let exif = Array("Exif".utf8) + [0, 0] + JPEGFixtures.exif(orientation: 6, isBigEndian: false)
+        let digits = exif.map { String(format: "%02x", $0) }.joined()
+        let xmp = #"<rdf:Description tiff:Orientation="6"/>"#
+        let texts: [(String, [UInt8])] = [
+            ("tEXt", Array("Raw profile type exif\0\nexif\n  \(exif.count)\n\(digits)\n".utf8)),
+            ("iTXt", Array("XML:com.adobe.xmp\0\0\0\0\0\(xmp)".utf8)),
+            ("iTXt", Array("XML:com.adobe.xmp\0\0\0\0\0<tiff:Orientation>6</tiff:Orientation>".utf8)),
+        ]
+        for text in texts {
+            var png = PNGBuilder(width: 2, height: 1)
+            png.chunks = [text]
+            png.rows = [[1, 2]]
+            let image = try Image(contentsOf: folder.write(png.file, to: "a.png"))
+            #expect(image.width == 1 && image.bytes == [1, 2])
+        }
+        let segment = Array("http://ns.adobe.com/xap/1.0/\0\(xmp)".utf8)
+        let jpeg = JPEGFixtures.with(segment: segment, in: JPEGFixtures.rgb)
+        #expect(try Image(contentsOf: folder.write(jpeg, to: "a.jpg")).width == 16)
+    }
+
+    @Test("JPEG: without its end marker a whole image is read, with a remark", arguments: [1, 2])
+    func jpegWithoutEnd(missing: Int) throws {
+        for file in [JPEGFixtures.grey, JPEGFixtures.rgb, JPEGFixtures.progressive] {
+            let whole = try Image(contentsOf: folder.write(file, to: "whole.jpg")) { Issue.record("\($0)") }
+            var remarks: [String] = []
+            let cut = try folder.write(file.dropLast(missing), to: "cut.jpg")
+            #expect(try Image(contentsOf: cut) { remarks.append($0) } == whole)
+            #expect(remarks.count == 1 && remarks[0].contains("end marker"))
+        }
+    }
+
+    @Test("JPEG: a progressive file that ends after one of its scans is damaged")
+    func jpegMissingScans() throws {
+        let file = JPEGFixtures.progressive
+        let scans = file.indices.dropLast().filter { file[$0] == 0xff && file[$0 + 1] == 0xda }
+        #expect(scans.count > 3)
+        for scan in scans.dropFirst() {
+            let error = #expect(throws: ImageFileError.self) {
+                try Image(contentsOf: folder.write(file[..<scan], to: "cut.jpg"))
+            }
+            #expect(error?.description.contains("truncated") == true)
+        }
+    }
+
+    @Test("Files of other formats are called by their names")
+    func otherFormats() throws {
+        let files: [(String, String)] = [
+            ("GIF89a  ", "GIF"), ("RIFF....WEBPVP8 ", "WebP"), ("....ftypavif", "AVIF"), ("P7\nWIDTH 1", "PAM"),
+            ("....jP  \r\n\u{87}\n", "JPEG 2000"),
+        ]
+        for (text, word) in files {
+            let bytes = text.unicodeScalars.map { UInt8($0.value) }
+            let error = #expect(throws: ImageFileError.self) {
+                try Image(contentsOf: folder.write(bytes, to: "a.png"))
+            }
+            #expect(error?.description.contains(word) == true, "\(error.map(String.init(describing:)) ?? "")")
         }
     }
 
@@ -175,6 +263,20 @@ let orientations: [(Int, @Sendable (Int, Int, Int, Int) -> (Int, Int))] = [
         #expect(try reason(folder.write(Array("hello, this is text".utf8), to: "text.png")) == .notAnImage)
         #expect(try reason(folder.write([0x89], to: "short.png")) == .notAnImage)
         #expect(reason(URL(fileURLWithPath: "/dev/zero")) == .inaccessible("not a regular file"))
+    }
+
+    @Test("A link that leads nowhere, and a name that no text can hold, are called so")
+    func absent() throws {
+        let link = folder.url.appendingPathComponent("link.png")
+        try FileManager.default.createSymbolicLink(
+            at: link, withDestinationURL: folder.url.appendingPathComponent("nowhere.png"))
+        let error = #expect(throws: ImageFileError.self) { try Image(contentsOf: link) }
+        #expect(error?.reasonText.contains("a link to a file that is not there") == true)
+        let name = folder.url.appendingPathComponent("\u{fffd}.png")
+        let unnamed = #expect(throws: ImageFileError.self) { try Image(contentsOf: name) }
+        #expect(unnamed?.reasonText.contains("not UTF-8") == true)
+        let long = folder.url.appendingPathComponent(String(repeating: "a", count: 256) + ".png")
+        #expect(throws: ImageFileError.self) { try Image(contentsOf: long) }
     }
 
     @Test("Writing into a folder that is not there fails and leaves nothing")

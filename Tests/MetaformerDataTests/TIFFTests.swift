@@ -82,13 +82,84 @@ import Testing
         let builders: [(TIFFBuilder, String)] = [
             (TIFFBuilder(width: 2, height: 1, bits: 64, format: 3, blocks: [Array(repeating: 0, count: 16)]), "64-bit"),
             (TIFFBuilder(width: 2, height: 1, bits: 16, format: 2, blocks: [[0, 0, 0, 0]]), "signed"),
-            (TIFFBuilder(width: 8, height: 1, bits: 1, blocks: [[255]]), "1-bit"),
-            (TIFFBuilder(width: 1, height: 1, samples: 4, photometric: 5, blocks: [[0, 0, 0, 0]]), "colour kind 5"),
+            (TIFFBuilder(width: 1, height: 1, bits: 24, blocks: [[1, 2, 3]]), "24-bit"),
+            (TIFFBuilder(width: 2, height: 1, compression: 34_712, blocks: [[0, 0]]), "method 34712"),
+            (TIFFBuilder(width: 1, height: 1, samples: 4, photometric: 5, blocks: [[0, 0, 0, 0]]), "CMYK"),
         ]
         for (builder, word) in builders {
             let error = #expect(throws: ImageFileError.self) { try read(builder) }
             #expect(error?.description.contains(word) == true, "\(error.map(String.init(describing:)) ?? "")")
         }
+    }
+
+    @Test("1, 2 and 4 bits fill the whole range, in rows that end with their byte")
+    func fewBits() throws {
+        let one = TIFFBuilder(width: 9, height: 2, bits: 1, blocks: [[0b1010_0011, 0x80, 0, 0]])
+        #expect(try read(one).bytes == [255, 0, 255, 0, 0, 0, 255, 255, 255] + Array(repeating: 0, count: 9))
+        let inverted = TIFFBuilder(width: 3, height: 1, bits: 1, photometric: 0, blocks: [[0b0100_0000]])
+        #expect(try read(inverted).bytes == [255, 0, 255])
+        #expect(try read(TIFFBuilder(width: 3, height: 1, bits: 2, blocks: [[0b00_01_11_00]])).bytes == [0, 85, 255])
+        #expect(try read(TIFFBuilder(width: 3, height: 1, bits: 4, blocks: [[0x0f, 0x30]])).bytes == [0, 255, 51])
+        let colours = TIFFBuilder(width: 1, height: 1, bits: 4, samples: 3, photometric: 2, blocks: [[0x0f, 0x80]])
+        #expect(try read(colours).bytes == [0, 255, 136])
+        let planes = TIFFBuilder(
+            width: 2, height: 1, bits: 4, samples: 3, photometric: 2, isPlanar: true, blocks: [[0x0f], [0x10], [0xf0]])
+        #expect(try read(planes).bytes == [0, 17, 255, 255, 0, 0])
+        var tile = [UInt8](repeating: 0, count: 32)
+        tile[2] = 0b0100_0000
+        let tiled = TIFFBuilder(width: 2, height: 2, bits: 1, tile: 16, blocks: [tile])
+        #expect(try read(tiled).bytes == [0, 0, 0, 255])
+    }
+
+    @Test("CCITT Group 4, where white is zero")
+    func group4() throws {
+        // The first row has two black pixels in the middle (horizontal mode), the second is as the first.
+        var tiff = TIFFBuilder(
+            width: 8, height: 2, bits: 1, photometric: 0, compression: 4, blocks: [[0x31, 0xf8, 0x00, 0x80, 0x08]])
+        let row: [UInt8] = [255, 255, 255, 0, 0, 255, 255, 255]
+        #expect(try read(tiff).bytes == row + row)
+        tiff.blocks = [[0x31]]
+        #expect(throws: ImageFileError.self) { try read(tiff) }
+    }
+
+    @Test("Packed samples of 12 bits fill 16", arguments: [false, true])
+    func twelveBits(isBigEndian: Bool) throws {
+        let tiff = TIFFBuilder(
+            width: 3, height: 1, bits: 12, isBigEndian: isBigEndian, blocks: [[0xff, 0xf8, 0x00, 0x00, 0x10]])
+        let image = try read(tiff)
+        #expect(image.bitDepth == 16 && (0..<3).map { image[$0, 0, 0] } == [65_535, 32_776, 16])
+    }
+
+    @Test("Palettes of 1 to 8 bits", arguments: [1, 2, 4, 8])
+    func palettes(bits: Int) throws {
+        let count = 1 << bits
+        var tiff = TIFFBuilder(
+            width: 2, height: 1, bits: bits, photometric: 3,
+            blocks: [bits == 8 ? [0, 1] : [[0b0100_0000], [0b0001_0000], [0x01]][bits / 2]])
+        tiff.palette = Array(repeating: 0, count: 3 * count)
+        tiff.palette[0] = 257 * 10
+        tiff.palette[count + 1] = 65_535
+        let image = try read(tiff)
+        #expect(image.channels == 3 && image.bytes == [10, 0, 0, 0, 255, 0])
+        // Some writers give values of 8 bits.
+        tiff.palette[0] = 10
+        tiff.palette[count + 1] = 255
+        #expect(try read(tiff).bytes == [10, 0, 0, 0, 255, 0])
+    }
+
+    @Test("Alpha that colours are multiplied with is taken out of them, or refused where too little is left")
+    func multipliedAlpha() throws {
+        var tiff = TIFFBuilder(
+            width: 2, height: 1, samples: 4, photometric: 2, blocks: [[50, 100, 0, 128, 7, 8, 9, 0]])
+        tiff.extra = 1
+        #expect(try read(tiff).bytes == [99, 199, 0, 7, 8, 9])
+        tiff.extra = 2
+        #expect(try read(tiff).bytes == [50, 100, 0, 7, 8, 9])
+        var deep = TIFFBuilder(width: 1, height: 1, bits: 16, samples: 2, blocks: [[1, 2, 255, 255]])
+        deep.extra = 1
+        #expect(try read(deep)[0, 0, 0] == 0x0201)
+        deep.blocks = [[1, 2, 255, 127]]
+        #expect(throws: ImageFileError.self) { try read(deep) }
     }
 
     @Test("Maps of floats come back bit for bit", arguments: [FloatMap.Compression.none, .deflate])

@@ -212,6 +212,11 @@ extension TemporaryFolder {
         #expect(mask.pixels.count { $0 == 1 } == 64 && mask.pixels[2] == 1 && mask.pixels[7] == 1)
         try folder.write("loco/ground_truth/logical/0/001.png", width: 9, height: 9) { _, _ in 255 }
         #expect(throws: EvaluationError.self) { try item.truth() }
+        guard case .defective(let scaled) = try item.truth(size: (32, 32)) else {
+            Issue.record("no mask")
+            return
+        }
+        #expect(scaled.pixels.allSatisfy { $0 == 1 })
 
         let image = Image(width: 2, height: 1, channels: 1, bytes: [3, 0])
         #expect(DefectMask(image).isEmpty && DefectMask(image, threshold: 0).pixels == [1, 0])

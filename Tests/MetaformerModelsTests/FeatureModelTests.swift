@@ -78,6 +78,54 @@ struct FeatureModelTests {
         #expect(reopened[setting: "threshold"] == twice[setting: "threshold"])
     }
 
+    @Test("the threshold goes on from the scores of earlier frames") func keepsScores() throws {
+        let first = try model().adapted(to: frames(0..<4))
+        let scores = { (model: Model) in try #require(model[setting: "adapted.scores"]).split(separator: " ").count }
+        #expect(try first[setting: "threshold.scores"] == "4" && scores(first) == 4)
+        let second = try first.adapted(to: frames(4..<8))
+        #expect(try second[setting: "threshold.scores"] == "8" && scores(second) == 8)
+        let once = try #require(model().adapted(to: frames(0..<8))[setting: "threshold"].flatMap(Double.init))
+        let twice = try #require(second[setting: "threshold"].flatMap(Double.init))
+        #expect(twice > once / 1.5 && twice < once * 1.5)
+        // Of many adaptations no more are kept than there is room for.
+        var many = second
+        for _ in 0..<20 { many = try many.adapted(to: frames(0..<8)) }
+        #expect(try scores(many) == 128)
+    }
+
+    @Test("scores in a file that are none are refused when it goes on") func damagedScores() throws {
+        try model().adapted(to: frames(0..<2)).save(path: folder.path("adapted"))
+        var file = try TensorFile(path: folder.path("adapted"))
+        file.metadata["adapted.scores"] = "1.5 many"
+        let error = #expect(throws: EngineError.self) { try Model(file).adapted(to: frames(2..<3)) }
+        #expect("\(try #require(error))".contains("adapted.scores"))
+    }
+
+    @Test("of one image it cannot say what it finds") func syntheticOfOne() throws {
+        #expect(try model().adapted(to: frames(0..<1)).syntheticDefects == nil)
+    }
+
+    @Test("it says which synthetic defects it finds", arguments: [2, 3, 20]) func synthetic(_ count: Int) throws {
+        let adapted = try model().adapted(to: frames(0..<count))
+        let defects = try #require(adapted.syntheticDefects)
+        #expect(defects.count == 24 && Set(defects.kinds.keys) == ["patch", "scratch", "blotch"])
+        let mean = defects.kinds.values.reduce(0, +) / 3
+        #expect(abs(defects.found - mean) < 1e-5)
+        // The same frames, the same defects.
+        #expect(try model().adapted(to: frames(0..<count)).syntheticDefects == defects)
+        // Of another threshold nothing is known.
+        #expect(try adapted.withThreshold(1).syntheticDefects == nil)
+    }
+
+    @Test("a threshold that lets more through finds fewer synthetic defects") func syntheticByThreshold() throws {
+        let found = try [Float(1e-4), 0.5].map { rate in
+            var options = Model.AdaptationOptions()
+            options.falseAlarmRate = rate
+            return try #require(model().adapted(to: frames(0..<6), options: options).syntheticDefects).found
+        }
+        #expect(found[0] < found[1])
+    }
+
     @Test("an image that is given twice is no second one", arguments: [1, 3]) func duplicates(_ count: Int) throws {
         let model = try model()
         let adapted = try model.adapted(to: frames(0..<count) + frames(0..<count))

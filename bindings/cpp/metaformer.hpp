@@ -1,6 +1,7 @@
 /*
- * metaformer.h for C++20: handles that release themselves, spans, and results that hold a value or an error. No
- * exceptions are thrown, and there is no logic here: see metaformer.h for what each call does.
+ * metaformer.h for C++20: handles that release themselves, spans, and results that hold a value or an error. There is no
+ * logic here: see metaformer.h for what each call does. Nothing that gives a Result throws: where memory is out it holds
+ * MF_E_NOMEM. The lists of plain functions (settings, options, unlike_reasons) may throw std::bad_alloc alone.
  *
  *     auto model = metaformer::Model::open("washer.safetensors");
  *     if (!model) return fail(model.error().text);
@@ -17,6 +18,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <exception>
 #include <memory>
 #include <ostream>
 #include <span>
@@ -33,22 +35,61 @@ struct Error {
     std::string text;
 };
 
-/* A value, or the error that stood in its way. */
+/* The error of a status; without its text where even that has no memory. */
+inline Error failure(mf_status status, const char *text) noexcept {
+    Error error{status, {}};
+#if defined(__cpp_exceptions)
+    try {
+        error.text = text;
+    } catch (...) {
+    }
+#else
+    error.text = text;
+#endif
+    return error;
+}
+
+/* A value, or the error that stood in its way. Ask which it is before the value is taken: of an error there is none, and
+ * the program ends there. The error of a value is MF_OK without a text. */
 template <class T> class Result {
   public:
-    Result(T value) : content(std::move(value)) {}
-    Result(Error error) : content(std::move(error)) {}
+    Result(T value) noexcept : content(std::move(value)) {}
+    Result(Error error) noexcept : content(std::move(error)) {}
 
-    explicit operator bool() const { return content.index() == 0; }
-    T &operator*() { return std::get<0>(content); }
-    const T &operator*() const { return std::get<0>(content); }
-    T *operator->() { return &std::get<0>(content); }
-    const T *operator->() const { return &std::get<0>(content); }
-    const Error &error() const { return std::get<1>(content); }
+    explicit operator bool() const noexcept { return content.index() == 0; }
+    T &operator*() noexcept { return *value(); }
+    const T &operator*() const noexcept { return *value(); }
+    T *operator->() noexcept { return value(); }
+    const T *operator->() const noexcept { return value(); }
+    const Error &error() const noexcept {
+        static const Error none{MF_OK, {}};
+        const Error *error = std::get_if<1>(&content);
+        return error ? *error : none;
+    }
 
   private:
+    T *value() noexcept { return const_cast<T *>(std::as_const(*this).value()); }
+    const T *value() const noexcept {
+        const T *value = std::get_if<0>(&content);
+        if (!value) std::terminate();
+        return value;
+    }
+
     std::variant<T, Error> content;
 };
+
+/* What a function gives, and MF_E_NOMEM instead of what it throws. */
+template <class Call> auto guarded(Call call) noexcept -> decltype(call()) {
+#if defined(__cpp_exceptions)
+    try {
+        return call();
+    } catch (...) {
+        return failure(MF_E_NOMEM, "out of memory");
+    }
+#else
+    return call();
+#endif
+}
 
 /* A frame of the caller's, which is only read. */
 struct Frame {
@@ -98,42 +139,51 @@ inline std::vector<mf_setting_description> descriptions(size_t count,
     while (all.size() < count && info(all.size(), &next) == MF_OK) all.push_back(next);
     return all;
 }
-inline std::vector<mf_setting_description> settings() { return descriptions(mf_setting_count(), mf_setting_info); }
-inline std::vector<mf_setting_description> options() { return descriptions(mf_option_count(), mf_option_info); }
+inline std::vector<mf_setting_description> settings() {
+    return descriptions(mf_setting_count(), mf_setting_info);
+}
+inline std::vector<mf_setting_description> options() {
+    return descriptions(mf_option_count(), mf_option_info);
+}
 
 class Model {
   public:
-    static Result<Model> open(const std::string &path, const mf_open_options *options = nullptr) {
-        return make(
-            [&](mf_model **model, mf_error *error) { return mf_model_open_file(path.c_str(), options, model, error); });
+    static Result<Model> open(const char *path, const mf_open_options *options = nullptr) noexcept {
+        return make([&](mf_model **model, mf_error *error) { return mf_model_open_file(path, options, model, error); });
     }
 
-    static Result<Model> open(std::span<const unsigned char> bytes, const mf_open_options *options = nullptr) {
+    static Result<Model> open(const std::string &path, const mf_open_options *options = nullptr) noexcept {
+        return open(path.c_str(), options);
+    }
+
+    static Result<Model> open(std::span<const unsigned char> bytes, const mf_open_options *options = nullptr) noexcept {
         return make([&](mf_model **model, mf_error *error) {
             return mf_model_open_memory(bytes.data(), bytes.size(), options, model, error);
         });
     }
 
-    static Result<Model> open(std::span<const std::byte> bytes, const mf_open_options *options = nullptr) {
+    static Result<Model> open(std::span<const std::byte> bytes, const mf_open_options *options = nullptr) noexcept {
         return make([&](mf_model **model, mf_error *error) {
             return mf_model_open_memory(bytes.data(), bytes.size(), options, model, error);
         });
     }
 
-    static Result<Model> open(const mf_reader &reader, const mf_open_options *options = nullptr) {
+    static Result<Model> open(const mf_reader &reader, const mf_open_options *options = nullptr) noexcept {
         return make(
             [&](mf_model **model, mf_error *error) { return mf_model_open_reader(&reader, options, model, error); });
     }
 
     /* Adapts a model to a product, by good frames of it: mf_adapt. masks: none, one for all frames or one for each. */
     Result<Model> adapt(std::span<const Frame> frames, mf_adapt_options options = {},
-                        std::span<const Mask> masks = {}) const {
-        const auto images = views(frames);
-        const auto regions = views(masks);
-        options.struct_size = sizeof options;
-        if (!regions.empty()) options.masks = regions.data(), options.mask_count = regions.size();
-        return make([&](mf_model **model, mf_error *error) {
-            return mf_adapt(handle.get(), images.data(), images.size(), &options, model, error);
+                        std::span<const Mask> masks = {}) const noexcept {
+        return guarded([&] {
+            const auto images = views(frames);
+            const auto regions = views(masks);
+            options.struct_size = sizeof options;
+            if (!regions.empty()) options.masks = regions.data(), options.mask_count = regions.size();
+            return make([&](mf_model **model, mf_error *error) {
+                return mf_adapt(handle.get(), images.data(), images.size(), &options, model, error);
+            });
         });
     }
 
@@ -141,54 +191,60 @@ class Model {
        defective_masks: none, one for all frames or one for each. */
     Result<Model> calibrate(std::span<const Frame> frames, std::span<const Frame> defective = {},
                             mf_calibrate_options options = {}, std::span<const Mask> masks = {},
-                            std::span<const Mask> defective_masks = {}) const {
-        const auto images = views(frames), bad = views(defective);
-        const auto regions = views(masks), bad_regions = views(defective_masks);
-        options.struct_size = sizeof options;
-        if (!bad.empty()) options.defective = bad.data(), options.defective_count = bad.size();
-        if (!regions.empty()) options.masks = regions.data(), options.mask_count = regions.size();
-        if (!bad_regions.empty())
-            options.defective_masks = bad_regions.data(), options.defective_mask_count = bad_regions.size();
-        return make([&](mf_model **model, mf_error *error) {
-            return mf_calibrate(handle.get(), images.data(), images.size(), &options, model, error);
+                            std::span<const Mask> defective_masks = {}) const noexcept {
+        return guarded([&] {
+            const auto images = views(frames), bad = views(defective);
+            const auto regions = views(masks), bad_regions = views(defective_masks);
+            options.struct_size = sizeof options;
+            if (!bad.empty()) options.defective = bad.data(), options.defective_count = bad.size();
+            if (!regions.empty()) options.masks = regions.data(), options.mask_count = regions.size();
+            if (!bad_regions.empty())
+                options.defective_masks = bad_regions.data(), options.defective_mask_count = bad_regions.size();
+            return make([&](mf_model **model, mf_error *error) {
+                return mf_calibrate(handle.get(), images.data(), images.size(), &options, model, error);
+            });
         });
     }
 
     /* The same model with another threshold, to be saved with it: mf_model_set_threshold. */
-    Result<Model> with_threshold(float threshold) const {
+    Result<Model> with_threshold(float threshold) const noexcept {
         return make([&](mf_model **model, mf_error *error) {
             return mf_model_set_threshold(handle.get(), threshold, model, error);
         });
     }
 
-    Result<std::monostate> save(const std::string &path) const {
+    Result<std::monostate> save(const char *path) const noexcept {
         mf_error error = MF_INIT(mf_error);
-        if (mf_model_save(handle.get(), path.c_str(), &error)) return Error{error.status, error.text};
+        if (mf_model_save(handle.get(), path, &error)) return failure(error.status, error.text);
         return std::monostate();
     }
 
-    Result<std::monostate> write(const mf_writer &writer) const {
+    Result<std::monostate> save(const std::string &path) const noexcept { return save(path.c_str()); }
+
+    Result<std::monostate> write(const mf_writer &writer) const noexcept {
         mf_error error = MF_INIT(mf_error);
-        if (mf_model_write(handle.get(), &writer, &error)) return Error{error.status, error.text};
+        if (mf_model_write(handle.get(), &writer, &error)) return failure(error.status, error.text);
         return std::monostate();
     }
 
     /* To a stream, which is not flushed. */
-    Result<std::monostate> write(std::ostream &stream) const {
+    Result<std::monostate> write(std::ostream &stream) const noexcept {
         return write_by(stream, [](std::ostream &to, const std::byte *piece, size_t count) {
             return bool(to.write(reinterpret_cast<const char *>(piece), static_cast<std::streamsize>(count)));
         });
     }
 
     /* The model file as bytes, which open takes. */
-    Result<std::vector<std::byte>> bytes() const {
-        std::vector<std::byte> all;
-        auto written = write_by(all, [](std::vector<std::byte> &to, const std::byte *piece, size_t count) {
-            to.insert(to.end(), piece, piece + count);
-            return true;
+    Result<std::vector<std::byte>> bytes() const noexcept {
+        return guarded([&]() -> Result<std::vector<std::byte>> {
+            std::vector<std::byte> all;
+            auto written = write_by(all, [](std::vector<std::byte> &to, const std::byte *piece, size_t count) {
+                to.insert(to.end(), piece, piece + count);
+                return true;
+            });
+            if (!written) return written.error();
+            return all;
         });
-        if (!written) return written.error();
-        return all;
     }
 
     /* A setting's text, or nullptr. */
@@ -200,15 +256,19 @@ class Model {
     explicit Model(mf_model *model) : handle(model, mf_model_release) {}
 
     /* Writes by a function without captures, put(target, piece, count), which may throw: not across the library. */
-    template <class Target, class Put> Result<std::monostate> write_by(Target &target, Put) const {
+    template <class Target, class Put> Result<std::monostate> write_by(Target &target, Put) const noexcept {
         mf_writer writer = MF_INIT(mf_writer);
         writer.opaque = &target;
         writer.write = [](void *opaque, const void *piece, size_t count) {
+#if defined(__cpp_exceptions)
             try {
                 return Put()(*static_cast<Target *>(opaque), static_cast<const std::byte *>(piece), count) ? 0 : 1;
             } catch (...) {
                 return 1;
             }
+#else
+            return Put()(*static_cast<Target *>(opaque), static_cast<const std::byte *>(piece), count) ? 0 : 1;
+#endif
         };
         return write(writer);
     }
@@ -225,10 +285,10 @@ class Model {
     }
 
     /* A model from a call that makes one. */
-    template <class Call> static Result<Model> make(Call call) {
+    template <class Call> static Result<Model> make(Call call) noexcept {
         mf_error error = MF_INIT(mf_error);
         mf_model *model = nullptr;
-        if (call(&model, &error)) return Error{error.status, error.text};
+        if (call(&model, &error)) return failure(error.status, error.text);
         return Model(model);
     }
 
@@ -238,24 +298,24 @@ class Model {
 /* What one thread needs to inspect. */
 class Context {
   public:
-    static Result<Context> create(const Model &model, int32_t threads = 0) {
+    static Result<Context> create(const Model &model, int32_t threads = 0) noexcept {
         mf_context_options options = MF_INIT(mf_context_options);
         options.threads = threads;
         return create(model, options);
     }
 
-    static Result<Context> create(const Model &model, mf_context_options options) {
+    static Result<Context> create(const Model &model, mf_context_options options) noexcept {
         options.struct_size = sizeof options;
         mf_error error = MF_INIT(mf_error);
         mf_context *context = nullptr;
-        if (mf_context_create(model.get(), &options, &context, &error)) return Error{error.status, error.text};
+        if (mf_context_create(model.get(), &options, &context, &error)) return failure(error.status, error.text);
         return Context(context);
     }
 
     /* map: room for width x height floats, or empty. */
-    Result<mf_result> inspect(const Frame &frame, std::span<float> map = {}, const Mask &mask = {}) {
+    Result<mf_result> inspect(const Frame &frame, std::span<float> map = {}, const Mask &mask = {}) noexcept {
         if (!map.empty() && map.size() < static_cast<size_t>(frame.width) * static_cast<size_t>(frame.height))
-            return Error{MF_E_INVALID, "map: smaller than the frame"};
+            return failure(MF_E_INVALID, "map: smaller than the frame");
         mf_image image = frame.image();
         mf_mask region = mask.mask();
         mf_map view = MF_INIT(mf_map);
@@ -268,46 +328,50 @@ class Context {
     }
 
     /* Fills in a result for each frame; the value is how many were inspected: all of them. */
-    Result<size_t> inspect(std::span<const Frame> frames, std::span<mf_result> results) {
-        if (results.size() < frames.size()) return Error{MF_E_INVALID, "results: fewer than the frames"};
-        std::vector<mf_image> images;
-        for (const Frame &frame : frames) images.push_back(frame.image());
-        for (mf_result &result : results) result = MF_INIT(mf_result);
-        size_t done = 0;
-        mf_status status =
-            mf_inspect_batch(handle.get(), images.data(), nullptr, nullptr, results.data(), images.size(), &done);
-        return checked(status, done);
+    Result<size_t> inspect(std::span<const Frame> frames, std::span<mf_result> results) noexcept {
+        if (results.size() < frames.size()) return failure(MF_E_INVALID, "results: fewer than the frames");
+        return guarded([&] {
+            std::vector<mf_image> images;
+            for (const Frame &frame : frames) images.push_back(frame.image());
+            for (mf_result &result : results) result = MF_INIT(mf_result);
+            size_t done = 0;
+            mf_status status =
+                mf_inspect_batch(handle.get(), images.data(), nullptr, nullptr, results.data(), images.size(), &done);
+            return checked(status, done);
+        });
     }
 
-    Result<std::monostate> set_threshold(float threshold) {
+    Result<std::monostate> set_threshold(float threshold) noexcept {
         return checked(mf_context_set_threshold(handle.get(), threshold), std::monostate());
     }
 
-    Result<std::monostate> set_time_limit(std::chrono::nanoseconds limit) {
-        if (limit.count() < 0) return Error{MF_E_INVALID, "a time limit below 0"};
+    Result<std::monostate> set_time_limit(std::chrono::nanoseconds limit) noexcept {
+        if (limit.count() < 0) return failure(MF_E_INVALID, "a time limit below 0");
         return checked(mf_context_set_time_limit(handle.get(), static_cast<uint64_t>(limit.count())), std::monostate());
     }
 
     /* The one call for other threads: stops the inspection that is under way. */
-    void cancel() { mf_context_cancel(handle.get()); }
+    void cancel() noexcept { mf_context_cancel(handle.get()); }
 
-    Result<mf_scores> scores() {
+    Result<mf_scores> scores() noexcept {
         mf_scores scores = MF_INIT(mf_scores);
         return checked(mf_context_scores(handle.get(), &scores), scores);
     }
 
-    Result<float> score_quantile(double share) {
+    Result<float> score_quantile(double share) noexcept {
         float score = 0;
         return checked(mf_context_score_quantile(handle.get(), share, &score), score);
     }
 
-    Result<std::monostate> reset_scores() { return checked(mf_context_reset_scores(handle.get()), std::monostate()); }
+    Result<std::monostate> reset_scores() noexcept {
+        return checked(mf_context_reset_scores(handle.get()), std::monostate());
+    }
 
   private:
     explicit Context(mf_context *context) : handle(context, mf_context_release) {}
 
-    template <class T> Result<T> checked(mf_status status, const T &value) {
-        if (status) return Error{status, mf_context_error(handle.get())};
+    template <class T> Result<T> checked(mf_status status, const T &value) noexcept {
+        if (status) return failure(status, mf_context_error(handle.get()));
         return value;
     }
 

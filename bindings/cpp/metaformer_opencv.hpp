@@ -14,13 +14,11 @@
 
 #include <opencv2/core.hpp>
 
-#include <string>
-
 namespace metaformer {
 
 /* A view of a Mat, which must outlive it. Colours are OpenCV's: BGR or BGRA. Grey of 16 bits uses all of them, unless
  * another format is given, such as MF_PIXEL_MONO12. */
-inline Result<Frame> frame(const cv::Mat &mat, uint32_t mono16_format = MF_PIXEL_MONO16) {
+inline Result<Frame> frame(const cv::Mat &mat, uint32_t mono16_format = MF_PIXEL_MONO16) noexcept {
     uint32_t format = 0;
     switch (mat.type()) {
     case CV_8UC1:
@@ -36,21 +34,22 @@ inline Result<Frame> frame(const cv::Mat &mat, uint32_t mono16_format = MF_PIXEL
         format = MF_PIXEL_BGRA8;
         break;
     default:
-        return Error{MF_E_UNSUPPORTED, "a Mat of type " + std::to_string(mat.type()) +
-                                           "; CV_8UC1, CV_16UC1, CV_8UC3 and CV_8UC4 are possible"};
+        return failure(MF_E_UNSUPPORTED, "a Mat of another type than CV_8UC1, CV_16UC1, CV_8UC3 and CV_8UC4");
     }
-    if (mat.dims != 2 || mat.empty()) return Error{MF_E_INVALID, "an empty Mat, or one of more than two dimensions"};
+    if (mat.dims != 2 || mat.empty()) return failure(MF_E_INVALID, "an empty Mat, or one of more than two dimensions");
     return Frame{mat.cols, mat.rows, format, static_cast<ptrdiff_t>(mat.step[0]), mat.data};
 }
 
 /* Inspects a Mat. The map becomes CV_32FC1 of its size; one that is so already, with rows side by side, is not
  * allocated anew. */
-inline Result<mf_result> inspect(Context &context, const cv::Mat &mat, cv::Mat &map) {
+inline Result<mf_result> inspect(Context &context, const cv::Mat &mat, cv::Mat &map) noexcept {
     auto view = frame(mat);
     if (!view) return view.error();
-    if (!map.isContinuous()) map.release();
-    map.create(mat.rows, mat.cols, CV_32FC1);
-    return context.inspect(*view, std::span<float>(map.ptr<float>(), map.total()));
+    return guarded([&] {
+        if (!map.isContinuous()) map.release();
+        map.create(mat.rows, mat.cols, CV_32FC1);
+        return context.inspect(*view, std::span<float>(map.ptr<float>(), map.total()));
+    });
 }
 
 } // namespace metaformer

@@ -1,6 +1,7 @@
-"""Builds the wheel: the package, with the shared library inside.
+"""Builds the wheel: the package, with the shared library and the universal model inside.
 
-The library is built by CMake from the sources of this repository, or is the one that METAFORMER_LIBRARY names.
+The library is built by CMake from the sources of this repository, or is the one that METAFORMER_LIBRARY names; the model is
+that of the repository, or the one that METAFORMER_UNIVERSAL_MODEL names.
 """
 import os
 import pathlib
@@ -8,7 +9,7 @@ import re
 import shutil
 import subprocess
 
-from setuptools import setup
+from setuptools import Distribution, setup
 from setuptools.command.build_py import build_py
 from wheel.bdist_wheel import bdist_wheel
 
@@ -35,7 +36,15 @@ class BuildWithLibrary(build_py):
         library = pathlib.Path(given) if given else build_library(pathlib.Path(self.build_lib).resolve() / ".cmake")
         destination = pathlib.Path(self.build_lib) / "metaformer" / "libmetaformer.so"
         shutil.copyfile(library.resolve(), destination)
+        given = os.environ.get("METAFORMER_UNIVERSAL_MODEL")
+        model = pathlib.Path(given) if given else root / "Sources/MetaformerModels/Resources/universal.safetensors"
+        shutil.copyfile(model, destination.with_name("universal.safetensors"))
         shutil.rmtree(pathlib.Path(self.build_lib) / ".cmake", ignore_errors=True)
+
+
+class LibraryDistribution(Distribution):
+    def has_ext_modules(self):
+        return True  # the library is one: the wheel is for one platform
 
 
 class PlatformWheel(bdist_wheel):
@@ -49,4 +58,4 @@ class PlatformWheel(bdist_wheel):
         return "py3", "none", super().get_tag()[2]
 
 
-setup(version=version(), cmdclass={"build_py": BuildWithLibrary, "bdist_wheel": PlatformWheel})
+setup(version=version(), cmdclass={"build_py": BuildWithLibrary, "bdist_wheel": PlatformWheel}, distclass=LibraryDistribution)

@@ -205,9 +205,9 @@ MF_API MF_MUST_USE mf_status mf_map_score(const float *values, size_t count, dou
 /* ---- Thresholds -------------------------------------------------------------------------------------------------- */
 
 /**
- * The score that a good image exceeds with the given probability, from the scores of good images that were not adapted: an
- * order statistic where they suffice for it (conformal prediction), otherwise a prediction bound of their logarithms,
- * which takes their spread for 0.3 until some ten of them say otherwise.
+ * The score that a good image exceeds with the given probability, from the scores of good images that the model was not
+ * adapted to: an order statistic where they suffice for it (conformal prediction), otherwise a prediction bound of their
+ * logarithms, whose spread is known in part from other products.
  * @param scores    count finite scores, count at least 1
  * @param rate      in (0, 0.5]
  * @param out_rule  NULL, or receives "conformal" or "extrapolated", which live for ever
@@ -215,6 +215,30 @@ MF_API MF_MUST_USE mf_status mf_map_score(const float *values, size_t count, dou
  */
 MF_API MF_MUST_USE mf_status mf_threshold_fit(const float *scores, size_t count, double rate, float *out_threshold,
                                               const char **out_rule, mf_error *error);
+
+/**
+ * One of the folds of count good frames that an adaptation by gradient holds out for its threshold: of 30 or more a single
+ * one, a fifth of them but 10 at least; of fewer three, or as many as there are; of a single frame none.
+ * @param order      count places, which receive the frames in an order that the seed alone decides, those held out last
+ * @param out_held   how many these are
+ * @param out_folds  NULL, or how many folds there are
+ * @return MF_OK; MF_E_INVALID where fold is none of them
+ */
+MF_API MF_MUST_USE mf_status mf_hold_out_fold(uint64_t seed, size_t count, size_t fold, size_t *order, size_t *out_held,
+                                              size_t *out_folds, mf_error *error);
+
+/** Copies planes [planes, height, width] moved down and to the right, by less than a side; the edges are mirrored. */
+MF_API MF_MUST_USE mf_status mf_planes_shift(const float *from, size_t planes, int32_t height, int32_t width,
+                                             int32_t down, int32_t right, float *to, mf_error *error);
+
+/**
+ * What is normal at each position of good frames' maps, by sums over them: "normal.mean", and "normal.gain", one over the
+ * spread, which has a floor, since a few frames say little of it.
+ * @param sums, squares, counts  of the values at each of the positions; where the count is 0, mean and gain become what
+ *                               they are elsewhere on average
+ */
+MF_API MF_MUST_USE mf_status mf_map_normality(const double *sums, const double *squares, const double *counts,
+                                              size_t positions, float *mean, float *gain, mf_error *error);
 
 /* ---- Tensor files ------------------------------------------------------------------------------------------------ */
 

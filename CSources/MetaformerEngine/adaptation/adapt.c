@@ -17,6 +17,7 @@ enum { MAX_FRAMES = 1000000 };
 typedef struct outcome {
     mf_variables variables;
     mf_held_out held_out;
+    mf_range range;
     int in_closed_form;
     size_t frames; /* of this adaptation, and of those before that it went on from */
 } outcome;
@@ -24,13 +25,12 @@ typedef struct outcome {
 /* ---- The new model ----------------------------------------------------------------------------------------------- */
 
 static mf_status set_threshold(mf_adaptation *a, outcome *o, mf_model *adapted, mf_threshold_rule *out_rule) {
-    mf_threshold_prior prior;
-    MF_TRY(mf_threshold_prior_of(a->model, o->frames, &prior, a->error));
     mf_threshold t = {.from = o->held_out.from, .rate = a->options.false_alarm_rate, .scores = o->held_out.count};
-    t.value = mf_threshold_of(o->held_out.scores, o->held_out.count, (double)t.rate, &prior, &t.rule);
+    t.value = mf_threshold_of(o->held_out.scores, o->held_out.count, (double)t.rate, &a->prior, o->frames, &t.rule);
     if (!isfinite(t.value)) return mf_fail(a->error, MF_E_STATE, "the scores of held-out frames are not finite");
     *out_rule = t.rule;
-    return mf_threshold_record(adapted, &t, a->error);
+    MF_TRY(mf_threshold_record(adapted, &t, a->error));
+    return mf_synthetic_record(&o->held_out.synthetic, adapted, a->error);
 }
 
 static mf_status record_training(mf_adaptation *a, mf_model *adapted) {
@@ -46,7 +46,7 @@ static mf_status record(mf_adaptation *a, outcome *o, mf_model *adapted) {
     const char *framing = mf_key_choice(MF_KEY_input_framing, (int)(adapted->framing - MF_FRAMING_STRETCH));
     MF_TRY(mf_model_set(adapted, "input.framing", framing, a->error));
     MF_TRY(mf_model_set_number(adapted, "adapted.images", (float)o->frames, a->error));
-    if (!o->in_closed_form) MF_TRY(record_training(a, adapted));
+    MF_TRY(o->in_closed_form ? mf_held_out_record(&o->held_out, adapted, a->error) : record_training(a, adapted));
     char seed[24];
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)a->options.seed);
     MF_TRY(mf_model_set(adapted, "adapted.seed", seed, a->error));
@@ -57,11 +57,13 @@ static mf_status record(mf_adaptation *a, outcome *o, mf_model *adapted) {
 }
 
 /* Moves the variables into a new model. */
-static mf_status make_adapted(mf_adaptation *a, mf_samples *samples, outcome *o, mf_model **out_model) {
+static mf_status make_adapted(mf_adaptation *a, const mf_samples *samples, outcome *o, mf_model **out_model) {
     mf_model *adapted;
     MF_TRY(mf_model_derive(a->model, &adapted, a->error));
     mf_status status = record(a, o, adapted);
-    if (status == MF_OK) status = mf_range_record(samples, o->frames > samples->count, adapted);
+    if (status == MF_OK && samples->bits > 0)
+        status = mf_model_set_number(adapted, "adapted.bits", (float)samples->bits, a->error);
+    if (status == MF_OK) status = mf_range_record(&o->range, a, a->earlier > 0, adapted);
     for (size_t i = 0; status == MF_OK && i < mf_file_tensor_count(adapted->file); i++) {
         mf_variable *own = mf_variables_find(&o->variables, mf_file_tensor(adapted->file, i)->name);
         if (!own) continue;
@@ -90,20 +92,19 @@ static mf_status check(const mf_model *model, size_t count, mf_error *error) {
 
 static mf_status adapt(mf_adaptation *a, mf_samples *samples, outcome *o) {
     int failed = 0;
-    size_t room = samples->count + MF_SHIFTED_COPIES + MF_CLOSED_FORM_SCORES;
+    size_t room = samples->count + MF_SHIFTED_COPIES + MF_CLOSED_FORM_SCORES + MF_KEPT_SCORES;
     o->in_closed_form = a->model->programs[MF_PROGRAM_FIT] != NULL;
     o->held_out.scores = mf_adaptation_allocate(a, room, sizeof *o->held_out.scores, &failed);
     if (failed) return mf_fail(a->error, MF_E_NOMEM, "no memory for scores");
-    double earlier = 0;
-    if (o->in_closed_form) MF_TRY(mf_model_number(a->model, MF_KEY_adapted_images, &earlier, a->error));
-    o->frames = (size_t)earlier + samples->count;
+    o->frames = a->earlier + samples->count;
     MF_TRY(mf_variables_gather(&o->variables, a));
-    return (o->in_closed_form ? mf_closed_form_adapt : mf_gradient_adapt)(a, samples, &o->variables, &o->held_out);
+    return (o->in_closed_form ? mf_closed_form_adapt : mf_gradient_adapt)(a, samples, &o->variables, &o->held_out,
+                                                                          &o->range);
 }
 
 mf_status mf_adapt(const mf_model *model, const mf_image *frames, size_t count, const mf_adapt_options *options,
                    mf_model **out_model, mf_error *error) {
-    if (!model || !frames || !out_model) return mf_fail(error, MF_E_INVALID, "mf_adapt: NULL argument");
+    if (!model || !out_model) return mf_fail(error, MF_E_INVALID, "mf_adapt: NULL argument");
     MF_TRY(check(model, count, error));
     mf_adaptation a = {.model = model, .allocator = &model->allocator, .error = error};
     mf_samples samples = {0};

@@ -32,6 +32,11 @@ mf_status mf_adaptation_begin(mf_adaptation *a, const mf_adapt_options *given) {
     if (o.learning_rate == 0) o.learning_rate = (float)rate;
     if (o.framing == MF_FRAMING_OWN) o.framing = a->model->framing;
     a->options = o;
+    MF_TRY(mf_threshold_prior_of(a->model, &a->prior, a->error));
+    double earlier = 0;
+    if (a->model->programs[MF_PROGRAM_FIT])
+        MF_TRY(mf_model_number(a->model, MF_KEY_adapted_images, &earlier, a->error));
+    a->earlier = (size_t)earlier;
     a->cancellation.deadline = mf_deadline_after(o.time_limit_ns);
     a->pool = mf_pool_make(o.threads, o.pool);
     return MF_OK;

@@ -4,6 +4,7 @@
 #ifndef MF_ADAPTATION_ADAPTATION_H
 #define MF_ADAPTATION_ADAPTATION_H
 
+#include "adaptation/threshold.h"
 #include "api/model.h"
 #include "support/cancellation.h"
 #include "support/thread_pool.h"
@@ -12,6 +13,8 @@ typedef struct mf_adaptation {
     const mf_model *model;
     const mf_allocator *allocator;
     mf_adapt_options options; /* the library's own copy, with defaults filled in */
+    mf_threshold_prior prior;
+    size_t earlier; /* frames that the model was adapted to before, where it goes on from these */
     mf_error *error;
     mf_pool pool;
     mf_cancellation cancellation;

@@ -27,11 +27,12 @@ typedef struct calibration {
 
 static mf_status score_group(calibration *c, const mf_frames *g, int is_defective) {
     for (size_t i = 0; i < g->count; i++) {
-        mf_image frame = mf_frames_at(g, i);
+        mf_image frame;
         mf_mask mask;
         mf_result result = {.struct_size = sizeof result};
         MF_TRY(mf_cancellation_check(&c->cancellation, c->error));
-        mf_status status = mf_inspect(c->context, &frame, mf_frames_mask(g, i, &mask), NULL, &result);
+        MF_TRY(mf_frames_read(g, i, &frame, &mask, c->error));
+        mf_status status = mf_inspect(c->context, &frame, mf_mask_of(&mask), NULL, &result);
         if (status != MF_OK) return mf_fail(c->error, status, "%s %zu: %s", g->name, i, mf_context_error(c->context));
         c->scores[c->count] = result.score;
         c->labels[c->count++] = (uint8_t)is_defective;
@@ -61,9 +62,9 @@ static mf_status fit_good(calibration *c, mf_threshold *t) {
     double images;
     mf_threshold_prior prior;
     MF_TRY(mf_model_number(c->model, MF_KEY_adapted_images, &images, c->error));
-    MF_TRY(mf_threshold_prior_of(c->model, (size_t)images, &prior, c->error));
+    MF_TRY(mf_threshold_prior_of(c->model, &prior, c->error));
     t->rate = c->options.false_alarm_rate;
-    t->value = mf_threshold_of(c->scores, c->count, (double)t->rate, &prior, &t->rule);
+    t->value = mf_threshold_of(c->scores, c->count, (double)t->rate, &prior, (size_t)images, &t->rule);
     size_t copies = 0;
     for (size_t i = 1; i < c->count; i++) copies += c->scores[i] == c->scores[i - 1];
     if (copies)
@@ -113,8 +114,6 @@ static mf_status derive(const mf_model *model, const mf_threshold *t, mf_model *
 }
 
 static mf_status calibrate(calibration *c, mf_model **out_model) {
-    if (c->defective.count && !c->defective.items)
-        return mf_fail(c->error, MF_E_INVALID, "mf_calibrate: no defective frames");
     MF_TRY(mf_frames_check(&c->good, &c->widest, c->error));
     MF_TRY(mf_frames_check(&c->defective, &c->widest, c->error));
     MF_TRY(score_all(c));
@@ -129,7 +128,7 @@ static mf_status calibrate(calibration *c, mf_model **out_model) {
 
 mf_status mf_calibrate(const mf_model *model, const mf_image *frames, size_t count, const mf_calibrate_options *options,
                        mf_model **out_model, mf_error *error) {
-    if (!model || !frames || !out_model) return mf_fail(error, MF_E_INVALID, "mf_calibrate: NULL argument");
+    if (!model || !out_model) return mf_fail(error, MF_E_INVALID, "mf_calibrate: NULL argument");
     if (count < 1) return mf_fail(error, MF_E_INVALID, "mf_calibrate: at least one good frame is needed");
     MF_TRY(mf_model_check_adapted(model, error));
     calibration c = {.model = model, .options = {.struct_size = sizeof c.options}, .error = error};
@@ -139,9 +138,9 @@ mf_status mf_calibrate(const mf_model *model, const mf_image *frames, size_t cou
     MF_TRY(mf_pool_check(o->threads, o->pool, error));
     if (o->defective_count > SIZE_MAX / sizeof(float) - count)
         return mf_fail(error, MF_E_LIMIT, "mf_calibrate: %zu defective frames", o->defective_count);
-    c.good = (mf_frames){"good frame", frames, count, o->masks, o->mask_count};
-    c.defective =
-        (mf_frames){"defective frame", o->defective, o->defective_count, o->defective_masks, o->defective_mask_count};
+    c.good = (mf_frames){"good frame", frames, count, o->masks, o->mask_count, o->source};
+    c.defective = (mf_frames){"defective frame",       o->defective, o->defective_count, o->defective_masks,
+                              o->defective_mask_count, NULL};
     c.cancellation.deadline = mf_deadline_after(o->time_limit_ns);
     mf_status status = calibrate(&c, out_model);
     mf_context_release(c.context);

@@ -22,10 +22,7 @@ typedef struct closed_form {
     float *own, *total, *held; /* sums: of a frame, of all, and of each fold */
     size_t *order, *fold_of;   /* frames as they are dealt; the fold of each frame */
     uint64_t *digests;         /* of each frame's sums */
-    size_t earlier;            /* frames that the model was adapted to before */
     size_t distinct;           /* frames that are not copies of others */
-    double excess;             /* the setting threshold.prior_excess */
-    int has_prior;             /* whether a threshold can be had without scores */
 } closed_form;
 
 /* ---- Setting up -------------------------------------------------------------------------------------------------- */
@@ -48,11 +45,6 @@ static mf_status find_sums(closed_form *c) {
 static mf_status prepare(closed_form *c) {
     mf_adaptation *a = c->a;
     const mf_samples *s = c->samples;
-    double earlier, weight;
-    MF_TRY(mf_model_number(a->model, MF_KEY_adapted_images, &earlier, a->error));
-    MF_TRY(mf_model_number(a->model, MF_KEY_threshold_prior_excess, &c->excess, a->error));
-    MF_TRY(mf_model_number(a->model, MF_KEY_threshold_prior_weight, &weight, a->error));
-    c->earlier = (size_t)earlier, c->has_prior = weight > 0;
     c->folds = s->count < MF_CLOSED_FORM_FOLDS ? s->count : MF_CLOSED_FORM_FOLDS;
     MF_TRY(find_sums(c));
     int failed = 0;
@@ -69,10 +61,16 @@ static mf_status prepare(closed_form *c) {
     MF_TRY(mf_runner_bind(c->observe, "image", c->image, s->image, a->error));
     MF_TRY(mf_runner_bind(c->observe, "mask", c->mask, s->plane, a->error));
     MF_TRY(mf_runner_prepack(c->observe, a->error));
-    MF_TRY(mf_variables_run(c->variables, a, MF_PROGRAM_FIT, &c->fit));
+    return mf_variables_run(c->variables, a, MF_PROGRAM_FIT, &c->fit);
+}
+
+/* Once all frames were read, and the widest is known. */
+static mf_status prepare_inspection(closed_form *c) {
+    mf_adaptation *a = c->a;
     mf_runner *inspect = NULL;
     MF_TRY(mf_variables_run(c->variables, a, MF_PROGRAM_INSPECT, &inspect));
-    return mf_inspection_prepare(&c->inspection, a->model, a->options.framing, inspect, &a->pool, s->widest, a->error);
+    return mf_inspection_prepare(&c->inspection, a->model, a->options.framing, inspect, &a->pool, c->samples->widest,
+                                 a->error);
 }
 
 static void end(closed_form *c) {
@@ -100,13 +98,20 @@ static void add(float *to, const float *from, size_t count) {
 }
 
 /* The sums of a frame alone. */
-static mf_status observe(closed_form *c, size_t frame) {
+static mf_status observe(closed_form *c, size_t frame, mf_range *range) {
+    mf_samples *s = c->samples;
+    mf_appearance_sums appearance = {0};
     memset(c->own, 0, c->size * sizeof(float));
     set_sums(c, c->own, NULL);
-    for (size_t tile = c->samples->first_tile[frame]; tile < c->samples->first_tile[frame + 1]; tile++) {
-        mf_samples_read(c->samples, tile, c->image, c->mask);
+    MF_TRY(mf_samples_open(s, frame));
+    for (int32_t at = 0; at < mf_samples_tiles(s); at++) {
+        mf_sample tile;
+        if (!mf_samples_tile(s, at, &tile)) continue;
+        MF_TRY(mf_samples_read(s, &tile, c->image, c->mask));
+        mf_samples_measure(s, &tile, c->image, &appearance);
         MF_TRY(mf_runner_run(c->observe, c->a->error));
     }
+    mf_range_add(range, &appearance);
     copy_sums_to(c, c->own);
     return MF_OK;
 }
@@ -126,12 +131,12 @@ static size_t choose_fold(closed_form *c, size_t frame) {
     return place * c->folds / c->samples->count;
 }
 
-static mf_status observe_all(closed_form *c) {
+static mf_status observe_all(closed_form *c, mf_range *range) {
     size_t count = c->samples->count;
     copy_sums_to(c, c->total);
     mf_fold_deal(c->a->options.seed, count, 0, 0, c->order);
     for (size_t i = 0; i < count; i++) {
-        MF_TRY(observe(c, i));
+        MF_TRY(observe(c, i, range));
         c->fold_of[i] = choose_fold(c, i);
         add(c->total, c->own, c->size);
         add(c->held + c->fold_of[i] * c->size, c->own, c->size);
@@ -149,17 +154,15 @@ static mf_status fit(closed_form *c, const float *sums, const float *without) {
 /* ---- Holding out ------------------------------------------------------------------------------------------------- */
 
 static mf_status score_fold(closed_form *c, size_t fold, mf_held_out *held_out) {
-    size_t count = c->samples->count, members = 0, all = c->earlier + count;
+    size_t count = c->samples->count, members = 0, all = c->a->earlier + count;
     for (size_t i = 0; i < count; i++)
         if (c->fold_of[i] == fold) c->order[members++] = i;
     if (members == 0) return MF_OK;
     MF_TRY(fit(c, c->total, c->held + fold * c->size));
     size_t most = MF_CLOSED_FORM_SCORES / c->folds, scored = members < most ? members : most;
-    float *scores = held_out->scores + held_out->count;
-    MF_TRY(mf_score_frames(&c->inspection, c->samples, c->order, scored, scores, c->a->error));
-    float to_all = (float)exp(c->excess / (double)all - c->excess / (double)(all - members));
-    for (size_t i = 0; i < scored; i++) scores[i] *= to_all;
-    held_out->count += scored;
+    size_t painted = mf_share(MF_SYNTHETIC_IMAGES, c->folds, fold + 1) - mf_share(MF_SYNTHETIC_IMAGES, c->folds, fold);
+    float to_all = mf_threshold_scale(&c->a->prior, all - members, all);
+    MF_TRY(mf_held_out_score(held_out, &c->inspection, c->samples, c->order, scored, painted, to_all));
     return mf_adaptation_report(c->a, "holding out", fold + 1, c->folds, 0);
 }
 
@@ -177,22 +180,32 @@ static mf_status check_finite(const closed_form *c) {
     return MF_OK;
 }
 
-static mf_status adapt(closed_form *c, mf_held_out *held_out) {
-    MF_TRY(observe_all(c));
-    int alone = c->distinct == 1 && c->earlier == 0;
-    held_out->from = !alone ? "cross-validation" : c->has_prior ? "other products" : "shifted copies of one image";
+/* The scores that were kept of earlier frames, as a model of all frames would give them. */
+static mf_status restore_scores(closed_form *c, mf_held_out *held_out) {
+    const mf_adaptation *a = c->a;
+    MF_TRY(mf_held_out_restore(held_out, a));
+    for (size_t i = 0; i < held_out->count; i++)
+        held_out->scores[i] *= mf_threshold_scale(&a->prior, a->earlier, a->earlier + c->samples->count);
+    return MF_OK;
+}
+
+static mf_status adapt(closed_form *c, mf_held_out *held_out, mf_range *range) {
+    MF_TRY(restore_scores(c, held_out));
+    MF_TRY(observe_all(c, range));
+    MF_TRY(prepare_inspection(c));
+    int alone = c->distinct == 1 && c->a->earlier == 0, has_prior = c->a->prior.weight > 0;
+    held_out->from = !alone ? "cross-validation" : has_prior ? "other products" : "shifted copies of one image";
     for (size_t fold = 0; !alone && fold < c->folds; fold++) MF_TRY(score_fold(c, fold, held_out));
     MF_TRY(fit(c, c->total, NULL));
     MF_TRY(check_finite(c));
-    if (!alone || c->has_prior) return MF_OK;
-    held_out->count = MF_SHIFTED_COPIES;
-    return mf_score_shifted(&c->inspection, c->samples, held_out->scores, c->a->error);
+    return alone && !has_prior ? mf_held_out_score_shifted(held_out, &c->inspection, c->samples) : MF_OK;
 }
 
-mf_status mf_closed_form_adapt(mf_adaptation *a, mf_samples *samples, mf_variables *variables, mf_held_out *held_out) {
+mf_status mf_closed_form_adapt(mf_adaptation *a, mf_samples *samples, mf_variables *variables, mf_held_out *held_out,
+                               mf_range *range) {
     closed_form c = {.a = a, .samples = samples, .variables = variables};
     mf_status status = prepare(&c);
-    if (status == MF_OK) status = adapt(&c, held_out);
+    if (status == MF_OK) status = adapt(&c, held_out, range);
     end(&c);
     return status;
 }

@@ -1,4 +1,4 @@
-/* Frames of a host's, and the masks that go with them: none, one for all or one for each. */
+/* Frames of a host's, and the masks that go with them: none, one for all or one for each; all at once, or one at a time. */
 #ifndef MF_ADAPTATION_FRAMES_H
 #define MF_ADAPTATION_FRAMES_H
 
@@ -10,13 +10,20 @@ typedef struct mf_frames {
     size_t count;
     const mf_mask *masks;
     size_t mask_count;
+    const mf_frame_source *source; /* in place of items and masks; NULL for none */
 } mf_frames;
 
-/* Checks all of them, before any is worked on; *widest becomes the largest width, pixels, where it was less. */
+/* Checks what can be before any is worked on: all of them, but for those of a source. *widest becomes the largest width,
+   pixels, where it was less. */
 mf_status mf_frames_check(const mf_frames *frames, int32_t *widest, mf_error *error);
 
-/* A frame that was checked, and its mask: read into out_mask, or NULL. */
-mf_image mf_frames_at(const mf_frames *frames, size_t index);
-const mf_mask *mf_frames_mask(const mf_frames *frames, size_t index, mf_mask *out_mask);
+/* A frame, and its mask, whose data is NULL where all is inspected; those of a source stay until the next is read. */
+mf_status mf_frames_read(const mf_frames *frames, size_t index, mf_image *out_frame, mf_mask *out_mask,
+                         mf_error *error);
+
+/* NULL where all is inspected. */
+static inline const mf_mask *mf_mask_of(const mf_mask *mask) {
+    return mask->data ? mask : NULL;
+}
 
 #endif

@@ -8,8 +8,6 @@
 #include <math.h>
 #include <string.h>
 
-enum { HOLD_OUT_FROM = 30, HOLD_OUT_LEAST = 10, FOLDS = 3 };
-
 /* What the model sees of a tile: planes of its input's size. response is NULL where there is no prior, and inside, of
    zeros and ones, where all tiles are inspected whole. */
 typedef struct sample {
@@ -90,7 +88,7 @@ static sample kept_at(const trainer *t, size_t index) {
 
 /* Reads a tile; the prior, which is frozen, responds to it. */
 static mf_status read_tile(trainer *t, size_t tile, const sample *to) {
-    mf_samples_read(t->samples, tile, to->image, to->inside);
+    MF_TRY(mf_samples_read(t->samples, &t->samples->tiles[tile], to->image, to->inside));
     if (!to->response) return MF_OK;
     MF_TRY(mf_runner_bind(t->prior, "image", to->image, t->samples->image, t->a->error));
     MF_TRY(mf_runner_bind(t->prior, "response", to->response, t->samples->plane, t->a->error));
@@ -128,6 +126,7 @@ static mf_status read_frames(trainer *t) {
 static mf_status prepare(trainer *t) {
     mf_adaptation *a = t->a;
     MF_TRY(mf_model_choice(a->model, MF_KEY_adapt_loss, &t->sums_loss, a->error));
+    MF_TRY(mf_samples_lay_out(t->samples));
     MF_TRY(mf_map_statistics_prepare(&t->statistics, a, t->samples->plane));
     MF_TRY(find_normality(t));
     mf_runner *inspect = NULL;
@@ -205,8 +204,7 @@ static mf_status measure_normality(trainer *t, size_t n) {
         MF_TRY(mf_runner_run(t->inspection.runner, t->a->error));
         mf_map_statistics_add(&t->statistics, t->inspection.map, from.inside);
     }
-    mf_map_statistics_finish(&t->statistics, t->mean->values, t->gain->values);
-    return MF_OK;
+    return mf_map_statistics_finish(&t->statistics, t->mean->values, t->gain->values, t->a->error);
 }
 
 /* The number of tiles of the first n frames of the order. */
@@ -248,58 +246,46 @@ static mf_status train(trainer *t, size_t n) {
 
 /* ---- Holding out ------------------------------------------------------------------------------------------------- */
 
-static void deal(trainer *t, size_t first, size_t held) {
-    mf_fold_deal(t->a->options.seed, t->samples->count, first, held, t->order);
-}
-
-/* Trains without so many frames of the order, from first on, and scores these. */
-static mf_status score_fold(trainer *t, size_t first, size_t held, mf_held_out *held_out) {
-    size_t kept = t->samples->count - held;
-    deal(t, first, held);
-    MF_TRY(train(t, kept));
-    MF_TRY(mf_score_frames(&t->inspection, t->samples, t->order + kept, held, held_out->scores + held_out->count,
-                           t->a->error));
-    held_out->count += held;
+/* The order of a fold, whose held-out frames are its last; of all frames where there is no such fold. */
+static mf_status deal(trainer *t, size_t fold, size_t *out_held) {
+    size_t count = t->samples->count;
+    *out_held = 0;
+    if (fold < mf_hold_out_folds(count))
+        return mf_hold_out_fold(t->a->options.seed, count, fold, t->order, out_held, NULL, t->a->error);
+    mf_fold_deal(t->a->options.seed, count, 0, 0, t->order);
     return MF_OK;
 }
 
-/* A few frames are needed in training: each is held out from a model of its own, before all of them are trained on. */
-static mf_status cross_validate(trainer *t, mf_held_out *held_out) {
-    size_t count = t->samples->count, folds = count < FOLDS ? count : FOLDS;
-    if (folds == 1) folds = 0; /* nothing can be held out */
-    for (size_t fold = 0; fold < folds; fold++) {
-        size_t first = mf_share(count, folds, fold), held = mf_share(count, folds, fold + 1) - first;
-        deal(t, first, held);
+/* Trains without the held-out frames of a fold, and scores these, with defects in some images; or trains on all frames. */
+static mf_status train_fold(trainer *t, size_t fold, mf_held_out *held_out) {
+    size_t folds = mf_hold_out_folds(t->samples->count), held;
+    MF_TRY(deal(t, fold, &held));
+    size_t kept = t->samples->count - held;
+    MF_TRY(train(t, kept));
+    if (fold >= folds) return MF_OK;
+    size_t painted = mf_share(MF_SYNTHETIC_IMAGES, folds, fold + 1) - mf_share(MF_SYNTHETIC_IMAGES, folds, fold);
+    return mf_held_out_score(held_out, &t->inspection, t->samples, t->order + kept, held, painted, 1);
+}
+
+/* Of many frames, those that are held out are never trained on. Few are needed: each is held out from a model of its own,
+   and then all are trained on. */
+static mf_status adapt(trainer *t, mf_held_out *held_out) {
+    size_t count = t->samples->count, folds = mf_hold_out_folds(count), trainings = folds == 1 ? 1 : folds + 1, held;
+    held_out->from = folds == 1 ? "held-out images" : folds ? "cross-validation" : "shifted copies of one image";
+    for (size_t fold = 0; fold < trainings; fold++) {
+        MF_TRY(deal(t, fold, &held));
         t->steps_total += steps_of(t, count - held);
     }
-    deal(t, 0, 0);
-    t->steps_total += steps_of(t, count);
-    for (size_t fold = 0; fold < folds; fold++) {
-        size_t first = mf_share(count, folds, fold);
-        MF_TRY(score_fold(t, first, mf_share(count, folds, fold + 1) - first, held_out));
-    }
-    deal(t, 0, 0);
-    MF_TRY(train(t, count));
-    if (folds) return MF_OK;
-    held_out->count = MF_SHIFTED_COPIES;
-    return mf_score_shifted(&t->inspection, t->samples, held_out->scores, t->a->error);
+    for (size_t fold = 0; fold < trainings; fold++) MF_TRY(train_fold(t, fold, held_out));
+    return folds ? MF_OK : mf_held_out_score_shifted(held_out, &t->inspection, t->samples);
 }
 
-static mf_status adapt(trainer *t, mf_held_out *held_out) {
-    size_t count = t->samples->count, held = count / 5 < HOLD_OUT_LEAST ? HOLD_OUT_LEAST : count / 5;
-    held_out->from = count >= HOLD_OUT_FROM ? "held-out images"
-                     : count > 1            ? "cross-validation"
-                                            : "shifted copies of one image";
-    if (count < HOLD_OUT_FROM) return cross_validate(t, held_out);
-    deal(t, 0, held);
-    t->steps_total = steps_of(t, count - held);
-    return score_fold(t, 0, held, held_out);
-}
-
-mf_status mf_gradient_adapt(mf_adaptation *a, mf_samples *samples, mf_variables *variables, mf_held_out *held_out) {
+mf_status mf_gradient_adapt(mf_adaptation *a, mf_samples *samples, mf_variables *variables, mf_held_out *held_out,
+                            mf_range *range) {
     trainer t = {.a = a, .samples = samples, .variables = variables};
     mf_status status = prepare(&t);
     if (status == MF_OK) status = adapt(&t, held_out);
+    if (status == MF_OK) status = mf_range_measure(range, samples);
     end(&t);
     return status;
 }

@@ -4,6 +4,7 @@
 #include "support/memory.h"
 
 #include <math.h>
+#include <metaformer/engine.h>
 #include <string.h>
 
 mf_status mf_map_statistics_prepare(mf_map_statistics *s, const mf_adaptation *a, size_t positions) {
@@ -34,24 +35,31 @@ void mf_map_statistics_add(mf_map_statistics *s, const float *map, const float *
     }
 }
 
-void mf_map_statistics_finish(mf_map_statistics *s, float *mean, float *gain) {
+mf_status mf_map_normality(const double *sums, const double *squares, const double *counts, size_t positions,
+                           float *mean, float *gain, mf_error *error) {
+    if (!sums || !squares || !counts || !mean || !gain)
+        return mf_fail(error, MF_E_INVALID, "mf_map_normality: NULL argument");
     size_t known = 0;
-    for (size_t k = 0; k < s->positions; k++) known += s->count[k] > 0;
+    for (size_t k = 0; k < positions; k++) known += counts[k] > 0;
     double level = 0, average = 0, variance = 0;
-    for (size_t k = 0; k < s->positions; k++) {
-        if (s->count[k] == 0) continue;
-        double at = s->sum[k] / s->count[k];
-        s->squares[k] = fmax(s->squares[k] / s->count[k] - at * at, 0);
-        mean[k] = (float)at;
+    for (size_t k = 0; k < positions; k++) {
+        if (!(counts[k] > 0)) continue;
+        double at = sums[k] / counts[k];
         level += fabs(at) / (double)known;
         average += at / (double)known;
-        variance += s->squares[k] / (double)known;
+        variance += fmax(squares[k] / counts[k] - at * at, 0) / (double)known;
     }
     /* A floor, since a few images say little of the spread at one position, and a single one nothing. */
     double lowest = 0.5 * sqrt(variance) + 0.05 * level + 1e-9;
-    for (size_t k = 0; k < s->positions; k++) {
+    for (size_t k = 0; k < positions; k++) {
         /* Where nothing was inspected, what is normal elsewhere. */
-        if (s->count[k] == 0) mean[k] = (float)average, s->squares[k] = variance;
-        gain[k] = (float)(1 / (sqrt(s->squares[k]) + lowest));
+        double at = counts[k] > 0 ? sums[k] / counts[k] : average;
+        double own = counts[k] > 0 ? fmax(squares[k] / counts[k] - at * at, 0) : variance;
+        mean[k] = (float)at, gain[k] = (float)(1 / (sqrt(own) + lowest));
     }
+    return MF_OK;
+}
+
+mf_status mf_map_statistics_finish(const mf_map_statistics *s, float *mean, float *gain, mf_error *error) {
+    return mf_map_normality(s->sum, s->squares, s->count, s->positions, mean, gain, error);
 }

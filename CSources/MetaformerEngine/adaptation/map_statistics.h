@@ -16,7 +16,7 @@ void mf_map_statistics_release(mf_map_statistics *statistics, const mf_adaptatio
 void mf_map_statistics_start(mf_map_statistics *statistics);
 /* Adds a map where inside, NULL for everywhere, is not 0. */
 void mf_map_statistics_add(mf_map_statistics *statistics, const float *map, const float *inside);
-/* Makes mean and gain of what was added: positions floats each. Clobbers the statistics. */
-void mf_map_statistics_finish(mf_map_statistics *statistics, float *mean, float *gain);
+/* Makes mean and gain of what was added: positions floats each. */
+mf_status mf_map_statistics_finish(const mf_map_statistics *statistics, float *mean, float *gain, mf_error *error);
 
 #endif

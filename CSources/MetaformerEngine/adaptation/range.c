@@ -32,57 +32,54 @@ static double of_log_odds(double odds) {
     return 1 / (1 + exp(-odds));
 }
 
-/* What an inspection sees of a frame, without its map. */
-static mf_appearance measure(mf_samples *s, size_t index, float *image) {
-    const mf_adaptation *a = s->adaptation;
-    const mf_model *model = a->model;
-    mf_image frame = mf_frames_at(&s->frames, index);
-    mf_mask own;
-    const mf_mask *mask = mf_frames_mask(&s->frames, index, &own);
-    mf_tiling tiling = mf_tiling_make(a->options.framing, frame.height, frame.width, model->height, model->width);
+void mf_range_add(mf_range *r, const mf_appearance_sums *sums) {
+    mf_appearance frame;
+    mf_appearance_finish(sums, &frame);
+    int first = r->frames++ == 0;
+    r->brightness_low = first ? frame.brightness : fmin(r->brightness_low, frame.brightness);
+    r->brightness_high = first ? frame.brightness : fmax(r->brightness_high, frame.brightness);
+    r->contrast_low = first ? frame.contrast : fmin(r->contrast_low, frame.contrast);
+    r->sharpness_low = first ? frame.sharpness : fmin(r->sharpness_low, frame.sharpness);
+}
+
+static mf_status measure(mf_range *r, mf_samples *s, size_t frame, float *image) {
     mf_appearance_sums sums = {0};
-    for (size_t i = s->first_tile[index]; i < s->first_tile[index + 1]; i++) {
-        mf_tile tile = mf_tiling_tile(&tiling, s->tiles[i].row, s->tiles[i].column);
-        mf_frame_resample(&frame, model->channels, &tiling, &tile, image, &a->pool, s->scratch);
-        if (mask) mf_mask_resample(mask, &tiling, &tile, s->grid);
-        mf_appearance_add(&sums, image, model->channels, &tiling, &tile, mask ? s->grid : NULL);
+    for (size_t i = s->first_tile[frame]; i < s->first_tile[frame + 1]; i++) {
+        MF_TRY(mf_samples_read(s, &s->tiles[i], image, NULL));
+        mf_samples_measure(s, &s->tiles[i], image, &sums);
     }
-    mf_appearance seen;
-    mf_appearance_finish(&sums, &seen);
-    return seen;
+    mf_range_add(r, &sums);
+    return MF_OK;
 }
 
-/* The limits of frames by the range that so many of them span. */
-static mf_appearance_limits limits_of(mf_samples *s, float *image) {
+mf_status mf_range_measure(mf_range *r, mf_samples *s) {
     size_t measured = s->count < MOST_MEASURED ? s->count : MOST_MEASURED;
-    mf_appearance low = {INFINITY, INFINITY, INFINITY, 0};
-    double brightest = 0;
-    for (size_t i = 0; i < measured; i++) {
-        mf_appearance seen = measure(s, mf_share(s->count, measured, i), image);
-        low.brightness = fmin(low.brightness, seen.brightness), brightest = fmax(brightest, seen.brightness);
-        low.contrast = fmin(low.contrast, seen.contrast);
-        low.sharpness = fmin(low.sharpness, seen.sharpness);
-    }
-    double beyond = margin_of(brightness_margin, measured);
-    return (mf_appearance_limits){.brightness_low = of_log_odds(log_odds(low.brightness) - beyond),
-                                  .brightness_high = of_log_odds(log_odds(brightest) + beyond),
-                                  .contrast_low = low.contrast * exp(-margin_of(contrast_margin, measured)),
-                                  .sharpness_low = low.sharpness * exp(-margin_of(sharpness_margin, measured))};
+    float *image = mf_allocate(s->adaptation->allocator, s->image * sizeof *image);
+    if (!image) return mf_fail(s->adaptation->error, MF_E_NOMEM, "no memory to measure frames with");
+    mf_status status = MF_OK;
+    for (size_t i = 0; status == MF_OK && i < measured; i++)
+        status = measure(r, s, mf_share(s->count, measured, i), image);
+    mf_free(s->adaptation->allocator, image);
+    return status;
 }
 
-mf_status mf_range_record(mf_samples *s, int goes_on, mf_model *adapted) {
-    const mf_adaptation *a = s->adaptation;
-    float *image = mf_allocate(a->allocator, s->image * sizeof *image);
-    if (!image) return mf_fail(a->error, MF_E_NOMEM, "no memory to measure frames with");
-    mf_appearance_limits l = limits_of(s, image), earlier = a->model->limits;
-    mf_free(a->allocator, image);
+static mf_appearance_limits limits_of(const mf_range *r) {
+    double beyond = margin_of(brightness_margin, r->frames);
+    return (mf_appearance_limits){.brightness_low = of_log_odds(log_odds(r->brightness_low) - beyond),
+                                  .brightness_high = of_log_odds(log_odds(r->brightness_high) + beyond),
+                                  .contrast_low = r->contrast_low * exp(-margin_of(contrast_margin, r->frames)),
+                                  .sharpness_low = r->sharpness_low * exp(-margin_of(sharpness_margin, r->frames))};
+}
+
+mf_status mf_range_record(const mf_range *r, const mf_adaptation *a, int goes_on, mf_model *adapted) {
+    mf_appearance_limits l = limits_of(r), earlier = a->model->limits;
     if (goes_on) {
         l.brightness_low = fmin(l.brightness_low, earlier.brightness_low);
         l.brightness_high = fmax(l.brightness_high, earlier.brightness_high);
         l.contrast_low = fmin(l.contrast_low, earlier.contrast_low);
         l.sharpness_low = fmin(l.sharpness_low, earlier.sharpness_low);
     }
-    double threshold = (double)adapted->threshold, beyond = exp(margin_of(anomaly_margin, s->count)) - 1;
+    double threshold = (double)adapted->threshold, beyond = exp(margin_of(anomaly_margin, r->frames)) - 1;
     l.anomaly_high = threshold + beyond * fabs(threshold);
     adapted->limits = l;
     MF_TRY(mf_model_set_number(adapted, "appearance.brightness_low", (float)l.brightness_low, a->error));

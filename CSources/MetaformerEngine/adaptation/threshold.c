@@ -24,18 +24,22 @@ mf_status mf_threshold_record(mf_model *model, const mf_threshold *t, mf_error *
     MF_TRY(mf_model_set_number(model, "threshold", t->value, error));
     MF_TRY(mf_model_set(model, "threshold.rule", mf_threshold_rule_name(t->rule), error));
     MF_TRY(mf_model_set(model, "threshold.from", t->from, error));
-    mf_model_unset(model, "threshold.false_alarm_rate"), mf_model_unset(model, "threshold.scores");
+    static const char *const outdated[] = {
+        "threshold.false_alarm_rate", "threshold.scores", "synthetic.found", "synthetic.count", "synthetic.patch",
+        "synthetic.scratch",          "synthetic.blotch"};
+    for (size_t i = 0; i < sizeof outdated / sizeof *outdated; i++) mf_model_unset(model, outdated[i]);
     if (t->rate > 0) MF_TRY(mf_model_set_number(model, "threshold.false_alarm_rate", t->rate, error));
     return t->scores ? mf_model_set_number(model, "threshold.scores", (float)t->scores, error) : MF_OK;
 }
 
-mf_status mf_threshold_prior_of(const mf_model *model, size_t frames, mf_threshold_prior *out_prior, mf_error *error) {
-    double level, excess, weight;
-    MF_TRY(mf_model_number(model, MF_KEY_threshold_prior_level, &level, error));
-    MF_TRY(mf_model_number(model, MF_KEY_threshold_prior_excess, &excess, error));
-    MF_TRY(mf_model_number(model, MF_KEY_threshold_prior_weight, &weight, error));
-    *out_prior = (mf_threshold_prior){level + excess / (double)(frames ? frames : 1), weight};
-    return MF_OK;
+mf_status mf_threshold_prior_of(const mf_model *model, mf_threshold_prior *out_prior, mf_error *error) {
+    MF_TRY(mf_model_number(model, MF_KEY_threshold_prior_level, &out_prior->level, error));
+    MF_TRY(mf_model_number(model, MF_KEY_threshold_prior_excess, &out_prior->excess, error));
+    return mf_model_number(model, MF_KEY_threshold_prior_weight, &out_prior->weight, error);
+}
+
+float mf_threshold_scale(const mf_threshold_prior *prior, size_t from_frames, size_t to_frames) {
+    return (float)exp(prior->excess / (double)to_frames - prior->excess / (double)from_frames);
 }
 
 static int ascending(const void *a, const void *b) {
@@ -55,7 +59,7 @@ static double logarithm(float score, float highest) {
     return log(fmax((double)score, fmax((double)highest / 10, 1e-12)));
 }
 
-float mf_threshold_of(float *scores, size_t count, double rate, const mf_threshold_prior *prior,
+float mf_threshold_of(float *scores, size_t count, double rate, const mf_threshold_prior *prior, size_t frames,
                       mf_threshold_rule *out_rule) {
     qsort(scores, count, sizeof *scores, ascending);
     size_t k = (size_t)ceil((1 - rate) * (double)(count + 1));
@@ -69,7 +73,8 @@ float mf_threshold_of(float *scores, size_t count, double rate, const mf_thresho
     for (size_t i = 0; i < count; i++) sum += logarithm(scores[i], highest);
     double own = count ? sum / n : 0;
     for (size_t i = 0; i < count; i++) squares += pow(logarithm(scores[i], highest) - own, 2);
-    double worth = prior->weight + n, mean = (prior->weight * prior->level + sum) / worth;
+    double level = prior->level + prior->excess / (double)(frames ? frames : 1);
+    double worth = prior->weight + n, mean = (prior->weight * level + sum) / worth;
     double freedom = PRIOR_SCORES + (count ? n - 1 : 0);
     double deviation = sqrt((PRIOR_SCORES * PRIOR_SPREAD * PRIOR_SPREAD + squares) / freedom);
     return (float)exp(mean + normal_quantile(1 - rate) * deviation * sqrt(1 + 1 / worth));
@@ -89,7 +94,7 @@ mf_status mf_threshold_fit(const float *scores, size_t count, double rate, float
     if (!sorted) return mf_fail(error, MF_E_NOMEM, "no memory for %zu scores", count);
     memcpy(sorted, scores, count * sizeof *sorted);
     mf_threshold_rule rule;
-    *out_threshold = mf_threshold_of(sorted, count, rate, &(mf_threshold_prior){0, 0}, &rule);
+    *out_threshold = mf_threshold_of(sorted, count, rate, &(mf_threshold_prior){0}, 0, &rule);
     if (out_rule) *out_rule = mf_threshold_rule_name(rule);
     mf_free(&allocator, sorted);
     return MF_OK;

@@ -16,9 +16,10 @@ typedef enum mf_threshold_rule {
     MF_THRESHOLD_GIVEN
 } mf_threshold_rule;
 
-/* What is known of the logarithms of scores before any is seen. */
+/* What a model knows of the logarithms of good frames' scores from other products. */
 typedef struct mf_threshold_prior {
-    double level, weight; /* their mean, and how many scores that is worth; a weight of 0 for nothing */
+    double level, excess; /* their mean is level + excess / n by a model of n frames */
+    double weight;        /* how many scores that is worth; 0 for nothing */
 } mf_threshold_prior;
 
 /* What a model's file says of its threshold. */
@@ -33,19 +34,21 @@ typedef struct mf_threshold {
 /* Makes it a new model's, which knows a product with that. */
 mf_status mf_threshold_record(mf_model *model, const mf_threshold *threshold, mf_error *error);
 
-/* What a model that was adapted to so many frames knows from other products. */
-mf_status mf_threshold_prior_of(const mf_model *model, size_t frames, mf_threshold_prior *out_prior, mf_error *error);
+mf_status mf_threshold_prior_of(const mf_model *model, mf_threshold_prior *out_prior, mf_error *error);
+
+/* What brings the scores by a model of so many frames to those by a model of others. */
+float mf_threshold_scale(const mf_threshold_prior *prior, size_t from_frames, size_t to_frames);
 
 /* A rule's name in settings. */
 const char *mf_threshold_rule_name(mf_threshold_rule rule);
 
 /*
- * The score that a good frame exceeds with probability rate, from count scores of held-out good frames, sorted in place;
- * count may be 0 where the prior has a weight. Conformal prediction: of n exchangeable scores and one more, the new one
+ * The score that a good frame exceeds with probability rate by a model of so many frames, from count scores of held-out good
+ * frames, sorted in place; count may be 0 where the prior has a weight. Conformal prediction: of n exchangeable scores and one more, the new one
  * exceeds the k-th smallest, k = ceil((1 - rate) (n + 1)), with probability at most rate (Vovk, Gammerman, Shafer 2005);
  * where k > n, see above.
  */
-float mf_threshold_of(float *scores, size_t count, double rate, const mf_threshold_prior *prior,
+float mf_threshold_of(float *scores, size_t count, double rate, const mf_threshold_prior *prior, size_t frames,
                       mf_threshold_rule *out_rule);
 
 #endif

@@ -7,10 +7,15 @@
 #include "support/memory.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <string.h>
+#include <unistd.h>
 
 struct mf_context {
+    atomic_int user;          /* the process one of whose threads is in a call of this context, or 0 */
+    atomic_uintptr_t refused; /* the thread that was refused last because of that, or 0 */
     mf_model *model;
+    mf_pool pool;
     mf_inspection inspection;
     int has_threshold; /* the model's, or one that the host set */
     float threshold;
@@ -21,13 +26,41 @@ struct mf_context {
     mf_error error;
 };
 
+/* ---- Use by one thread --------------------------------------------------------------------------------------------- */
+
+static uintptr_t this_thread(void) {
+    return (uintptr_t)pthread_self();
+}
+
+/* Takes the context for a call. Nothing else of it is touched where another thread has it. */
+static mf_status enter(mf_context *context) {
+    int free = 0, process = getpid();
+    if (!atomic_compare_exchange_strong_explicit(&context->user, &free, process, memory_order_acquire,
+                                                 memory_order_relaxed)) {
+        if (free == process) {
+            atomic_store_explicit(&context->refused, this_thread(), memory_order_relaxed);
+            return MF_E_STATE;
+        }
+        /* The user was a thread of the parent's, and did not come along with fork. */
+        atomic_store_explicit(&context->user, process, memory_order_relaxed);
+    }
+    uintptr_t own = this_thread();
+    atomic_compare_exchange_strong_explicit(&context->refused, &own, 0, memory_order_relaxed, memory_order_relaxed);
+    return MF_OK;
+}
+
+static mf_status leave(mf_context *context, mf_status status) {
+    atomic_store_explicit(&context->user, 0, memory_order_release);
+    return status;
+}
+
 /* ---- Life -------------------------------------------------------------------------------------------------------- */
 
 static mf_status prepare(mf_context *context, const mf_context_options *given, mf_error *error) {
     const mf_model *model = context->model;
     mf_runner_options options = {
         .struct_size = sizeof options, .threads = given->threads, .allocator = &model->allocator, .pool = given->pool};
-    mf_pool pool = mf_pool_make(given->threads, given->pool);
+    mf_pool pool = context->pool = mf_pool_make(given->threads, given->pool);
     mf_runner *runner;
     MF_TRY(mf_runner_create(model->programs[MF_PROGRAM_INSPECT], &options, &runner, error));
     MF_TRY(mf_inspection_prepare(&context->inspection, model, model->framing, runner, &pool, given->max_width, error));
@@ -74,21 +107,30 @@ void mf_context_release(mf_context *context) {
 /* ---- Settings ---------------------------------------------------------------------------------------------------- */
 
 const char *mf_context_error(const mf_context *context) {
-    return context ? context->error.text : "";
+    if (!context) return "";
+    if (atomic_load_explicit(&context->refused, memory_order_relaxed) == this_thread())
+        return "the context is in use by another call: create one for each thread, or let one wait for the other";
+    return context->error.text;
 }
 
-mf_status mf_context_set_threshold(mf_context *context, float threshold) {
-    if (!context) return MF_E_INVALID;
+static mf_status set_threshold(mf_context *context, float threshold) {
     if (isnan(threshold)) return mf_fail(&context->error, MF_E_INVALID, "a threshold of NaN");
     context->has_threshold = 1;
     context->threshold = threshold;
     return MF_OK;
 }
 
+mf_status mf_context_set_threshold(mf_context *context, float threshold) {
+    if (!context) return MF_E_INVALID;
+    MF_TRY(enter(context));
+    return leave(context, set_threshold(context, threshold));
+}
+
 mf_status mf_context_set_time_limit(mf_context *context, uint64_t nanoseconds) {
     if (!context) return MF_E_INVALID;
+    MF_TRY(enter(context));
     context->time_limit = nanoseconds;
-    return MF_OK;
+    return leave(context, MF_OK);
 }
 
 void mf_context_cancel(mf_context *context) {
@@ -156,22 +198,28 @@ static mf_status inspect(mf_context *context, const request *r) {
 
 /* From here on a cancellation counts. Without a threshold every frame would be a good one. */
 static mf_status begin(mf_context *context) {
+    MF_TRY(mf_pool_check_fork(&context->pool, &context->error));
     atomic_store_explicit(&context->cancellation.cancelled, 0, memory_order_relaxed);
     return context->has_threshold ? MF_OK : mf_model_check_adapted(context->model, &context->error);
 }
 
-mf_status mf_inspect(mf_context *context, const mf_image *frame, const mf_mask *mask, mf_map *map,
-                     mf_result *out_result) {
-    if (!context) return MF_E_INVALID;
+static mf_status inspect_one(mf_context *context, const mf_image *frame, const mf_mask *mask, mf_map *map,
+                             mf_result *out_result) {
     MF_TRY(begin(context));
     request r;
     MF_TRY(take(context, frame, mask, map, out_result, 0, &r));
     return inspect(context, &r);
 }
 
-mf_status mf_inspect_batch(mf_context *context, const mf_image *frames, const mf_mask *masks, mf_map *maps,
-                           mf_result *results, size_t count, size_t *out_done) {
+mf_status mf_inspect(mf_context *context, const mf_image *frame, const mf_mask *mask, mf_map *map,
+                     mf_result *out_result) {
     if (!context) return MF_E_INVALID;
+    MF_TRY(enter(context));
+    return leave(context, inspect_one(context, frame, mask, map, out_result));
+}
+
+static mf_status inspect_batch(mf_context *context, const mf_image *frames, const mf_mask *masks, mf_map *maps,
+                               mf_result *results, size_t count, size_t *out_done) {
     MF_TRY(begin(context));
     if (!frames || !results || !out_done || !count)
         return mf_fail(&context->error, MF_E_INVALID, "mf_inspect_batch: NULL argument, or no frame");
@@ -187,8 +235,14 @@ mf_status mf_inspect_batch(mf_context *context, const mf_image *frames, const mf
     return MF_OK;
 }
 
-mf_status mf_context_plane(mf_context *context, const char *name, float *data, size_t *size) {
+mf_status mf_inspect_batch(mf_context *context, const mf_image *frames, const mf_mask *masks, mf_map *maps,
+                           mf_result *results, size_t count, size_t *out_done) {
     if (!context) return MF_E_INVALID;
+    MF_TRY(enter(context));
+    return leave(context, inspect_batch(context, frames, masks, maps, results, count, out_done));
+}
+
+static mf_status copy_plane(mf_context *context, const char *name, float *data, size_t *size) {
     mf_error *error = &context->error;
     if (!name || !size) return mf_fail(error, MF_E_INVALID, "mf_context_plane: NULL argument");
     const mf_model *model = context->model;
@@ -212,10 +266,15 @@ mf_status mf_context_plane(mf_context *context, const char *name, float *data, s
     return MF_OK;
 }
 
+mf_status mf_context_plane(mf_context *context, const char *name, float *data, size_t *size) {
+    if (!context) return MF_E_INVALID;
+    MF_TRY(enter(context));
+    return leave(context, copy_plane(context, name, data, size));
+}
+
 /* ---- Scores ------------------------------------------------------------------------------------------------------ */
 
-mf_status mf_context_scores(mf_context *context, mf_scores *out_scores) {
-    if (!context) return MF_E_INVALID;
+static mf_status copy_scores(mf_context *context, mf_scores *out_scores) {
     MF_TRY(mf_scores_writable(out_scores, 0, &context->error));
     const mf_statistics *s = &context->statistics;
     mf_scores scores = {.count = s->count,
@@ -227,8 +286,13 @@ mf_status mf_context_scores(mf_context *context, mf_scores *out_scores) {
     return MF_OK;
 }
 
-mf_status mf_context_score_quantile(mf_context *context, double share, float *out_score) {
+mf_status mf_context_scores(mf_context *context, mf_scores *out_scores) {
     if (!context) return MF_E_INVALID;
+    MF_TRY(enter(context));
+    return leave(context, copy_scores(context, out_scores));
+}
+
+static mf_status score_quantile(mf_context *context, double share, float *out_score) {
     if (!out_score || !(share >= 0 && share <= 1))
         return mf_fail(&context->error, MF_E_INVALID, "mf_context_score_quantile: a share in [0, 1], and room for it");
     if (!context->statistics.count)
@@ -237,8 +301,15 @@ mf_status mf_context_score_quantile(mf_context *context, double share, float *ou
     return MF_OK;
 }
 
+mf_status mf_context_score_quantile(mf_context *context, double share, float *out_score) {
+    if (!context) return MF_E_INVALID;
+    MF_TRY(enter(context));
+    return leave(context, score_quantile(context, share, out_score));
+}
+
 mf_status mf_context_reset_scores(mf_context *context) {
     if (!context) return MF_E_INVALID;
+    MF_TRY(enter(context));
     memset(&context->statistics, 0, sizeof context->statistics);
-    return MF_OK;
+    return leave(context, MF_OK);
 }

@@ -1,40 +1,12 @@
 #include "image/frame.h"
 
+#include "image/pixels.h"
 #include "support/error.h"
 #include "support/memory.h"
 
 #include <string.h>
 
-/* ---- Formats ----------------------------------------------------------------------------------------------------- */
-
-typedef struct layout {
-    uint32_t format;
-    const char *name;
-    int bytes;            /* of a pixel */
-    int channels;         /* that are used: 1 or 3 */
-    int red, green, blue; /* their places, in samples */
-    int wide;             /* 16-bit samples */
-    float scale;          /* of the highest value to 1 */
-} layout;
-
-static const layout layouts[] = {
-    {MF_PIXEL_MONO8, "Mono8", 1, 1, 0, 0, 0, 0, 1.0f / 255},
-    {MF_PIXEL_MONO10, "Mono10", 2, 1, 0, 0, 0, 1, 1.0f / 1023},
-    {MF_PIXEL_MONO12, "Mono12", 2, 1, 0, 0, 0, 1, 1.0f / 4095},
-    {MF_PIXEL_MONO14, "Mono14", 2, 1, 0, 0, 0, 1, 1.0f / 16383},
-    {MF_PIXEL_MONO16, "Mono16", 2, 1, 0, 0, 0, 1, 1.0f / 65535},
-    {MF_PIXEL_RGB8, "RGB8", 3, 3, 0, 1, 2, 0, 1.0f / 255},
-    {MF_PIXEL_BGR8, "BGR8", 3, 3, 2, 1, 0, 0, 1.0f / 255},
-    {MF_PIXEL_RGBA8, "RGBa8", 4, 3, 0, 1, 2, 0, 1.0f / 255},
-    {MF_PIXEL_BGRA8, "BGRa8", 4, 3, 2, 1, 0, 0, 1.0f / 255},
-    {MF_PIXEL_RGB16, "RGB16", 6, 3, 0, 1, 2, 1, 1.0f / 65535},
-};
-
-static const layout *find_layout(uint32_t format) {
-    for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++)
-        if (layouts[i].format == format) return &layouts[i];
-    return NULL;
-}
+/* ---- Checks ----------------------------------------------------------------------------------------------------- */
 
 static mf_status check_stride(ptrdiff_t stride, int64_t row, const char *what, mf_error *error) {
     int64_t length = stride < 0 ? -(int64_t)stride : (int64_t)stride;
@@ -46,19 +18,19 @@ static mf_status check_stride(ptrdiff_t stride, int64_t row, const char *what, m
 
 mf_status mf_frame_check(const mf_image *frame, mf_error *error) {
     if (!frame->data) return mf_fail(error, MF_E_INVALID, "frame: without data");
-    const layout *l = find_layout(frame->pixel_format);
+    const mf_pixel_layout *l = mf_pixel_layout_find(frame->pixel_format);
     if (!l)
-        return mf_fail(
-            error, MF_E_UNSUPPORTED,
-            "frame: pixel format 0x%08x is not read; Mono8 to Mono16, RGB8, BGR8, RGBa8, BGRa8 and RGB16 are",
-            frame->pixel_format);
+        return mf_fail(error, MF_E_UNSUPPORTED,
+                       "frame: pixel format 0x%08x is not read; Mono, RGB and BGR of 8 to 16 bits are, RGBa8, BGRa8, "
+                       "Mono10p, Mono12p, Mono10Packed, Mono12Packed, Bayer of 8 to 12 bits, YUV422_8 and YCbCr422_8",
+                       frame->pixel_format);
     if (frame->width < MF_MIN_SIDE || frame->height < MF_MIN_SIDE || frame->width > MF_MAX_SIDE ||
         frame->height > MF_MAX_SIDE)
         return mf_fail(error, MF_E_LIMIT, "frame: %d x %d pixels; each side is %d to %d", frame->width, frame->height,
                        MF_MIN_SIDE, MF_MAX_SIDE);
-    if (l->wide && ((uintptr_t)frame->data % 2 || frame->row_stride % 2))
+    if (mf_pixel_is_wide(l) && ((uintptr_t)frame->data % 2 || frame->row_stride % 2))
         return mf_fail(error, MF_E_INVALID, "frame: %s at an odd address or stride", l->name);
-    return check_stride(frame->row_stride, (int64_t)frame->width * l->bytes, "frame", error);
+    return check_stride(frame->row_stride, mf_pixel_row_bytes(l, frame->width), "frame", error);
 }
 
 mf_status mf_mask_check(const mf_mask *mask, const mf_image *frame, mf_error *error) {
@@ -114,22 +86,31 @@ static void add_row_16(const uint16_t *row, int64_t width, int step, float facto
     for (int64_t x = 0; x < width; x++) sums[x] += factor * (float)row[x * step];
 }
 
-/* The weighted sum of the rows of a window, as planes of width floats: one of luma, or three. */
-static void sum_rows(const mf_image *frame, const layout *l, const window *rows, int32_t channels, float *planes) {
+/* The weighted sum of the rows of a window of a tile, as planes of width floats: one of luma, or three. `decoded` has room
+   for a row of pixels that are not plain. */
+static void sum_rows(const mf_image *frame, const mf_pixel_layout *l, const mf_tile *tile, const window *rows,
+                     int32_t channels, float *planes, uint16_t *decoded) {
     static const float luma[3] = {0.299f, 0.587f, 0.114f};
-    int64_t width = frame->width;
-    int samples = l->wide ? l->bytes / 2 : l->bytes, places[3] = {l->red, l->green, l->blue};
+    int64_t width = tile->across.count;
+    int plain = l->coding == MF_CODING_PLAIN, samples = plain ? l->samples : l->channels;
+    int places[3] = {plain ? l->red : 0, 1, plain ? l->blue : 2};
+    if (l->channels == 1) places[0] = 0;
     memset(planes, 0, (size_t)(width * channels) * sizeof(float));
     float total = 0;
     for (int64_t i = 0; i < rows->count; i++) total += weight(rows, i);
     for (int64_t i = 0; i < rows->count; i++) {
         float share = weight(rows, i) / total * l->scale;
         if (share == 0) continue;
-        const uint8_t *row = (const uint8_t *)frame->data + (rows->first + i) * frame->row_stride;
+        int64_t y = tile->down.from + rows->first + i;
+        const uint8_t *row = (const uint8_t *)frame->data + y * frame->row_stride;
+        if (plain) row += mf_pixel_row_bytes(l, tile->across.from);
+        if (!plain) mf_pixels_decode(frame, l, y, tile->across.from, width, decoded);
         for (int c = 0; c < l->channels; c++) {
             float factor = channels == 1 && l->channels == 3 ? share * luma[c] : share;
             float *sums = planes + (channels == 3 ? c * width : 0);
-            if (l->wide)
+            if (!plain)
+                add_row_16(decoded + places[c], width, samples, factor, sums);
+            else if (mf_pixel_is_wide(l))
                 add_row_16((const uint16_t *)(const void *)row + places[c], width, samples, factor, sums);
             else
                 add_row_8(row + places[c], width, samples, factor, sums);
@@ -158,13 +139,15 @@ static void resample_row(const float *row, int64_t in, int64_t out, float *to) {
 
 typedef struct resample_job {
     const mf_image *frame;
-    const layout *l;
+    const mf_pixel_layout *l;
+    const mf_tile *tile;
     int32_t channels, height, width; /* what a frame fills of its planes, or a map of its own */
     float *planes;
     int64_t pitch, plane_size; /* of the planes, or of a map's, floats */
     const float *plane;        /* instead of a frame: a map's */
     const mf_map *map;
-    float *rows; /* of all bands */
+    float *rows;       /* of all bands */
+    uint16_t *decoded; /* of all bands */
 } resample_job;
 
 static float *band_rows(const resample_job *job, size_t band) {
@@ -178,10 +161,11 @@ static void frame_band(void *context, size_t band, int worker) {
     for (size_t y = mf_share((size_t)job->height, MF_RESAMPLE_BANDS, band),
                 end = mf_share((size_t)job->height, MF_RESAMPLE_BANDS, band + 1);
          y < end; y++) {
-        window w = window_at((int64_t)y, job->frame->height, job->height);
-        sum_rows(job->frame, job->l, &w, job->channels, rows);
+        int64_t width = job->tile->across.count;
+        window w = window_at((int64_t)y, job->tile->down.count, job->height);
+        sum_rows(job->frame, job->l, job->tile, &w, job->channels, rows, job->decoded + band * 3 * MF_MAX_SIDE);
         for (int64_t c = 0; c < job->channels; c++)
-            resample_row(rows + c * job->frame->width, job->frame->width, job->width,
+            resample_row(rows + c * width, width, job->width,
                          job->planes + c * job->plane_size + (int64_t)y * job->pitch);
     }
 }
@@ -202,21 +186,18 @@ static void pad(float *plane, const mf_tiling *tiling, const mf_tile *tile) {
 
 void mf_frame_resample(const mf_image *frame, int32_t channels, const mf_tiling *tiling, const mf_tile *tile,
                        float *planes, const mf_pool *pool, void *scratch) {
-    const layout *l = find_layout(frame->pixel_format);
-    mf_image part = *frame;
-    part.width = tile->across.count, part.height = tile->down.count;
-    part.data =
-        (const uint8_t *)frame->data + tile->down.from * frame->row_stride + (ptrdiff_t)tile->across.from * l->bytes;
     int64_t pitch = tiling->width, plane = pitch * tiling->height;
-    resample_job job = {.frame = &part,
-                        .l = l,
+    resample_job job = {.frame = frame,
+                        .l = mf_pixel_layout_find(frame->pixel_format),
+                        .tile = tile,
                         .channels = channels,
                         .height = tile->down.fills,
                         .width = tile->across.fills,
                         .planes = planes + tile->down.place * pitch + tile->across.place,
                         .pitch = pitch,
                         .plane_size = plane,
-                        .rows = scratch};
+                        .rows = scratch,
+                        .decoded = (uint16_t *)((float *)scratch + MF_RESAMPLE_BANDS * 3 * MF_MAX_SIDE)};
     mf_parallel_for(pool, MF_RESAMPLE_BANDS, frame_band, &job);
     for (int64_t c = 0; c < channels && !mf_tile_is_full(tiling, tile); c++) pad(planes + c * plane, tiling, tile);
 }

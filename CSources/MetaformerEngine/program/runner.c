@@ -177,6 +177,7 @@ mf_status mf_runner_run(mf_runner *runner, mf_error *error) {
     const mf_program *p = runner->program;
     for (uint32_t i = 0; i < p->slot_count; i++)
         if (!runner->bindings[i]) return mf_fail(error, MF_E_STATE, "'%.80s' is not bound", p->slots[i].name);
+    MF_TRY(mf_pool_check_fork(&runner->pool, error));
     if (runner->stale) resolve(runner);
     if (runner->packed && runner->unpacked) pack(runner);
     for (uint32_t i = 0; i < p->instruction_count; i++) {

@@ -21,6 +21,7 @@
     X(mf_context_options, max_width)                                                                                   \
     X(mf_result, elapsed_ns)                                                                                           \
     X(mf_scores, highest)                                                                                              \
+    X(mf_frame_source, opaque)                                                                                         \
     X(mf_adapt_options, cache_bytes)                                                                                   \
     X(mf_calibrate_options, time_limit_ns)                                                                             \
     X(mf_metric_options, high)                                                                                         \

@@ -4,10 +4,15 @@
 #include "support/error.h"
 
 #include <stdatomic.h>
+#include <unistd.h>
 
 /* Declared here: omp.h of one compiler must not meet the intrinsics of another. */
 extern int omp_get_num_procs(void);
 extern int omp_get_thread_num(void);
+
+/* The process whose OpenMP threads were started first, or 0: a child of fork has none of them, and its runtime waits for
+   them for ever. The runtime is one to a process, and so is this. */
+static atomic_int threads_of;
 
 /* What all workers draw their tasks from. */
 typedef struct deal {
@@ -17,10 +22,23 @@ typedef struct deal {
     void *context;
 } deal;
 
+static mf_status check_fork(int32_t threads, mf_error *error) {
+    int started = atomic_load_explicit(&threads_of, memory_order_relaxed);
+    if (!started || started == getpid() || (threads == 0 && omp_get_num_procs() == 1)) return MF_OK;
+    return mf_fail(
+        error, MF_E_STATE,
+        "this is a child of fork, where OpenMP's threads did not come along: use threads = 1 or a thread pool "
+        "of your own here, or start the process afresh (in Python: multiprocessing's 'spawn')");
+}
+
+mf_status mf_pool_check_fork(const mf_pool *pool, mf_error *error) {
+    return pool->threads == 1 || pool->host.run ? MF_OK : check_fork(pool->threads, error);
+}
+
 mf_status mf_pool_check(int32_t threads, const mf_thread_pool *host, mf_error *error) {
     if (threads < 0 || threads > MF_MAX_THREADS)
         return mf_fail(error, MF_E_INVALID, "threads: 0 to %d, not %d", MF_MAX_THREADS, threads);
-    if (!host) return MF_OK;
+    if (!host) return threads == 1 ? MF_OK : check_fork(threads, error);
     mf_thread_pool own;
     MF_TRY(mf_thread_pool_read(host, &own, error));
     return own.run ? MF_OK : mf_fail(error, MF_E_INVALID, "mf_thread_pool: needs its function");
@@ -49,6 +67,9 @@ void mf_parallel_for(const mf_pool *pool, size_t count, mf_task task, void *cont
             size_t workers = count < (size_t)threads ? count : (size_t)threads;
             pool->host.run(pool->host.opaque, workers, work, &d);
         } else {
+            int none = 0;
+            atomic_compare_exchange_strong_explicit(&threads_of, &none, getpid(), memory_order_relaxed,
+                                                    memory_order_relaxed);
             /* Always the whole pool, though some may find nothing to do: runtimes allocate when a pool changes its
                size. */
 #pragma omp parallel num_threads(threads)

@@ -18,7 +18,10 @@ typedef void (*mf_task)(void *context, size_t index, int worker);
 /* A pool of so many threads, or of one a processor for 0; host may be NULL, for OpenMP's. */
 mf_pool mf_pool_make(int32_t threads, const mf_thread_pool *host);
 
-/* Checks what mf_pool_make takes of a host. */
+/* MF_E_STATE in a child of fork that has none of the threads which this pool would wait for. */
+mf_status mf_pool_check_fork(const mf_pool *pool, mf_error *error);
+
+/* Checks what mf_pool_make takes of a host, and as mf_pool_check_fork. */
 mf_status mf_pool_check(int32_t threads, const mf_thread_pool *host, mf_error *error);
 
 /* Runs tasks 0 … count - 1 and returns when all are done. */

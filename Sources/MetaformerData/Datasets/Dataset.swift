@@ -101,8 +101,8 @@ public struct Dataset: Sendable {
 
     /// Recognises a folder, or reads a CSV file that lists images (see `ListLayout`).
     ///
-    /// Images are found by the endings of their names: png, jpg, jpeg, tif, tiff and bmp, in small or large letters. Hidden files
-    /// are left out. The order is the same on every machine.
+    /// Images are found by the endings of their names, `ImageFormat.endings`, in small or large letters. Hidden files are left
+    /// out. The order is the same on every machine.
     public init(directory: URL) throws(DatasetError) {
         let found: FoundDataset
         if Dataset.isList(directory) {
@@ -250,7 +250,7 @@ public enum DatasetError: Error, Equatable, Sendable, CustomStringConvertible, L
         case .notAFolder(let path): "\(path): is a file; name a folder of images" + DatasetError.hint(path)
         case .inaccessible(let path, let reason): "\(path): cannot be read: \(reason)"
         case .notRecognised(let path, let found):
-            "\(path): no images are found here (\(found)); name a folder that holds PNG, JPEG, TIFF or BMP files, or a data "
+            "\(path): no images are found here (\(found)); name a folder that holds \(ImageFormat.sentence) files, or a data "
                 + "set laid out like MVTec AD (train/good, test/<defect>), Magnetic Tile Defects (MT_<class>/Imgs) or "
                 + "MSRA10K (Imgs), or a CSV file with the columns path, label, mask and split"
         case .trainingList(let path, let unknown, let first):

@@ -80,9 +80,9 @@ extension DatasetReport: CustomStringConvertible {
         let noGood = categoriesWithoutGood.map { Finding(path: $0, detail: "nothing to learn from") }
         let groups = [
             ("error", "cannot be read", unreadable), ("error", "cannot be used", unusable),
-            ("error", "masks of another size", maskSizeMismatches),
             ("error", "masks without an image", masksWithoutImage),
             ("error", "categories without good images outside test", noGood),
+            ("note", "masks of another size than their images, brought to it", maskSizeMismatches),
             ("note", "defective images without a mask", defectsWithoutMask),
             ("note", "masks of defective images that mark nothing", emptyMasks),
             ("note", "odd, but can be used", oddities), ("note", "copies", copies),

@@ -54,6 +54,7 @@ public struct DatasetReport: Sendable, Equatable, Codable {
     public let formats: [FormatCount]
     /// Images and masks that cannot be read, with the reason.
     public let unreadable: [Finding]
+    /// Masks that are brought to their pictures' size, by the nearest pixel.
     public let maskSizeMismatches: [Finding]
     public let masksWithoutImage: [Finding]
     public let defectsWithoutMask: [Finding]
@@ -74,8 +75,7 @@ public struct DatasetReport: Sendable, Equatable, Codable {
     public var hasErrors: Bool { errorCount > 0 }
 
     public var errorCount: Int {
-        unreadable.count + unusable.count + maskSizeMismatches.count + masksWithoutImage.count
-            + categoriesWithoutGood.count
+        unreadable.count + unusable.count + masksWithoutImage.count + categoriesWithoutGood.count
     }
 
     /// Reads every image and mask once, on `threads` threads (0: all cores), each holding one image in memory. What
@@ -103,7 +103,11 @@ public struct DatasetReport: Sendable, Equatable, Codable {
             Finding(path: dataset.relativePath(of: $0), detail: "belongs to no image")
         }
         unusable = inspections.compactMap(\.obstacle)
-        oddities = inspections.compactMap(\.oddity) + DatasetReport.depths(inspections, dataset)
+        oddities =
+            inspections.compactMap(\.oddity)
+            + [SampleDepth(of: dataset.items.map(\.url), threads: threads).text].compactMap { $0 }.map {
+                Finding(path: "images of 16 bits", detail: $0)
+            }
         copies = DatasetReport.copies(inspections, dataset)
         // Only what comes with masks can lack one.
         let hasMasks =
@@ -119,22 +123,6 @@ public struct DatasetReport: Sendable, Equatable, Codable {
             let example = files.first.map(dataset.relativePath) ?? ""
             return Use(use: use.title, count: files.count, reason: reason, example: example)
         }
-    }
-
-    /// Images of 16 bits whose values all lie in the low bits.
-    private static func depths(_ inspections: [Inspection], _ dataset: Dataset) -> [Finding] {
-        let largest = zip(dataset.items, inspections).compactMap { item, inspection in
-            inspection.largestSample.map { (item: item, value: $0) }
-        }
-        guard let first = largest.first, let most = largest.map(\.value).max(),
-            let bits = [10, 12, 14].first(where: { most < 1 << $0 }), most > 255
-        else { return [] }
-        let path = dataset.relativePath(of: first.item.url)
-        return [
-            Finding(
-                path: largest.count == 1 ? path : "\(largest.count) images",
-                detail: "samples of 16 bits of which only the lowest \(bits) are used (up to \(most))")
-        ]
     }
 
     /// What has the contents of an image before it.
@@ -183,39 +171,41 @@ private struct Inspection: Sendable {
     var emptyMask: DatasetReport.Finding?
     var obstacle: DatasetReport.Finding?
     var oddity: DatasetReport.Finding?
-    var largestSample: Int?
     /// Of the pixels.
     var digest: UInt64?
 
     init(_ item: DatasetItem, in dataset: Dataset) {
-        if let image = read(item.url, in: dataset) {
+        if let image = read(item.url, in: dataset, { url throws(ImageFileError) in try Image(contentsOf: url) }) {
             size = [image.width, image.height]
             format = [image.channels, image.bitDepth]
             let finding = { DatasetReport.Finding(path: dataset.relativePath(of: item.url), detail: $0) }
             obstacle = ImageCheck.obstacle(image).map(finding)
             oddity = ImageCheck.oddity(image).map(finding)
-            largestSample = ImageCheck.largestSample(image)
             digest = Checksum(of: image.bytes).value ^ UInt64(image.width << 32 | image.height << 8 | image.channels)
         }
         var marks = false
         for maskURL in item.maskURLs {
-            guard let mask = read(maskURL, in: dataset) else { return }
+            let readMask = { (url: URL) throws(ImageFileError) in
+                try Image(maskAt: url, threshold: item.maskThreshold)
+            }
+            guard let mask = read(maskURL, in: dataset, readMask) else { return }
             let path = dataset.relativePath(of: maskURL)
             if let size, size != [mask.width, mask.height] {
                 let detail = "\(mask.width) x \(mask.height), its image \(size[0]) x \(size[1])"
                 maskSizeMismatch = DatasetReport.Finding(path: path, detail: detail)
             }
-            marks = marks || mask.hasPixels(above: item.maskThreshold)
+            marks = marks || mask.hasPixels(above: 0)
         }
         if let first = item.maskURLs.first, !marks {
-            let detail = "marks nothing above \(item.maskThreshold)"
-            emptyMask = DatasetReport.Finding(path: dataset.relativePath(of: first), detail: detail)
+            emptyMask = DatasetReport.Finding(path: dataset.relativePath(of: first), detail: "marks nothing")
         }
     }
 
-    private mutating func read(_ url: URL, in dataset: Dataset) -> Image? {
+    private mutating func read(
+        _ url: URL, in dataset: Dataset, _ body: (URL) throws(ImageFileError) -> Image
+    ) -> Image? {
         do {
-            return try Image(contentsOf: url)
+            return try body(url)
         } catch {
             unreadable.append(DatasetReport.Finding(path: dataset.relativePath(of: url), detail: error.reasonText))
             return nil

@@ -29,7 +29,7 @@ struct FolderListing {
         for name in names.sorted() where !name.hasPrefix(".") {
             if FolderListing.isFolder(url.appendingPathComponent(name)) {
                 folders.append(name)
-            } else if FolderListing.imageExtensions.contains(name.pathExtension) {
+            } else if ImageFormat.endings.contains(name.pathExtension) {
                 images.append(name)
             } else {
                 others.append(name)
@@ -40,8 +40,6 @@ struct FolderListing {
         self.images = images
         self.others = others
     }
-
-    static let imageExtensions: Set<String> = ["png", "jpg", "jpeg", "tif", "tiff", "bmp"]
 
     private static func isFolder(_ url: URL) -> Bool {
         var isDirectory: ObjCBool = false

@@ -19,10 +19,4 @@ public enum ImageCheck {
         }
         return isPlain ? "all pixels are alike" : nil
     }
-
-    /// The largest sample, where samples have 16 bits.
-    static func largestSample(_ image: Image) -> Int? {
-        guard image.bitDepth == 16 else { return nil }
-        return image.bytes.withUnsafeBytes { $0.bindMemory(to: UInt16.self).max().map(Int.init) }
-    }
 }

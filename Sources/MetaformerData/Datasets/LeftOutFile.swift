@@ -48,7 +48,7 @@ public struct LeftOutFile: Sendable, Hashable {
 
     private static func reason(for name: String) -> String {
         let ending = name.pathExtension
-        if FolderListing.imageExtensions.contains(ending) { return noPlace }
+        if ImageFormat.endings.contains(ending) { return noPlace }
         return unreadKinds[ending].map { "\($0) images (.\(ending)) are not read" } ?? notAnImage
     }
 

@@ -45,7 +45,7 @@ enum ListLayout {
         let table = try CSVTable(contentsOf: url)
         let folder = url.deletingLastPathComponent()
         let find = { (names: [String]) in names.lazy.compactMap(table.columns.firstIndex).first }
-        if table.columns.contains(where: { FolderListing.imageExtensions.contains($0.pathExtension) }) {
+        if table.columns.contains(where: { ImageFormat.endings.contains($0.pathExtension) }) {
             throw .table(
                 path: path, line: 1, reason: "names an image; the first line names the columns, such as path,label")
         }

@@ -9,23 +9,30 @@ public struct Image: Sendable, Equatable {
     public let height: Int
     /// 1 (grey) or 3 (red, green, blue).
     public let channels: Int
-    /// 8 or 16. Samples use the whole range, 0 to 255 or 0 to 65,535.
+    /// 8 or 16: bits that a sample is stored in.
     public let bitDepth: Int
+    /// Those that are in use, 8 to 16: white is 2^bits - 1.
+    public let bits: Int
     /// The samples: a byte each, or a `UInt16` each in the byte order of the machine.
     public let bytes: [UInt8]
 
     /// Wraps samples that are in memory already.
     ///
+    /// - Parameter bits: Those in use; all where nil.
     /// - Precondition: 1 or 3 channels, 8 or 16 bits, and as many bytes as these need.
-    public init(width: Int, height: Int, channels: Int, bitDepth: Int = 8, bytes: [UInt8]) {
+    public init(
+        width: Int, height: Int, channels: Int, bitDepth: Int = 8, bits: Int? = nil, bytes: [UInt8]
+    ) {
         precondition((1...Image.maximumSide).contains(width) && (1...Image.maximumSide).contains(height))
         precondition(channels == 1 || channels == 3)
         precondition(bitDepth == 8 || bitDepth == 16)
+        precondition((8...bitDepth).contains(bits ?? bitDepth))
         precondition(bytes.count == width * height * channels * (bitDepth / 8))
         self.width = width
         self.height = height
         self.channels = channels
         self.bitDepth = bitDepth
+        self.bits = bits ?? bitDepth
         self.bytes = bytes
     }
 
@@ -34,6 +41,9 @@ public struct Image: Sendable, Equatable {
         let bytes = samples.withUnsafeBytes { Array($0) }
         self.init(width: width, height: height, channels: channels, bitDepth: 16, bytes: bytes)
     }
+
+    /// The value of white.
+    public var highestValue: Int { 1 << bits - 1 }
 
     /// The longest side that is read or written, in pixels.
     public static let maximumSide = 65_535
@@ -52,6 +62,6 @@ public struct Image: Sendable, Equatable {
     /// Whether any pixel is brighter than a threshold of 0 to 255 in any channel; 16-bit samples are compared in that scale.
     public func hasPixels(above threshold: Int) -> Bool {
         guard bitDepth == 16 else { return bytes.contains { Int($0) > threshold } }
-        return bytes.withUnsafeBytes { $0.bindMemory(to: UInt16.self).contains { Int($0) > threshold * 257 + 128 } }
+        return bytes.withUnsafeBytes { $0.bindMemory(to: UInt16.self).contains { $0 > Image.limit16(threshold) } }
     }
 }

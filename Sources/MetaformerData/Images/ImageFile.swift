@@ -2,16 +2,27 @@ import CImageCodecs
 import Foundation
 
 extension Image {
-    /// Reads a PNG, JPEG, TIFF or BMP file, whatever its name ends in.
+    /// Reads a file of one of `ImageFormat.names`, whatever its name ends in.
     ///
-    /// Palettes are expanded and transparency is dropped; the orientation that a JPEG (in its EXIF part) or a TIFF file
-    /// tells is applied, so the picture stands upright. Of a TIFF file with several pages the first is read.
-    public init(contentsOf url: URL) throws(ImageFileError) {
-        let file = try EncodedImage(contentsOf: url)
+    /// Palettes are expanded and transparency is dropped; the orientation that a JPEG or PNG (in its EXIF part) or a TIFF
+    /// file tells is applied, so the image stands upright. Of a TIFF file with several pages the first is read.
+    ///
+    /// - Parameter remark: Called where the file is read although something about it is odd, with what that is.
+    public init(contentsOf url: URL, remark: (String) -> Void = { _ in }) throws(ImageFileError) {
+        try self.init(EncodedImage(contentsOf: url, as: MFC_IMAGES), remark)
+    }
+
+    /// The size of the image in a file, upright, in pixels. Its pixels are not looked at.
+    public static func size(at url: URL) throws(ImageFileError) -> (width: Int, height: Int) {
+        let info = try EncodedImage(contentsOf: url).info
+        return (Int(info.width), Int(info.height))
+    }
+
+    init(_ file: EncodedImage, _ remark: (String) -> Void) throws(ImageFileError) {
         guard file.info.sample != MFC_SAMPLE_F32 else {
-            throw ImageFileError(url, .unsupported("a map of 32-bit floats, where a picture is needed"))
+            throw ImageFileError(file.url, .unsupported("a map of 32-bit floats, where an image is needed"))
         }
-        let bytes = try file.decode()
+        let bytes = try file.decode(remark)
         self.init(
             width: Int(file.info.width), height: Int(file.info.height), channels: Int(file.info.channels),
             bitDepth: file.info.sample == MFC_SAMPLE_U16 ? 16 : 8, bytes: bytes)
@@ -29,27 +40,55 @@ extension Image {
     }
 }
 
+/// The formats of image files.
+public enum ImageFormat {
+    /// Those that are read: "PNG" and so on.
+    public static let names = list(mfc_format_name)
+
+    /// How the names of their files end, in small letters and without the dot. Capitals are as good.
+    public static let endings = Set(list(mfc_format_ending))
+
+    /// The names as a sentence has them.
+    static var sentence: String { names.dropLast().joined(separator: ", ") + " or " + (names.last ?? "") }
+
+    private static func list(_ element: (Int) -> UnsafePointer<CChar>?) -> [String] {
+        var values: [String] = []
+        while let value = element(values.count) { values.append(String(cString: value)) }
+        return values
+    }
+}
+
 /// An image file in memory whose header has been read and found within the limits.
 struct EncodedImage {
     let url: URL
     let data: Data
+    let content: mfc_content
     /// What decoding will give.
     let info: mfc_image_info
 
-    init(contentsOf url: URL) throws(ImageFileError) {
+    init(contentsOf url: URL, as content: mfc_content = MFC_IMAGES) throws(ImageFileError) {
         let data = try readImageFile(url)
         var info = mfc_image_info()
         try check(url) { message, size in
             data.withUnsafeBytes { (file: UnsafeRawBufferPointer) in
-                mfc_probe(file.baseAddress?.assumingMemoryBound(to: UInt8.self), file.count, &info, message, size)
+                mfc_probe(
+                    file.baseAddress?.assumingMemoryBound(to: UInt8.self), file.count, content, &info, message, size)
             }
         }
         self.url = url
         self.data = data
+        self.content = content
         self.info = info
     }
 
-    func decode() throws(ImageFileError) -> [UInt8] {
+    /// Whether values are only near what was drawn.
+    var isLossy: Bool {
+        data.withUnsafeBytes { file in
+            mfc_sniff(file.baseAddress?.assumingMemoryBound(to: UInt8.self), file.count).map { String(cString: $0) }
+        } == "JPEG"
+    }
+
+    func decode(_ remark: (String) -> Void = { _ in }) throws(ImageFileError) -> [UInt8] {
         var info = info
         let size = mfc_image_size(&info)
         guard isAvailable(size) else {
@@ -61,12 +100,13 @@ struct EncodedImage {
             (status, message) = withMessage { text, textSize in
                 data.withUnsafeBytes { (file: UnsafeRawBufferPointer) in
                     let bytes = file.baseAddress?.assumingMemoryBound(to: UInt8.self)
-                    return mfc_decode(bytes, file.count, pixels.baseAddress, size, text, textSize)
+                    return mfc_decode(bytes, file.count, content, pixels.baseAddress, size, text, textSize)
                 }
             }
             count = status == MFC_OK ? size : 0
         }
         guard status == MFC_OK else { throw ImageFileError(url, status: status, message: message) }
+        if !message.isEmpty { remark(message) }
         return pixels
     }
 }
@@ -109,13 +149,22 @@ private func withMessage(
     }
 }
 
+/// Why there is no file of a name: it may be that of a link, or one that no text can hold.
+private func reasonOfAbsence(_ url: URL) -> ImageFileError.Reason {
+    let code = errno
+    guard code == ENOENT else { return .inaccessible(String(cString: strerror(code))) }
+    var status = stat()
+    if lstat(url.path, &status) == 0 { return .inaccessible("a link to a file that is not there") }
+    return url.path.contains("\u{fffd}") ? .inaccessible("its name is not UTF-8; rename it") : .notFound
+}
+
 /// No image within the limits has a larger file.
 private let maximumFileSize = 4 << 30
 
 private func readImageFile(_ url: URL) throws(ImageFileError) -> Data {
     var status = stat()
     guard stat(url.path, &status) == 0 else {
-        throw ImageFileError(url, errno == ENOENT ? .notFound : .inaccessible(String(cString: strerror(errno))))
+        throw ImageFileError(url, reasonOfAbsence(url))
     }
     switch status.st_mode & S_IFMT {
     case S_IFREG: break

@@ -7,12 +7,14 @@ public struct ImageFileError: Error, Equatable, Sendable, CustomStringConvertibl
         case notFound
         case isDirectory
         case empty
-        /// Its first bytes are not those of a PNG, JPEG, TIFF or BMP file.
+        /// Its first bytes are not those of a format that is read.
         case notAnImage
         /// A kind of image that is deliberately not read, and what it is.
         case unsupported(String)
         /// A side or the area is beyond the limits, or memory is too small for it.
         case tooLarge(String)
+        /// A side is shorter than what is to be done with the image allows.
+        case tooSmall(String)
         /// Truncated or damaged, in the words of the library that reads it.
         case corrupt(String)
         /// The file system refuses, in its own words.
@@ -39,9 +41,10 @@ public struct ImageFileError: Error, Equatable, Sendable, CustomStringConvertibl
         case .notFound: "no such file"
         case .isDirectory: "is a folder; name an image file"
         case .empty: "the file is empty"
-        case .notAnImage: "not a PNG, JPEG, TIFF or BMP file"
+        case .notAnImage: "not a \(ImageFormat.sentence) file"
         case .unsupported(let kind): "cannot be read: \(kind)"
         case .tooLarge(let size): "too large: \(size)"
+        case .tooSmall(let size): "too small: \(size)"
         case .corrupt(let detail): "damaged: \(detail)"
         case .inaccessible(let detail): "cannot be read: \(detail)"
         case .notWritable(let detail): "cannot be written: \(detail)"

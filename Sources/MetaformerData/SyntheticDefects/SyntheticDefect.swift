@@ -110,7 +110,7 @@ private struct Canvas {
 
     init(_ image: Image) {
         (width, height) = (image.width, image.height)
-        let scale = 1 / Float(image.bitDepth == 16 ? 65535 : 255)
+        let scale = 1 / Float(image.highestValue)
         var colours: [Colour] = []
         colours.reserveCapacity(image.width * image.height)
         for y in 0..<image.height {
@@ -140,7 +140,7 @@ private struct Canvas {
 
     /// The image with what is painted over it.
     func picture(of image: Image, paint: (Point) -> (colour: Colour, opacity: Float)?) -> SyntheticDefect.Picture {
-        let scale = Float(image.bitDepth == 16 ? 65535 : 255)
+        let scale = Float(image.highestValue)
         var mask = [UInt8](repeating: 0, count: width * height)
         var samples = [UInt16](repeating: 0, count: width * height * image.channels)
         for y in 0..<height {
@@ -162,7 +162,7 @@ private struct Canvas {
         }
         let painted =
             image.bitDepth == 16
-            ? Image(width: width, height: height, channels: image.channels, samples: samples)
+            ? Image(width: width, height: height, channels: image.channels, samples: samples).using(bits: image.bits)
             : Image(width: width, height: height, channels: image.channels, bytes: samples.map { UInt8($0) })
         return SyntheticDefect.Picture(image: painted, mask: mask)
     }

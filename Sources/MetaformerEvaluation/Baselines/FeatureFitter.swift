@@ -51,15 +51,15 @@ final class FeatureFitter {
     func model(of frames: [Frame], falseAlarmRate: Float, progress: (String, Int, Int) -> Bool) throws -> Model {
         let size = detector.imageSize
         let images = try frames.map { try $0.planes(channels: detector.channels, height: size, width: size) }
-        let holdOut = HoldOut(count: images.count, seed: seed)
+        let folds = try HoldOut.folds(of: images.count, seed: seed)
         var (scores, parameters): ([Float], [String: [Float]]) = ([], [:])
-        for fold in holdOut.folds {
+        for fold in folds {
             parameters = try fitted(to: fold.kept.map { images[$0] }, progress: progress)
             scores += try self.scores(of: fold.held.map { images[$0] }, parameters)
         }
-        if holdOut.folds.count != 1 { parameters = try fitted(to: images, progress: progress) }
+        if folds.count != 1 { parameters = try fitted(to: images, progress: progress) }
         if let only = images.first, images.count == 1 {
-            scores = try self.scores(of: HoldOut.views(of: only, size: size), parameters)
+            scores = try self.scores(of: HoldOut.shiftedCopies(of: only, size: size), parameters)
         }
         let threshold = try Threshold(goodScores: scores, falseAlarmRate: falseAlarmRate)
         var settings = threshold.settings

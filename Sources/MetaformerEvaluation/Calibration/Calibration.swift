@@ -155,15 +155,16 @@ public struct CalibrationImage: Sendable {
     let image: @Sendable () throws -> Image
 
     /// - Throws: `UnreadableImage` where the file cannot be used; it is read once for that.
-    public init(contentsOf url: URL) throws(UnreadableImage) {
+    /// `bits` are those in use of files of 16 bits a sample; nil for all.
+    public init(contentsOf url: URL, bits: Int? = nil) throws(UnreadableImage) {
         do {
-            let image = try Image(contentsOf: url)
+            let image = try Image(contentsOf: url, bits: bits)
             if let obstacle = ImageCheck.obstacle(image) { throw EvaluationError("\(url.relativePath): \(obstacle)") }
         } catch {
             throw UnreadableImage(error, url)
         }
         name = url.relativePath
-        image = { try Image(contentsOf: url) }
+        image = { try Image(contentsOf: url, bits: bits) }
     }
 
     public init(name: String, image: Image) {

@@ -12,6 +12,7 @@ final class InspectionFolder: Sendable {
         let model: String
         let modelChecksum: String
         let threshold: Float?
+        let bits: Int?
         let maps: String
         let overlays: String
     }

@@ -116,7 +116,7 @@ enum Thumbnail {
     static func png(of image: Image, longestSide: Int) throws -> Data {
         let step = max(1, (max(image.width, image.height) + longestSide - 1) / longestSide)
         let (width, height) = (max(1, image.width / step), max(1, image.height / step))
-        let (size, shift) = (image.bitDepth / 8, image.bitDepth == 16 ? 8 : 0)
+        let (size, shift) = (image.bitDepth / 8, image.bits - 8)
         var bytes: [UInt8] = []
         bytes.reserveCapacity(width * height * image.channels)
         image.bytes.withUnsafeBytes { source in

@@ -25,6 +25,8 @@ public struct InspectionRun {
         public var threshold: Float?
         public var maps = Maps.grid
         public var overlays = Overlays.all
+        /// Bits in use of files of 16 bits a sample; nil for all.
+        public var bits: Int?
         /// 0: one for each core.
         public var threads = 0
         /// Whether to keep what an earlier run with the same model and options has done.
@@ -53,13 +55,17 @@ public struct InspectionRun {
         (modelName, self.images, self.options) = (name, images, options)
         let header = InspectionFolder.Header(
             model: name, modelChecksum: model[setting: "checksum"] ?? model[setting: "threshold"] ?? "",
-            threshold: options.threshold, maps: options.maps.rawValue, overlays: options.overlays.rawValue)
+            threshold: options.threshold, bits: options.bits, maps: options.maps.rawValue,
+            overlays: options.overlays.rawValue)
         folder = try InspectionFolder(path: path, header: header, resumes: options.resumes)
     }
 
     /// Runs what is not done yet; `progress` is called before every image and returns whether to go on. The results of what was
-    /// done are written in any case.
-    public func run(progress: (_ done: Int, _ total: Int) -> Bool = { _, _ in true }) throws -> InspectionResults {
+    /// done are written in any case. `remark` is called for an image of which something is odd.
+    public func run(
+        remark: (_ image: String, _ text: String) -> Void = { _, _ in },
+        progress: (_ done: Int, _ total: Int) -> Bool = { _, _ in true }
+    ) throws -> InspectionResults {
         let rows = Mutex([InspectionResults.Row?](repeating: nil, count: images.count))
         let writers = WriterPool()
         for (index, image) in images.enumerated() {
@@ -70,7 +76,7 @@ public struct InspectionRun {
                 continue
             }
             do {
-                try inspect(image, stamp, writers) { row in rows.withLock { $0[index] = row } }
+                try inspect(image, stamp, writers, remark) { row in rows.withLock { $0[index] = row } }
             } catch let error as UnreadableImage {
                 let row = InspectionResults.Row(image, unreadable: error.reason, stamp: stamp)
                 try folder.add(row)
@@ -95,12 +101,13 @@ public struct InspectionRun {
     /// Inspects an image, and has its files written; `done` is called when they are, from another thread.
     private func inspect(
         _ item: InspectedImage, _ stamp: FileStamp?, _ writers: WriterPool,
+        _ remark: (String, String) -> Void,
         done: @escaping @Sendable (InspectionResults.Row) -> Void
     ) throws {
         let image: Image
         let found: Inspection
         do {
-            image = try Image(contentsOf: item.url)
+            image = try Image(contentsOf: item.url, bits: options.bits) { remark(item.name, $0) }
             found = try inspector.inspect(
                 Frame(image, of: item.url.relativePath), wantsMap: options.maps != .none || options.overlays != .none)
         } catch {

@@ -42,7 +42,8 @@ struct Overlay {
         let (sourceWidth, channels, step) = (image.width, image.channels, image.bitDepth / 8)
         // The high byte of 16 bits, in the byte order of the machine.
         let high = step == 2 && UInt16(1).littleEndian == 1 ? 1 : 0
-        let shift = Overlay.brightening(image)
+        // Where only the low bits are in use, the picture would be black otherwise.
+        let shift = image.bitDepth - image.bits
         canvas.pixels.withUnsafeMutableBufferPointer { pixels in
             image.bytes.withUnsafeBufferPointer { bytes in
                 for y in 0..<rows {
@@ -63,13 +64,6 @@ struct Overlay {
                 }
             }
         }
-    }
-
-    /// How far samples are moved up where only the low bits of 16 are used: the picture would be black otherwise.
-    private static func brightening(_ image: Image) -> Int {
-        guard image.bitDepth == 16 else { return 0 }
-        let largest = image.bytes.withUnsafeBytes { $0.bindMemory(to: UInt16.self).max() } ?? 0
-        return largest == 0 ? 0 : min(8, largest.leadingZeroBitCount)
     }
 
     /// Yellow towards the threshold, red from it on.

@@ -17,21 +17,10 @@ public struct DefectMask: Sendable, Equatable {
         self.pixels = pixels.map { $0 == 0 ? 0 : 1 }
     }
 
-    /// Takes a mask file: defective is what is brighter than a threshold of 0 to 255 in any channel; 16-bit samples are compared
+    /// Takes an image of a mask: defective is what is brighter than a threshold of 0 to 255 in any channel; 16-bit samples are compared
     /// in that scale.
     public init(_ image: Image, threshold: Int = DatasetItem.usualMaskThreshold) {
-        width = image.width
-        height = image.height
-        let limit = image.bitDepth == 16 ? threshold * 257 + (threshold > 0 ? 128 : 0) : threshold
-        let channels = image.channels
-        func marks<Sample: BinaryInteger>(_ samples: UnsafeBufferPointer<Sample>) -> [UInt8] {
-            (0..<samples.count / channels).map { pixel in
-                (0..<channels).contains { samples[pixel * channels + $0] > limit } ? 1 : 0
-            }
-        }
-        pixels = image.bytes.withUnsafeBytes { bytes in
-            image.bitDepth == 16 ? marks(bytes.bindMemory(to: UInt16.self)) : marks(bytes.bindMemory(to: UInt8.self))
-        }
+        self.init(width: image.width, height: image.height, pixels: image.marks(above: threshold).bytes)
     }
 
     /// Whether no pixel is defective.

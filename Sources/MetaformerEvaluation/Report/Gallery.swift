@@ -39,13 +39,14 @@ struct Gallery {
     }
 
     /// Inspects the selected images again and writes their panels.
-    func write(_ result: UnitResult, items: [DatasetItem], inspector: Inspector) throws {
+    /// `bits` are those in use of files of 16 bits a sample; nil for all.
+    func write(_ result: UnitResult, items: [DatasetItem], inspector: Inspector, bits: Int? = nil) throws {
         let folder = root.appendingPathComponent(result.unit.folderName)
         try EvaluationError.making(folder)
         let chosen = Set(Gallery.selection(result).map(\.path))
         var entries: [String: Entry] = [:]
         for (item, score) in zip(items, result.scores) where chosen.contains(score.path) {
-            let panels = try panels(item, inspector, threshold: result.threshold)
+            let panels = try panels(item, inspector, bits: bits, threshold: result.threshold)
             var written: [Entry.Panel] = []
             for (title, image) in panels {
                 let file = "\(entries.count)-\(written.count).png"
@@ -69,8 +70,10 @@ struct Gallery {
         }
     }
 
-    private func panels(_ item: DatasetItem, _ inspector: Inspector, threshold: Float) throws -> [(String, Image)] {
-        let frame = try Frame(Image(contentsOf: item.url), of: item.url.relativePath)
+    private func panels(
+        _ item: DatasetItem, _ inspector: Inspector, bits: Int?, threshold: Float
+    ) throws -> [(String, Image)] {
+        let frame = try Frame(Image(contentsOf: item.url, bits: bits), of: item.url.relativePath)
         let (width, height) = (inspector.inputWidth, inspector.inputHeight)
         var panels: [(String, Image)] = []
         if inspector.framing == .tile {
@@ -92,7 +95,7 @@ struct Gallery {
             panels.append(("anomaly map", Panels.heat(try inspector.plane("map"), width, height, threshold)))
         }
         // A mask that cannot be read has been counted already.
-        if case .defective(let mask)? = try? item.truth() {
+        if case .defective(let mask)? = try? item.truth(size: (frame.width, frame.height)) {
             panels.append(("ground truth", Panels.mask(mask, width, height)))
         }
         return panels

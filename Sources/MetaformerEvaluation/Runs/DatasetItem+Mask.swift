@@ -27,14 +27,15 @@ extension DatasetItem {
         case unknown
     }
 
-    /// Reads the masks. One that marks nothing tells nothing: the truth is then `unknown`.
+    /// Reads the masks. Where they mark nothing they tell nothing: the truth is then `unknown`.
     ///
+    /// - Parameter size: The picture's, to which masks of another size are brought; nil: masks have their own.
     /// - Throws: `ImageFileError` where a mask cannot be read, `EvaluationError` where masks differ in size.
-    public func truth() throws -> Truth {
+    public func truth(size: (width: Int, height: Int)? = nil) throws -> Truth {
         guard label.isDefect else { return .good }
         var union: DefectMask?
         for url in maskURLs {
-            let mask = DefectMask(try Image(contentsOf: url), threshold: maskThreshold)
+            let mask = DefectMask(try Image(maskAt: url, threshold: maskThreshold, size: size))
             guard let sum = union else {
                 union = mask
                 continue

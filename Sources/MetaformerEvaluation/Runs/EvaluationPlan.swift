@@ -15,6 +15,8 @@ public struct EvaluationPlan: Sendable {
     public var shift = 0
     public var falseAlarmRate: Float = 0.02
     public var threads = 0
+    /// Bits in use of files of 16 bits a sample; nil for all.
+    public var bits: Int?
     /// How the data were split, in words, where it was not the data set's own way.
     public var splitNote = ""
 
@@ -24,6 +26,9 @@ public struct EvaluationPlan: Sendable {
     }
 
     var chosenCategories: [String] { categories ?? dataset.categories }
+
+    /// The files of all images that are adapted to or tested.
+    public var urls: [URL] { chosenCategories.flatMap { training($0) + test($0) }.map(\.url) }
 
     /// All units, category by category. With all images only what a seed still decides differs: all seeds are run.
     public var units: [EvaluationUnit] {
@@ -87,7 +92,8 @@ public struct EvaluationPlan: Sendable {
         let training = training(category).map(line)
         let test = test(category).map(line)
         let text =
-            [method.identity, "\(flips)", "\(shift)", "\(falseAlarmRate)", "\(proLimit)"].joined(separator: "|")
+            [method.identity, "\(flips)", "\(shift)", "\(falseAlarmRate)", "\(proLimit)", bits.map { "\($0) bits" }]
+            .compactMap { $0 }.joined(separator: "|")
             + "\n" + training.joined(separator: "\n") + "\n\n" + test.joined(separator: "\n")
         // FNV-1a, 64 bits.
         let hash = text.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }

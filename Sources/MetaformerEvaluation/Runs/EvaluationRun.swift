@@ -87,7 +87,7 @@ public struct EvaluationRun {
             let map: FloatMap
             let inspection: Inspection
             do {
-                let image = try Image(contentsOf: item.url)
+                let image = try Image(contentsOf: item.url, bits: plan.bits)
                 inspection = try inspector.inspect(Frame(image, of: item.url.relativePath), wantsMap: true)
                 map = FloatMap(width: image.width, height: image.height, values: inspection.map)
             } catch {
@@ -95,7 +95,7 @@ public struct EvaluationRun {
                 continue
             }
             do {
-                switch try item.truth() {
+                switch try item.truth(size: (map.width, map.height)) {
                 case .good: try evaluation.add(map)
                 case .defective(let mask): try evaluation.add(map, mask: mask)
                 case .unknown: withoutMask += 1
@@ -125,7 +125,9 @@ public struct EvaluationRun {
             adaptationSeconds: adaptation, inspectionMilliseconds: 1000 * seconds / Double(max(1, items.count)),
             scores: scores, curve: hasMasks ? UnitResult.thinned(try evaluation.curve()) : [])
         if !unreadable.isEmpty { result.unreadable = unreadable.map(\.description) }
-        if isFeatured(unit) { try Gallery(folder: folder).write(result, items: items, inspector: inspector) }
+        if isFeatured(unit) {
+            try Gallery(folder: folder).write(result, items: items, inspector: inspector, bits: plan.bits)
+        }
         return result
     }
 
@@ -141,19 +143,8 @@ public struct EvaluationRun {
         _ method: Method, _ training: [DatasetItem], _ unit: EvaluationUnit, _ unreadable: inout [UnreadableImage],
         _ progress: StageProgress
     ) throws -> (model: Model, count: Int) {
-        var frames: [Frame] = []
-        for (index, item) in training.enumerated() {
-            try proceed(progress("reading", index, training.count))
-            do {
-                frames.append(try Frame(Image(contentsOf: item.url), of: item.url.relativePath))
-            } catch {
-                unreadable.append(UnreadableImage(error, item.url))
-            }
-        }
-        if frames.isEmpty, let first = unreadable.first {
-            throw EvaluationError("\(unit.category): none of its good images can be used: \(first)")
-        }
-        let isGrey = frames.allSatisfy(\.isGrey)
+        let (frames, count) = try usable(training, unit, &unreadable, progress)
+        let isGrey = try frames.areGrey()
         var options = Model.AdaptationOptions()
         options.threads = plan.threads
         options.epochs = method.epochs
@@ -165,11 +156,34 @@ public struct EvaluationRun {
         options.shift = plan.shift
         options.falseAlarmRate = plan.falseAlarmRate
         do {
-            let model = try method.adapted(frames, channels: isGrey ? 1 : 3, options: options, progress: progress)
-            return (model, frames.count)
+            let model = try method.adapted(
+                to: frames, count: count, channels: isGrey ? 1 : 3, options: options, progress: progress)
+            return (model, count)
         } catch  where !progress("stopping", 0, 1) {
             throw CancellationError()
         }
+    }
+
+    /// The frames for training that can be used, and how many they are.
+    private func usable(
+        _ training: [DatasetItem], _ unit: EvaluationUnit, _ unreadable: inout [UnreadableImage],
+        _ progress: StageProgress
+    ) throws -> (FrameFiles, count: Int) {
+        let frames = FrameFiles(training.map(\.url), bits: plan.bits)
+        var good: [URL] = []
+        for (index, item) in training.enumerated() {
+            try proceed(progress("reading", index, training.count))
+            do {
+                _ = try frames.frame(index)
+                good.append(item.url)
+            } catch {
+                unreadable.append(UnreadableImage(error, item.url))
+            }
+        }
+        if good.isEmpty, let first = unreadable.first {
+            throw EvaluationError("\(unit.category): none of its good images can be used: \(first)")
+        }
+        return (good.count == training.count ? frames : FrameFiles(good, bits: plan.bits), good.count)
     }
 
     private func proceed(_ isWanted: Bool) throws { if !isWanted { throw CancellationError() } }
@@ -189,9 +203,12 @@ extension EvaluationPlan {
 extension Frame {
     /// A image as a frame. Throws an error that names the file where it is too small.
     public init(_ image: Image, of name: String) throws {
-        if let obstacle = ImageCheck.obstacle(image) { throw EvaluationError("\(name): \(obstacle)") }
-        let format: Format =
-            image.channels == 1 ? (image.bitDepth == 8 ? .mono8 : .mono16) : (image.bitDepth == 8 ? .rgb8 : .rgb16)
+        if let obstacle = ImageCheck.obstacle(image) {
+            throw ImageFileError(URL(fileURLWithPath: name), .tooSmall(obstacle))
+        }
+        guard let format = Format(channels: image.channels, bits: image.bits) else {
+            throw EvaluationError("\(name): \(image.bits) bits a sample; there are 8, 10, 12, 14 and 16")
+        }
         try self.init(width: image.width, height: image.height, format: format, bytes: image.bytes)
     }
 }

@@ -43,7 +43,7 @@ public struct MapSet: Sendable {
             defer { progress() }
             let url = try self.map(of: item)
             let map = try FloatMap(contentsOf: url)
-            let truth = try item.truth()
+            let truth = try item.truth(size: Image.size(at: item.url))
             do {
                 switch truth {
                 case .good: try evaluation.add(map)

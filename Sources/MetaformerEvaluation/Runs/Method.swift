@@ -109,16 +109,20 @@ public struct Method: Sendable {
 
     /// Adapts a model to a product, by good frames of it of 1 or 3 channels. `progress` returns whether to go on.
     public func adapted(
-        _ frames: [Frame], channels: Int, options: Model.AdaptationOptions, progress: (String, Int, Int) -> Bool
+        to frames: FrameFiles, count: Int, channels: Int, options: Model.AdaptationOptions,
+        progress: (String, Int, Int) -> Bool
     ) throws -> Model {
         switch source {
         case .model(let origin):
             let model = try origin.model(channels: channels, seed: options.seed)
-            return try model.adapted(to: frames, options: options) { progress($0.stage, $0.done, $0.total) }
+            return try model.adapted(
+                toFrames: count, options: options, progress: { progress($0.stage, $0.done, $0.total) },
+                frame: frames.frame)
         case .features(let kind, let network, let weights):
             let detector = FeatureDetector(kind, network: network, channels: channels)
             let fitter = try FeatureFitter(detector, weights: weights, seed: options.seed, threads: options.threads)
-            return try fitter.model(of: frames, falseAlarmRate: options.falseAlarmRate, progress: progress)
+            return try fitter.model(
+                of: (0..<count).map(frames.frame), falseAlarmRate: options.falseAlarmRate, progress: progress)
         }
     }
 

@@ -4,22 +4,37 @@ import MetaformerGraph
 /// A frame for the engine: pixels of its own, which copies share, described as GenICam does.
 public struct Frame: Sendable {
     public enum Format: Sendable {
-        case mono8, mono16, rgb8, rgb16
+        case mono8, mono10, mono12, mono14, mono16
+        case rgb8, rgb10, rgb12, rgb14, rgb16
+
+        /// That of 1 or 3 channels and so many bits in use, 8 to 16; nil where there is none.
+        public init?(channels: Int, bits: Int) {
+            let grey: [Int: Format] = [8: .mono8, 10: .mono10, 12: .mono12, 14: .mono14, 16: .mono16]
+            let colours: [Int: Format] = [8: .rgb8, 10: .rgb10, 12: .rgb12, 14: .rgb14, 16: .rgb16]
+            guard let format = (channels == 1 ? grey : colours)[bits] else { return nil }
+            self = format
+        }
 
         var code: UInt32 {
             switch self {
             case .mono8: MF_PIXEL_MONO8.rawValue
+            case .mono10: MF_PIXEL_MONO10.rawValue
+            case .mono12: MF_PIXEL_MONO12.rawValue
+            case .mono14: MF_PIXEL_MONO14.rawValue
             case .mono16: MF_PIXEL_MONO16.rawValue
             case .rgb8: MF_PIXEL_RGB8.rawValue
+            case .rgb10: MF_PIXEL_RGB10.rawValue
+            case .rgb12: MF_PIXEL_RGB12.rawValue
+            case .rgb14: MF_PIXEL_RGB14.rawValue
             case .rgb16: MF_PIXEL_RGB16.rawValue
             }
         }
         var bytesPerPixel: Int {
             switch self {
             case .mono8: 1
-            case .mono16: 2
+            case .mono10, .mono12, .mono14, .mono16: 2
             case .rgb8: 3
-            case .rgb16: 6
+            case .rgb10, .rgb12, .rgb14, .rgb16: 6
             }
         }
     }
@@ -29,7 +44,7 @@ public struct Frame: Sendable {
     public let format: Format
     private let pixels: Pixels
 
-    public var isGrey: Bool { format == .mono8 || format == .mono16 }
+    public var isGrey: Bool { [.mono8, .mono10, .mono12, .mono14, .mono16].contains(format) }
 
     /// Copies pixels: rows from top to bottom, without padding; 16-bit samples in the machine's byte order.
     ///
@@ -152,120 +167,5 @@ public final class Model: @unchecked Sendable {
     /// Writes the model: beside its place, synced, renamed into it.
     public func save(path: String) throws {
         try EngineError.check { error in mf_model_save(handle, path, error) }
-    }
-
-    // MARK: Adaptation
-
-    public struct AdaptationOptions: Sendable {
-        /// 0: one for each core.
-        public var threads = 0
-        /// nil for the model's own in this and the next two.
-        public var epochs: Int?
-        public var batch: Int?
-        public var learningRate: Float?
-        public var seed: UInt64 = 0
-        /// Whether a mirrored product is still a good one.
-        public var flips = false
-        /// Random shifts of up to so many pixels of the model's input.
-        public var shift = 0
-        public var falseAlarmRate: Float = 0.02
-        /// Of the new model; nil for the model's own.
-        public var framing: Framing?
-
-        public init() {}
-    }
-
-    /// A step of an adaptation: what is being done, how much of it is done, and the loss where there is one.
-    public struct AdaptationProgress: Sendable {
-        public let stage: String
-        public let done: Int
-        public let total: Int
-        public let loss: Float
-    }
-
-    /// Adapts a model to a product, by good frames of it (Eq. 6, and the 30 epochs of the paper's Section 4), and sets the threshold from
-    /// frames that were held out. `progress` returns whether to go on.
-    public func adapted(
-        to frames: [Frame], options: AdaptationOptions = AdaptationOptions(),
-        progress: (AdaptationProgress) -> Bool = { _ in true }
-    ) throws -> Model {
-        var settings = mf_adapt_options()
-        settings.struct_size = MemoryLayout<mf_adapt_options>.size
-        settings.threads = Int32(clamping: options.threads)
-        settings.epochs = Int32(clamping: options.epochs ?? 0)
-        settings.batch = Int32(clamping: options.batch ?? 0)
-        settings.learning_rate = options.learningRate ?? 0
-        settings.seed = options.seed
-        settings.flips = options.flips ? 1 : 0
-        settings.shift = Int32(clamping: options.shift)
-        settings.false_alarm_rate = options.falseAlarmRate
-        settings.framing = options.framing?.code ?? MF_FRAMING_OWN
-        return try Model.made(progress) { report, opaque, made in
-            (settings.progress, settings.opaque) = (report, opaque)
-            try Frame.withImages(frames) { images in
-                try EngineError.check { error in
-                    mf_adapt(handle, images.baseAddress, images.count, &settings, &made, error)
-                }
-            }
-        }
-    }
-
-    // MARK: The threshold
-
-    /// The same model with another threshold, to be saved with it.
-    public func withThreshold(_ threshold: Float) throws -> Model {
-        var changed: OpaquePointer?
-        try EngineError.check { error in mf_model_set_threshold(handle, threshold, &changed, error) }
-        guard let changed else { throw ModelError("the engine gave no model") }
-        return Model(consuming: changed)
-    }
-
-    /// The same model with a threshold from further good frames, none of which it was adapted to: what a good frame exceeds
-    /// with the false-alarm rate; with defective frames too, that with the best F1 over all. `progress` returns whether to go
-    /// on.
-    ///
-    /// - Throws: an `EngineError` where the model knows no product, there is no good frame, or one cannot be inspected.
-    public func calibrated(
-        good: [Frame], defective: [Frame] = [], falseAlarmRate: Float = 0.02, threads: Int = 0,
-        progress: (AdaptationProgress) -> Bool = { _ in true }
-    ) throws -> Model {
-        var settings = mf_calibrate_options()
-        settings.struct_size = MemoryLayout<mf_calibrate_options>.size
-        settings.threads = Int32(clamping: threads)
-        settings.false_alarm_rate = falseAlarmRate
-        return try Model.made(progress) { report, opaque, made in
-            (settings.progress, settings.opaque) = (report, opaque)
-            try Frame.withImages(defective) { bad in
-                (settings.defective, settings.defective_count) = (bad.baseAddress, bad.count)
-                try Frame.withImages(good) { images in
-                    try EngineError.check { error in
-                        mf_calibrate(handle, images.baseAddress, images.count, &settings, &made, error)
-                    }
-                }
-            }
-        }
-    }
-
-    /// The model that a call of the engine makes, which reports to `progress` by what it is given.
-    private static func made(
-        _ progress: (AdaptationProgress) -> Bool,
-        _ call: (mf_progress, UnsafeMutableRawPointer, inout OpaquePointer?) throws -> Void
-    ) throws -> Model {
-        var made: OpaquePointer?
-        try withoutActuallyEscaping(progress) { progress in
-            // The engine calls back on this thread, before the call returns.
-            var report = progress
-            try withUnsafeMutablePointer(to: &report) { pointer in
-                let send: mf_progress = { opaque, stage, done, total, loss in
-                    guard let opaque, let stage else { return 0 }
-                    let report = opaque.assumingMemoryBound(to: ((AdaptationProgress) -> Bool).self).pointee
-                    let step = AdaptationProgress(stage: String(cString: stage), done: done, total: total, loss: loss)
-                    return report(step) ? 0 : 1
-                }
-                try call(send, UnsafeMutableRawPointer(pointer), &made)
-            }
-        }
-        guard let made else { throw ModelError("the engine gave no model") }
-        return Model(consuming: made)
     }
 }

@@ -32,13 +32,18 @@ struct CommonOptions: ParsableArguments {
         StandardOutput.print(try JSONText.of(value), terminator: "")
     }
 
+    /// Says on standard error what the user should know whatever else is printed.
+    func warn(_ text: String) {
+        FileHandle.standardError.write(Data("metaformer: warning: \(text)\n".utf8))
+    }
+
     /// Prints a remark that is no result.
     func remark(_ text: String) {
         if !quiet && !json { StandardOutput.print(text) }
     }
 
     /// Says on standard error what should be looked at, and ends nothing.
-    func warn(_ text: String) {
+    func note(_ text: String) {
         if !quiet { FileHandle.standardError.write(Data("metaformer: \(text)\n".utf8)) }
     }
 }

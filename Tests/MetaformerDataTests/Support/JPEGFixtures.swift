@@ -40,14 +40,23 @@ enum JPEGFixtures {
 
     /// A file with an EXIF segment of only an orientation put in behind its first marker.
     static func with(orientation: Int, isBigEndian: Bool, in file: [UInt8]) -> [UInt8] {
+        with(
+            segment: Array("Exif".utf8) + [0, 0] + exif(orientation: orientation, isBigEndian: isBigEndian), in: file)
+    }
+
+    /// EXIF data of an orientation alone.
+    static func exif(orientation: Int, isBigEndian: Bool) -> [UInt8] {
         let number = { (value: Int, size: Int) -> [UInt8] in
             let little = (0..<size).map { UInt8(value >> (8 * $0) & 255) }
             return isBigEndian ? little.reversed() : little
         }
-        let tiff: [UInt8] =
+        return
             (isBigEndian ? [0x4d, 0x4d, 0, 42] : [0x49, 0x49, 42, 0]) + number(8, 4) + number(1, 2)
             + number(0x0112, 2) + number(3, 2) + number(1, 4) + number(orientation, 2) + [0, 0] + number(0, 4)
-        let segment = Array("Exif".utf8) + [0, 0] + tiff
+    }
+
+    /// A file with an APP1 segment put in behind its first marker.
+    static func with(segment: [UInt8], in file: [UInt8]) -> [UInt8] {
         let length = segment.count + 2
         return file[..<2] + [0xff, 0xe1, UInt8(length >> 8), UInt8(length & 255)] + segment + file[2...]
     }

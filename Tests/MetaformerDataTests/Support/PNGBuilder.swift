@@ -14,10 +14,10 @@ struct PNGBuilder {
     var file: [UInt8] {
         let header = big32(width) + big32(height) + [UInt8(depth), UInt8(colour), 0, 0, isInterlaced ? 1 : 0]
         var file: [UInt8] = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]
-        file += chunk("IHDR", header)
-        for (type, bytes) in chunks { file += chunk(type, bytes) }
-        file += chunk("IDAT", deflated(isInterlaced ? interlacedScanlines : rows.flatMap { [0] + $0 }))
-        return file + chunk("IEND", [])
+        file += PNGBuilder.chunk("IHDR", header)
+        for (type, bytes) in chunks { file += PNGBuilder.chunk(type, bytes) }
+        file += PNGBuilder.chunk("IDAT", deflated(isInterlaced ? interlacedScanlines : rows.flatMap { [0] + $0 }))
+        return file + PNGBuilder.chunk("IEND", [])
     }
 
     /// The seven passes of Adam7, for pixels of whole bytes.
@@ -36,7 +36,7 @@ struct PNGBuilder {
         return bytes
     }
 
-    private func chunk(_ type: String, _ bytes: [UInt8]) -> [UInt8] {
+    static func chunk(_ type: String, _ bytes: [UInt8]) -> [UInt8] {
         let body = Array(type.utf8) + bytes
         return big32(bytes.count) + body + big32(Int(crc32(body)))
     }

@@ -1,4 +1,4 @@
-/// Uncompressed TIFF files written byte by byte after the specification, the directory first.
+/// TIFF files written byte by byte after the specification, the directory first.
 struct TIFFBuilder {
     var width: Int
     var height: Int
@@ -9,6 +9,12 @@ struct TIFFBuilder {
     /// 0 white is zero, 1 black is zero, 2 RGB, 3 palette, 5 CMYK.
     var photometric = 1
     var orientation = 1
+    /// 1 none, 4 CCITT Group 4.
+    var compression = 1
+    /// Red of all, then green and blue, 16 bits each.
+    var palette: [Int] = []
+    /// Of what follows the colours: 0 unspecified, 1 alpha that they are multiplied with, 2 other alpha.
+    var extra = 0
     var isBigEndian = false
     /// One plane a sample instead of interleaved samples.
     var isPlanar = false
@@ -19,12 +25,14 @@ struct TIFFBuilder {
 
     var file: [UInt8] {
         var entries: [(tag: Int, type: Int, values: [Int])] = [
-            (256, 4, [width]), (257, 4, [height]), (258, 3, Array(repeating: bits, count: samples)), (259, 3, [1]),
+            (256, 4, [width]), (257, 4, [height]), (258, 3, Array(repeating: bits, count: samples)),
+            (259, 3, [compression]),
             (262, 3, [photometric]), (274, 3, [orientation]), (277, 3, [samples]), (284, 3, [isPlanar ? 2 : 1]),
             (339, 3, Array(repeating: format, count: samples)),
         ]
         let colours = photometric == 2 ? 3 : photometric == 5 ? 4 : 1
-        if samples > colours { entries.append((338, 3, Array(repeating: 0, count: samples - colours))) }
+        if samples > colours { entries.append((338, 3, Array(repeating: extra, count: samples - colours))) }
+        if !palette.isEmpty { entries.append((320, 3, palette)) }
         if let tile {
             entries += [(322, 4, [tile]), (323, 4, [tile])]
         } else {

@@ -68,7 +68,13 @@ int main(int argument_count, char **arguments) {
     if (!dark || !dark->is_unlike_taught || !dark->is_anomalous) return fail("a black frame is like the product");
     if (metaformer::unlike_reasons(*dark).at(0) != "dark" || result->is_unlike_taught) return fail("wrong reasons");
 
-    /* A mistake is a value too. */
+    /* A mistake is a value too, and nothing throws: the error of a value is none. */
+    static_assert(noexcept(*result) &&noexcept(result->score) &&noexcept(result.error()));
+    static_assert(noexcept(context->inspect(frames.back())));
+    static_assert(noexcept(model->adapt(frames)));
+    static_assert(noexcept(metaformer::Model::open(arguments[1])));
+    static_assert(noexcept(adapted->bytes()));
+    if (result.error().status != MF_OK || !result.error().text.empty()) return fail("a value has an error");
     metaformer::Frame tiny{4, 4, MF_PIXEL_MONO8, 4, pixels[0].data()};
     auto refused = context->inspect(tiny);
     if (refused || refused.error().status != MF_E_LIMIT) return fail("a frame of 4 x 4 pixels is taken");

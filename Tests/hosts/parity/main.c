@@ -30,9 +30,9 @@ static void *decode(const char *path, mfc_image_info *info) {
     uint8_t *bytes = size > 0 ? malloc((size_t)size) : NULL;
     if (bytes) rewind(file);
     if (bytes && fread(bytes, 1, (size_t)size, file) == (size_t)size &&
-        mfc_probe(bytes, (size_t)size, info, message, sizeof message) == MFC_OK &&
+        mfc_probe(bytes, (size_t)size, MFC_IMAGES, info, message, sizeof message) == MFC_OK &&
         (pixels = malloc(mfc_image_size(info))) != NULL &&
-        mfc_decode(bytes, (size_t)size, pixels, mfc_image_size(info), message, sizeof message) != MFC_OK) {
+        mfc_decode(bytes, (size_t)size, MFC_IMAGES, pixels, mfc_image_size(info), message, sizeof message) != MFC_OK) {
         free(pixels);
         pixels = NULL;
     }

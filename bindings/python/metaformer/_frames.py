@@ -1,8 +1,9 @@
-"""NumPy arrays as the library's images: described, never copied."""
+"""NumPy arrays as the library's images: described, never copied. Paths and images of Pillow become arrays first."""
 from __future__ import annotations
 
 import ctypes
-from typing import Any, Optional
+import os
+from typing import Any, Callable, Optional, Sequence, Union
 
 import numpy
 import numpy.typing
@@ -19,8 +20,100 @@ _FORMATS = {
     ("uint8", 4, "rgb"): 0x02200016,
     ("uint8", 4, "bgr"): 0x02200017,
     ("uint16", 3, "rgb"): 0x02300033,
+    ("uint16", 3, "bgr"): 0x0230004B,
+}
+_COLOURS_16 = {
+    ("rgb", 10): 0x02300018,
+    ("bgr", 10): 0x02300019,
+    ("rgb", 12): 0x0230001A,
+    ("bgr", 12): 0x0230001B,
+    ("rgb", 14): 0x0230005E,
+    ("bgr", 14): 0x0230004A,
 }
 _GREY_16 = {10: 0x01100003, 12: 0x01100005, 14: 0x01100025, 16: 0x01100007}
+
+
+# An array, the path of an image file, or an image of Pillow's or another that is like it.
+ImageLike = Union[Array, str, "os.PathLike[str]", Any]
+
+
+def array(picture: ImageLike, order: str, taken: Optional[Callable[[Any], Array]] = None) -> tuple[Array, str]:
+    """A picture as an array, and the order of its colours: that given of arrays, "rgb" of all else.
+
+    Paths need Pillow. What a file says of its orientation is applied.
+    """
+    if isinstance(picture, (str, os.PathLike)):
+        try:
+            from PIL import Image
+        except ImportError as error:
+            raise TypeError("to read image files Pillow must be installed; or give a numpy.ndarray") from error
+        with Image.open(picture) as file:
+            return (taken or _upright)(file), "rgb"
+    if hasattr(picture, "mode") and hasattr(picture, "convert"):
+        return _upright(picture), "rgb"
+    return picture, order
+
+
+# What EXIF's orientations from 2 on do to rows and columns: mirrored from left to right, and turned by so many quarters.
+_TURNS = {2: (True, 0), 3: (False, 2), 4: (True, 2), 5: (True, 1), 6: (False, 3), 7: (True, 3), 8: (False, 1)}
+
+
+def _upright(picture: Any) -> Array:
+    orientation = picture.getexif().get(0x0112) if hasattr(picture, "getexif") else None
+    values = _samples(picture)
+    if orientation in _TURNS:
+        is_mirrored, quarters = _TURNS[orientation]
+        values = numpy.rot90(values[:, ::-1] if is_mirrored else values, quarters)
+    return numpy.ascontiguousarray(values)
+
+
+def _samples(picture: Any) -> Array:
+    mode = picture.mode
+    if mode in ("L", "RGB", "RGBA"):
+        return numpy.asarray(picture)
+    if mode in ("1", "LA", "La"):
+        return numpy.asarray(picture.convert("LA" if mode == "La" else "L").convert("L"))
+    if mode in ("I", "I;16", "I;16B", "I;16L", "I;16N"):
+        values = numpy.asarray(picture)
+        if values.size and (values.min() < 0 or values.max() > 65535):
+            raise ValueError(f"an image of mode {mode} with values from {values.min()} to {values.max()}; 0 to 65535 fit")
+        return values.astype(numpy.uint16)
+    if mode == "F":
+        raise TypeError("an image of mode 'F' (floats); give 8 or 16 bits")
+    return numpy.asarray(picture.convert("RGB"))
+
+
+def _highest(given: Sequence[tuple[Array, str]]) -> int:
+    """The highest value of all arrays of uint16, 0 where there is none."""
+    deep = (a for a, _ in given if isinstance(a, numpy.ndarray) and a.dtype == numpy.uint16 and a.size)
+    return max((int(values.max()) for values in deep), default=0)
+
+
+def bits_in_use(given: Sequence[tuple[Array, str]]) -> int:
+    """The fewest bits of uint16 that hold the values of all frames: cameras of 10 to 14 bits leave the upper ones 0."""
+    highest = _highest(given)
+    return next(bits for bits in _GREY_16 if highest < 1 << bits)
+
+
+def adapted_bits(setting: Optional[str], given: Sequence[tuple[Array, str]]) -> Optional[int]:
+    """The bits of uint16 by a model's setting; None where it has none of use."""
+    if setting is None or int(setting) not in (10, 12, 14):
+        return None
+    if (highest := _highest(given)) >= 1 << int(setting):
+        raise ValueError(
+            f"a value of {highest}, but the model was adapted from frames of {setting} bits; adapt it from such frames, or "
+            "give bits"
+        )
+    return int(setting)
+
+
+def mask(values: ImageLike) -> Array:
+    """A mask as bytes: booleans are taken as they lie, an image is by its greys, or the indices of its palette."""
+    if isinstance(values, numpy.ndarray):
+        return values.view(numpy.uint8) if values.dtype == numpy.bool_ else values
+    if hasattr(values, "mode") and hasattr(values, "convert"):
+        return numpy.ascontiguousarray(numpy.asarray(values if values.mode == "P" else values.convert("L")))
+    return array(values, "rgb", mask)[0]
 
 
 def image(frame: Array, order: str, bits: Optional[int]) -> CImage:
@@ -33,18 +126,19 @@ def image(frame: Array, order: str, bits: Optional[int]) -> CImage:
     channels = 1 if frame.ndim == 2 else frame.shape[2]
     if not frame.dtype.isnative:
         raise TypeError("the frame's samples are not in the machine's byte order")
-    if bits is not None and not (frame.dtype == numpy.uint16 and channels == 1):
-        raise ValueError("bits are for grey frames of uint16")
+    if bits is not None and not (frame.dtype == numpy.uint16 and channels in (1, 3)):
+        raise ValueError("bits are for frames of uint16, grey or of 3 channels")
+    if bits not in (None, *_GREY_16):
+        raise ValueError(f"bits is {bits}; give 10, 12, 14 or 16")
     if frame.dtype == numpy.uint16 and channels == 1:
-        pixel_format = _GREY_16.get(16 if bits is None else bits)
-        if pixel_format is None:
-            raise ValueError(f"bits is {bits}; give 10, 12, 14 or 16")
+        pixel_format = _GREY_16[16 if bits is None else bits]
     else:
-        pixel_format = _FORMATS.get((frame.dtype.name, channels, "grey" if channels == 1 else order))
+        found = _FORMATS.get((frame.dtype.name, channels, "grey" if channels == 1 else order))
+        pixel_format = _COLOURS_16[order, bits] if bits in (10, 12, 14) else found
         if pixel_format is None:
             raise TypeError(
                 f"a frame of {frame.dtype.name} with {channels} channels in the order {order!r}; the library takes "
-                "uint8 (grey, or 3 or 4 channels) and uint16 (grey, or 3 channels in the order 'rgb')"
+                "uint8 (grey, or 3 or 4 channels) and uint16 (grey, or 3 channels)"
             )
     size = frame.dtype.itemsize
     packed = frame.strides[1] == channels * size and (frame.ndim == 2 or channels == 1 or frame.strides[2] == size)

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import ctypes
 import enum
+import os
 import pathlib
 from typing import Any, Callable, Optional
 
@@ -151,6 +152,7 @@ class CAdaptOptions(ctypes.Structure):
         ("masks", ctypes.POINTER(CPlane)),
         ("mask_count", ctypes.c_size_t),
         ("cache_bytes", ctypes.c_uint64),
+        ("source", ctypes.c_void_p),
     ]
 
 
@@ -169,7 +171,24 @@ class CCalibrateOptions(ctypes.Structure):
         ("progress", CProgress),
         ("opaque", ctypes.c_void_p),
         ("time_limit_ns", ctypes.c_uint64),
+        ("source", ctypes.c_void_p),
     ]
+
+
+_forks = 0
+
+
+def _count_fork() -> None:
+    global _forks
+    _forks += 1
+
+
+os.register_at_fork(after_in_child=_count_fork)
+
+
+def is_forked() -> bool:
+    """Whether this process is a child that was forked after the package was imported."""
+    return _forks > 0
 
 
 def _load() -> ctypes.CDLL:

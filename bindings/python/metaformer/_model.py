@@ -5,13 +5,14 @@ import ctypes
 import dataclasses
 import io
 import os
+import pathlib
 import weakref
 from typing import Any, Callable, Optional, Sequence, Union
 
 import numpy
 
 from . import _frames, _library
-from ._frames import Array
+from ._frames import Array, ImageLike
 
 Progress = Callable[[str, int, int, float], Optional[bool]]
 
@@ -47,6 +48,15 @@ class Inspection:
     is_unlike_taught: bool
     unlike_reasons: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        verdict = f"unlike: {', '.join(self.unlike_reasons)}" if self.is_unlike_taught else (
+            "anomalous" if self.is_anomalous else "good"
+        )
+        return (
+            f"<metaformer.Inspection {verdict}, score {self.score:.4g}, threshold {self.threshold:.4g}, "
+            f"{len(self.regions)} region{'' if len(self.regions) == 1 else 's'}>"
+        )
+
 
 @dataclasses.dataclass(frozen=True)
 class Scores:
@@ -70,6 +80,18 @@ class Model:
         """Takes over a handle of the library; see `open`."""
         self._handle = handle
         self._release = weakref.finalize(self, _library.mf_model_release, handle)
+
+    @classmethod
+    def universal(cls) -> "Model":
+        """The model that comes with the package, trained on photographs of many things: to be adapted to a product. Raises
+        `Error`, with Status.IO where the package was built without it."""
+        return cls.open(pathlib.Path(__file__).with_name("universal.safetensors"))
+
+    def __repr__(self) -> str:
+        size = " x ".join(self.setting(f"input.{side}") or "?" for side in ("width", "height"))
+        threshold = self.setting("threshold")
+        known = "knows no product" if threshold is None else f"threshold {float(threshold):.4g}"
+        return f"<metaformer.Model {size} pixels, {self.setting('input.framing') or 'stretch'}, {known}>"
 
     @classmethod
     def open(cls, source: Union[str, "os.PathLike[str]", bytes]) -> "Model":
@@ -113,7 +135,7 @@ class Model:
 
     def adapt(
         self,
-        frames: Sequence[Array],
+        frames: Sequence[ImageLike],
         *,
         order: str = "rgb",
         bits: Optional[int] = None,
@@ -126,23 +148,24 @@ class Model:
         shift: int = 0,
         false_alarm_rate: float = 0,
         framing: Optional[str] = None,
-        masks: Sequence[Array] = (),
+        masks: Sequence[ImageLike] = (),
         time_limit: float = 0,
         progress: Optional[Progress] = None,
     ) -> "Model":
         """Adapts a model to a product, by good frames of it, and sets the threshold; the model itself stays as it is.
 
-        Zeros stand for the model's own settings. `framing` is "stretch", "letterbox" or "tile", or None for the model's own;
+        `bits` are those in use of frames of uint16 (10, 12, 14 or 16): where left out the fewest that hold all values of all
+        frames, which the model's setting "adapted.bits" then says. Zeros stand for the model's own settings. `framing` is "stretch", "letterbox" or "tile", or None for the model's own;
         `masks`, uint8 [height, width], one for all frames or one for each, are 0 where nothing is to be learnt;
         `time_limit` is in seconds, 0 for none. `progress(stage, done, total, loss)` is called between steps, on this
         thread; where it returns False the call ends with an `Error` of Status.CANCELLED, and what it raises is raised
         here.
         """
-        frames = list(frames)
-        images = _images(frames, order, bits)
+        given = _arrays(frames, order)
+        arrays, images = _images(given, _frames.bits_in_use(given) if bits is None else bits)
         if framing not in _FRAMINGS:
             raise ValueError('framing is "stretch", "letterbox", "tile" or None')
-        regions = _regions(masks, frames)
+        mask_arrays, regions = _regions(masks, arrays)
         reporter = _Reporter(progress)
         options = _library.CAdaptOptions(
             struct_size=ctypes.sizeof(_library.CAdaptOptions),
@@ -158,21 +181,21 @@ class Model:
             time_limit_ns=round(time_limit * 1e9),
             framing=_FRAMINGS[framing],
             masks=regions,
-            mask_count=len(masks),
+            mask_count=len(mask_arrays),
         )
-        return reporter.run(_library.mf_adapt, self._handle, images, len(frames), ctypes.byref(options))
+        return reporter.run(_library.mf_adapt, self._handle, images, len(arrays), ctypes.byref(options))
 
     def calibrate(
         self,
-        frames: Sequence[Array],
+        frames: Sequence[ImageLike],
         *,
-        defective: Sequence[Array] = (),
+        defective: Sequence[ImageLike] = (),
         order: str = "rgb",
         bits: Optional[int] = None,
         threads: int = 0,
         false_alarm_rate: float = 0,
-        masks: Sequence[Array] = (),
-        defective_masks: Sequence[Array] = (),
+        masks: Sequence[ImageLike] = (),
+        defective_masks: Sequence[ImageLike] = (),
         time_limit: float = 0,
         progress: Optional[Progress] = None,
     ) -> "Model":
@@ -182,24 +205,27 @@ class Model:
         that with the best F1 over all. Masks, progress and the rest are as in `adapt`. Raises `Error`, with Status.STATE
         where the model knows no product.
         """
-        frames, defective = list(frames), list(defective)
-        images, bad = _images(frames, order, bits), _images(defective, order, bits)
-        regions, bad_regions = _regions(masks, frames), _regions(defective_masks, defective)
+        given, bad_given = _arrays(frames, order), _arrays(defective, order)
+        bits = _frames.adapted_bits(self.setting("adapted.bits"), given + bad_given) if bits is None else bits
+        arrays, images = _images(given, bits)
+        bad_arrays, bad = _images(bad_given, bits)
+        mask_arrays, regions = _regions(masks, arrays)
+        bad_mask_arrays, bad_regions = _regions(defective_masks, bad_arrays)
         reporter = _Reporter(progress)
         options = _library.CCalibrateOptions(
             struct_size=ctypes.sizeof(_library.CCalibrateOptions),
             threads=threads,
             false_alarm_rate=false_alarm_rate,
             masks=regions,
-            mask_count=len(masks),
+            mask_count=len(mask_arrays),
             defective=bad,
-            defective_count=len(defective),
+            defective_count=len(bad_arrays),
             defective_masks=bad_regions,
-            defective_mask_count=len(defective_masks),
+            defective_mask_count=len(bad_mask_arrays),
             progress=reporter.callback,
             time_limit_ns=round(time_limit * 1e9),
         )
-        return reporter.run(_library.mf_calibrate, self._handle, images, len(frames), ctypes.byref(options))
+        return reporter.run(_library.mf_calibrate, self._handle, images, len(arrays), ctypes.byref(options))
 
     def with_threshold(self, threshold: float) -> "Model":
         """The same model with another threshold, to be saved with it. Raises `Error`."""
@@ -208,14 +234,24 @@ class Model:
         return Model(handle)
 
 
-def _images(frames: Sequence[Array], order: str, bits: Optional[int]) -> Any:
-    return (_library.CImage * max(len(frames), 1))(*(_frames.image(frame, order, bits) for frame in frames))
+def _arrays(frames: Sequence[ImageLike], order: str) -> list[tuple[Array, str]]:
+    return [_frames.array(frame, order) for frame in frames]
 
 
-def _regions(masks: Sequence[Array], frames: Sequence[Array]) -> Any:
+def _images(given: Sequence[tuple[Array, str]], bits: Optional[int]) -> tuple[list[Array], Any]:
+    """The arrays of frames, which must outlive the use of what describes them. `bits` are for those of uint16."""
+    described = (
+        _frames.image(values, order, bits if getattr(values, "dtype", None) == numpy.uint16 else None)
+        for values, order in given
+    )
+    return [values for values, _ in given], (_library.CImage * max(len(given), 1))(*described)
+
+
+def _regions(given: Sequence[ImageLike], frames: Sequence[Array]) -> tuple[list[Array], Any]:
+    masks = [_frames.mask(mask) for mask in given]
     if len(masks) not in (0, 1, len(frames)):
         raise ValueError(f"{len(masks)} masks for {len(frames)} frames: give none, one, or one for each")
-    return (_library.CPlane * max(len(masks), 1))(
+    return masks, (_library.CPlane * max(len(masks), 1))(
         *(_frames.plane(mask, numpy.uint8, frame.shape, "mask") for mask, frame in zip(masks, frames))
     )
 
@@ -250,8 +286,13 @@ class _Reporter:
 class Context:
     """What one thread needs to inspect with a model.
 
-    Not for use by two threads at once. The interpreter's lock is not held meanwhile, so that contexts run in parallel.
+    Not for use by two threads at once: the second call raises an `Error` of Status.STATE. The interpreter's lock is not held
+    meanwhile, so that contexts run in parallel. In a child of `os.fork` (and of multiprocessing's "fork") a context of
+    several threads raises an `Error` of Status.STATE, as the threads did not come along; `threads=0` stands for one there.
     """
+
+    def __repr__(self) -> str:
+        return f"<metaformer.Context of {self._model}>"
 
     def __init__(self, model: Model, *, threads: int = 0, max_width: int = 0) -> None:
         """Allocates everything that inspections will need. Raises `Error`.
@@ -262,30 +303,45 @@ class Context:
             struct_size=ctypes.sizeof(_library.CContextOptions), threads=threads, max_width=max_width
         )
         handle = ctypes.c_void_p()
-        _library.call(_library.mf_context_create, model._handle, ctypes.byref(options), ctypes.byref(handle))
+        arguments = model._handle, ctypes.byref(options), ctypes.byref(handle)
+        try:
+            _library.call(_library.mf_context_create, *arguments)
+        except _library.Error as error:
+            if threads or not _library.is_forked() or error.status != _library.Status.STATE:
+                raise
+            options.threads = 1
+            _library.call(_library.mf_context_create, *arguments)
         self._handle = handle
+        self._model = repr(model)
+        self._bits = model.setting("adapted.bits")
+        self._side = tuple(int(model.setting(f"input.{name}") or 0) for name in ("height", "width"))
         self._release = weakref.finalize(self, _library.mf_context_release, handle)
 
     def inspect(
         self,
-        frame: Array,
+        frame: ImageLike,
         *,
         order: str = "rgb",
         bits: Optional[int] = None,
-        mask: Optional[Array] = None,
+        mask: Optional[ImageLike] = None,
         map: Union[bool, Array] = False,
     ) -> Inspection:
-        """Inspects a frame: uint8 or uint16, [height, width] or [height, width, channels].
+        """Inspects a frame: uint8 or uint16, [height, width] or [height, width, channels]; the path of an image file, for
+        which Pillow must be installed; or an image of Pillow's.
 
-        `order` is that of colours ("rgb" or "bgr"), `bits` those in use of grey uint16 (10, 12, 14 or 16). `mask`, uint8
-        [height, width], is 0 where the frame is to be ignored. `map` asks for the anomaly map; an array, float32
+        `order` is that of an array's colours ("rgb" or "bgr"), `bits` those in use of uint16 (10, 12, 14 or 16); where
+        left out, as many as the model was adapted from, and ValueError is raised for a value beyond. `mask`, uint8
+        or bool [height, width], is 0 where the frame is to be ignored. `map` asks for the anomaly map; an array, float32
         [height, width], receives it. Raises `Error` (Status.STATE where the model knows no product and no threshold was
         set), TypeError or ValueError.
         """
-        image = _frames.image(frame, order, bits)
-        roi = None if mask is None else _frames.plane(mask, numpy.uint8, frame.shape, "mask")
-        values = map if isinstance(map, numpy.ndarray) else numpy.empty(frame.shape[:2], numpy.float32) if map else None
-        target = None if values is None else _frames.plane(values, numpy.float32, frame.shape, "map")
+        array, order = _frames.array(frame, order)
+        bits = _frames.adapted_bits(self._bits, [(array, order)]) if bits is None else bits
+        image = _frames.image(array, order, bits)
+        inside = None if mask is None else _frames.mask(mask)
+        roi = None if inside is None else _frames.plane(inside, numpy.uint8, array.shape, "mask")
+        values = map if isinstance(map, numpy.ndarray) else numpy.empty(array.shape[:2], numpy.float32) if map else None
+        target = None if values is None else _frames.plane(values, numpy.float32, array.shape, "map")
         if values is not None and not values.flags.writeable:
             raise ValueError("the map cannot be written to")
         result = _library.CResult(struct_size=ctypes.sizeof(_library.CResult))
@@ -344,7 +400,8 @@ class Context:
         self._check(_library.mf_context_reset_scores(self._handle))
 
     def plane(self, name: str) -> Array:
-        """A plane of the last inspection at the model's own size, float32, flat, channels first.
+        """A plane of the last inspection at the model's own size, float32, in an image's shape: [height, width], or [height,
+        width, channels] of colours.
 
         The names are "image", "reconstruction", "map", and "response" where the model has a prior. Raises `Error`.
         """
@@ -354,7 +411,8 @@ class Context:
         self._check(
             _library.mf_context_plane(self._handle, name.encode(), values.ctypes.data, ctypes.byref(count))
         )
-        return values
+        planes = values.reshape(-1, *self._side)
+        return planes[0] if len(planes) == 1 else numpy.ascontiguousarray(numpy.moveaxis(planes, 0, 2))
 
     def _check(self, status: int) -> None:
         if status:

@@ -1,0 +1,120 @@
+import Foundation
+
+/// How many bits of 16-bit samples are in use: cameras of 10 to 14 bits leave the upper ones 0, and only the values over a whole
+/// set of images tell.
+public struct SampleDepth: Sendable, Equatable {
+    /// What can be in use.
+    public static let choices = [8, 10, 12, 14, 16]
+
+    /// Images of 8 and of 16 bits a sample.
+    public private(set) var shallowCount = 0
+    public private(set) var deepCount = 0
+    /// The highest value of those of 16 bits.
+    public private(set) var highest = 0
+
+    public init() {}
+
+    /// Looks at the images of files. What cannot be read is left out, and those of 8 bits are not decoded.
+    public init(of urls: [URL], threads: Int = 0) {
+        let found = Parallel.map(count: urls.count, threads: threads) { index -> (isDeep: Bool, highest: Int)? in
+            guard EncodedImage.mayBeDeep(urls[index]) else { return (false, 0) }
+            guard let image = try? Image(contentsOf: urls[index]) else { return nil }
+            return (image.bitDepth == 16, image.bitDepth == 16 ? image.highestSample : 0)
+        }
+        for case .some(let image) in found { add(isDeep: image.isDeep, highest: image.highest) }
+    }
+
+    public mutating func add(_ image: Image) {
+        add(isDeep: image.bitDepth == 16, highest: image.bitDepth == 16 ? image.highestSample : 0)
+    }
+
+    private mutating func add(isDeep: Bool, highest: Int) {
+        shallowCount += isDeep ? 0 : 1
+        deepCount += isDeep ? 1 : 0
+        self.highest = max(self.highest, highest)
+    }
+
+    /// The fewest bits that hold all values; nil where no image has 16 bits a sample.
+    public var bits: Int? { deepCount == 0 ? nil : SampleDepth.choices.first { highest < 1 << $0 } }
+
+    /// What was found, for people; nil where no image has 16 bits a sample.
+    public var text: String? {
+        bits.map { "\($0) of 16 bits are in use: the highest value of \(deepCount) images is \(highest)" }
+    }
+
+    /// How images fit a model that was adapted from images of so many bits: the bits to read those of 16 with, or what is wrong.
+    ///
+    /// A few images need not reach the upper quarter of the range; several ought to.
+    public func fitting(adaptedBits: Int) -> Result<Int?, Mismatch> {
+        if shallowCount > 0 && adaptedBits != 8 { return .failure(Mismatch(adaptedBits: adaptedBits, found: "8 bits")) }
+        guard let bits else { return .success(nil) }
+        let isDarker = bits + 4 <= adaptedBits || (deepCount >= 4 && bits < adaptedBits)
+        guard adaptedBits != 8 || bits == 8, bits <= adaptedBits, !isDarker else {
+            let found = "values up to \(highest) in 16 bits, which is \(bits) bits"
+            return .failure(Mismatch(adaptedBits: adaptedBits, found: found))
+        }
+        return .success(adaptedBits)
+    }
+
+    /// Images of another depth than those that a model was adapted from.
+    public struct Mismatch: Error, Equatable, Sendable, CustomStringConvertible, LocalizedError {
+        let adaptedBits: Int
+        let found: String
+
+        public var description: String {
+            "the model was adapted from images of \(adaptedBits) bits, but these have \(found); adapt it from such images, or "
+                + "give --bits to say how many of 16 bits are in use"
+        }
+        public var errorDescription: String? { description }
+    }
+}
+
+extension EncodedImage {
+    /// Whether a file may have samples of 16 bits: by its first bytes, where these tell.
+    static func mayBeDeep(_ url: URL) -> Bool {
+        guard let file = try? FileHandle(forReadingFrom: url) else { return true }
+        defer { try? file.close() }
+        guard let start = try? file.read(upToCount: 25), start.count == 25 else { return true }
+        if start.starts(with: [0xff, 0xd8]) || start.starts(with: Array("BM".utf8)) { return false }
+        let depth = start[start.startIndex + 24]
+        return !start.starts(with: [0x89, 0x50, 0x4e, 0x47]) || depth == 16
+    }
+}
+
+extension Image {
+    /// The highest of all samples.
+    public var highestSample: Int {
+        guard bitDepth == 16 else { return Int(bytes.max() ?? 0) }
+        return bytes.withUnsafeBytes { Int($0.bindMemory(to: UInt16.self).max() ?? 0) }
+    }
+
+    /// Reads a file of which, where it has 16 bits a sample, only the lower `bits` are in use; nil for all of them.
+    ///
+    /// - Throws: where a sample is higher than that.
+    public init(
+        contentsOf url: URL, bits: Int?, remark: (String) -> Void = { _ in }
+    ) throws(ImageFileError) {
+        let image = try Image(contentsOf: url, remark: remark)
+        guard let bits, bits < 16, image.bitDepth == 16 else {
+            self = image
+            return
+        }
+        let highest = image.highestSample
+        guard highest < 1 << bits else {
+            throw ImageFileError(
+                url, .unsupported("a value of \(highest), where \(bits) bits go up to \((1 << bits) - 1)"))
+        }
+        self = image.using(bits: bits)
+    }
+
+    /// The same samples, of which the lower bits are in use. 8 bits are stored as such.
+    ///
+    /// - Precondition: 16 bits a sample, and none that is higher.
+    func using(bits: Int) -> Image {
+        guard bits == 8 else {
+            return Image(width: width, height: height, channels: channels, bitDepth: 16, bits: bits, bytes: bytes)
+        }
+        let low = bytes.withUnsafeBytes { $0.bindMemory(to: UInt16.self).map { UInt8(truncatingIfNeeded: $0) } }
+        return Image(width: width, height: height, channels: channels, bytes: low)
+    }
+}

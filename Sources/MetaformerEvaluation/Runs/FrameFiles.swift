@@ -1,0 +1,46 @@
+import Foundation
+import MetaformerData
+import MetaformerModels
+
+/// Image files as frames, read as they are asked for. As many are kept as a limit of memory allows, so that small images are
+/// decoded once and large ones do not add up. For one thread.
+public final class FrameFiles {
+    private let files: [URL]
+    private let limit: Int
+    private let bits: Int?
+    private let remark: (URL, String) -> Void
+    private var remarked: Set<URL> = []
+    private var kept: [Int: Frame] = [:]
+    private var keptBytes = 0
+
+    /// - Parameters:
+    ///   - limit: the most memory for frames that are kept, bytes.
+    ///   - bits: those in use of files of 16 bits a sample; nil for all.
+    ///   - remark: is called once for a file that is read although something about it is odd, with what that is.
+    public init(
+        _ files: [URL], limit: Int = 64 << 20, bits: Int? = nil, remark: @escaping (URL, String) -> Void = { _, _ in }
+    ) {
+        self.files = files
+        self.bits = bits
+        self.remark = remark
+        self.limit = limit
+    }
+
+    /// Whether all images are grey, by their headers.
+    public func areGrey() throws -> Bool { try files.allSatisfy { try Image.isGrey(contentsOf: $0) } }
+
+    /// The frame of a file. Throws an error that names the file where it cannot be read or is too small.
+    public func frame(_ index: Int) throws -> Frame {
+        if let frame = kept[index] { return frame }
+        let file = files[index]
+        let image = try Image(contentsOf: file, bits: bits) { text in
+            if remarked.insert(file).inserted { remark(file, text) }
+        }
+        let frame = try Frame(image, of: files[index].relativePath)
+        if keptBytes + image.bytes.count <= limit {
+            kept[index] = frame
+            keptBytes += image.bytes.count
+        }
+        return frame
+    }
+}
