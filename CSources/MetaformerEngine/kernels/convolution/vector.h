@@ -2,7 +2,8 @@
  * Convolution and its input gradient as matrix products of the weights and the image's patches, of which no matrix is
  * ever made. Where rows of the output are wide, or many, the product's columns are read straight from a band of the image
  * (band_vector.h); of the smallest images, patches are gathered into panels; 3 x 3 taps of many channels take fewer
- * products (winograd_vector.h); of one channel to one there is no product to make (depthwise_vector.h). The input gradient
+ * products (winograd_vector.h); of one channel to one there is no product to make (depthwise_vector.h); of one tap there are no patches to gather
+ * (point_vector.h). The input gradient
  * of a strided convolution falls into stride_h x stride_w phases, each a convolution of dy, at stride 1, with the taps
  * that reach that phase's pixels; phases that go by bands share them and are stored together.
  */
@@ -41,6 +42,12 @@ typedef struct winograd {
     uint64_t first, count; /* the rows of tiles of the chunk at work */
 } winograd;
 
+/* How a convolution of one tap is cut into tasks: see point_vector.h. */
+typedef struct point {
+    uint64_t columns, across; /* pixels of a task, and tasks over an image; 0 where another way is taken */
+    uint64_t m_rows, down;    /* output channels of a task, and tasks over all of them */
+} point;
+
 enum { MOST_PHASES = 4 };
 
 typedef struct convolution_job {
@@ -60,6 +67,7 @@ typedef struct convolution_job {
     int shares;     /* patches are gathered once for all blocks, into panels */
     band b;         /* rows is 0 where patches are gathered */
     winograd w;
+    point p;
     const float *weights;   /* packed */
     float *tiles, *results; /* of a chunk of tiles */
     float *shared;          /* panels of patches, or bands, for all tasks */
@@ -105,6 +113,8 @@ static int64_t phase_column(const convolution_job *job, const phase *p) {
 static int is_depthwise(const convolution_job *job);
 static band depthwise_band_of(const convolution_job *job);
 static winograd winograd_of(const convolution_job *job);
+static point point_of(const convolution_job *job);
+static uint64_t point_thread(const convolution_job *job);
 static uint64_t winograd_weights(const convolution_job *job);
 static uint64_t winograd_matrices(const convolution_job *job);
 static uint64_t winograd_thread(const convolution_job *job);
@@ -237,11 +247,17 @@ static uint64_t phase_depth(const convolution_job *job, const phase *p) {
 static void convolution_enter(convolution_job *job, int64_t step) {
     phases_enter(job, step);
     job->w = winograd_of(job);
+    job->p = point_of(job);
     job->b = (band){0};
     job->shares = 0;
     uint64_t expression = mf_expression_scratch(job->call->instruction->expression);
     if (job->w.rows) {
         job->thread_scratch = winograd_thread(job) + expression;
+        return;
+    }
+    if (job->p.columns) {
+        job->thread_scratch = point_thread(job);
+        job->blocks = job->p.across * job->p.down * (uint64_t)job->g.batch;
         return;
     }
     job->b = is_depthwise(job) ? depthwise_band_of(job) : band_of(job);
@@ -520,6 +536,7 @@ static void convolution_block(void *context, size_t index, int worker) {
 
 #include "kernels/convolution/band_vector.h"
 #include "kernels/convolution/depthwise_vector.h"
+#include "kernels/convolution/point_vector.h"
 #include "kernels/convolution/winograd_vector.h"
 
 static void step_pack(const convolution_job *job, const mf_pool *pool, float *packed) {
@@ -585,7 +602,8 @@ static void convolution_run(const mf_call *call, const mf_pool *pool, void *scra
             mf_parallel_for(pool, (size_t)((uint64_t)job.g.groups * ((job.phases[0].k + DEPTH - 1) / DEPTH)),
                             convolution_gather, &job);
         mf_parallel_for(pool, (size_t)job.g.groups * job.blocks,
-                        !job.b.rows          ? convolution_block
+                        job.p.columns        ? convolution_point
+                        : !job.b.rows        ? convolution_block
                         : is_depthwise(&job) ? convolution_depthwise
                                              : convolution_band,
                         &job);
