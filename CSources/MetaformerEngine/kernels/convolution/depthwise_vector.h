@@ -3,7 +3,7 @@
  * some output rows of a plane; their band of the image is copied as in band_vector.h, and a tile of pixels goes through
  * all taps in registers. Where the taps are known here, a vector of the image is loaded once for all rows that it is in.
  */
-enum { DEPTHWISE_ROWS = 4, DEPTHWISE_PIXELS = 4096 };
+enum { DEPTHWISE_ROWS = 4, DEPTHWISE_PIXELS = 4096, DEPTHWISE_PLANES = 8 };
 
 static int is_depthwise(const convolution_job *job) {
     return job->image_channels == 1 && job->output_channels == 1;
@@ -19,6 +19,8 @@ static band depthwise_band_of(const convolution_job *job) {
     b.top = phase_row(job, p), b.left = phase_column(job, p);
     b.splits = job->image_step_w, b.row_splits = job->image_step_h;
     b.lines = b.rows + (p->tap_h - 1) / b.row_splits;
+    b.planes = b.per_image > 1 ? 1 : (uint64_t)(DEPTHWISE_PIXELS / (b.rows * b.width) + 1);
+    b.planes = b.planes > DEPTHWISE_PLANES ? DEPTHWISE_PLANES : b.planes;
     b.across = b.width, b.stride = (uint64_t)(b.rows * b.width);
     b.pitch = b.width + (p->tap_w - 1) / b.splits;
     return b;
@@ -112,25 +114,60 @@ static void depthwise_rows(const convolution_job *job, const float *weights, con
                                  c + r * out_w + x - MF_WIDTH);
 }
 
-/* Some output rows of a plane. */
+/* As band_fill, of one channel: the steps that networks have, without divisions. */
+static void depthwise_fill(const convolution_job *job, uint64_t image, int64_t channel, int64_t y, float *to) {
+    const band *b = &job->b;
+    int64_t step = b->splits;
+    if (step > 2 || b->row_splits != step) {
+        band_fill(job, image, channel, 1, y, to);
+        return;
+    }
+    int64_t top = b->top + y * step, split = b->lines * b->pitch, width = job->image_w;
+    const float *plane = job->call->inputs[0] + ((int64_t)image * job->g.groups + channel) * job->image_h * width;
+    int64_t before = -b->left, inside = b->pitch - before < width ? b->pitch - before : width;
+    for (int64_t line = 0; line < b->lines * step; line++) {
+        int64_t row = top + line;
+        float *at = to + (step == 2 ? (line & 1) * split + (line >> 1) * b->pitch : line * b->pitch);
+        if (row < 0 || row >= job->image_h) {
+            for (int64_t i = 0; i < step; i++) v_clear(at + 2 * i * split, b->pitch);
+        } else if (step == 2) {
+            gather_pairs(plane + row * width, width, b->left, b->pitch, at, at + 2 * split);
+        } else if (before < 0 || before >= b->pitch) {
+            gather_columns(plane + row * width, width, b->left, 1, b->pitch, at);
+        } else {
+            v_clear(at, before);
+            v_copy(at + before, plane + row * width, inside);
+            v_clear(at + before + inside, b->pitch - before - inside);
+        }
+    }
+}
+
+static size_t depthwise_tasks(const convolution_job *job) {
+    return (size_t)((uint64_t)job->g.groups + job->b.planes - 1) / job->b.planes * job->blocks;
+}
+
+/* Some output rows of a plane, or some whole planes. */
 static void convolution_depthwise(void *context, size_t index, int worker) {
     const convolution_job *job = context;
     const phase *p = &job->phases[0];
     const mf_geometry *g = &job->g;
     const band *b = &job->b;
-    uint64_t group = index / job->blocks, part = index % job->blocks, image = part / b->per_image;
+    uint64_t first = index / job->blocks * b->planes, part = index % job->blocks, image = part / b->per_image,
+             end = first + b->planes < (uint64_t)g->groups ? first + b->planes : (uint64_t)g->groups;
     int64_t y = (int64_t)(part % b->per_image) * b->rows, rows = p->out_h - y < b->rows ? p->out_h - y : b->rows;
     float *pixels_in = job->scratch + (size_t)worker * job->thread_scratch, *c = pixels_in + band_floats(b);
     float *weights = c + band_tile(b);
     int32_t *offsets = (int32_t *)(void *)(weights + up_to(job->depth, 16));
     evaluator v = evaluator_make(job->call->instruction->expression, weights + 2 * up_to(job->depth, 16));
-    const float *kernel = job->call->inputs[1] + (int64_t)group * g->kernel_h * g->kernel_w;
-    for (int64_t i = 0; i < p->tap_h; i++)
-        for (int64_t j = 0; j < p->tap_w; j++)
-            weights[i * p->tap_w + j] =
-                kernel[(p->first_h + i * p->tap_step_h) * g->kernel_w + p->first_w + j * p->tap_step_w];
     band_offsets(job, p, offsets);
-    band_fill(job, image, (int64_t)group, 1, y, pixels_in);
-    depthwise_rows(job, weights, offsets, pixels_in, c, (uint64_t)rows);
-    convolution_store_rows(job, image, group, y, c, p->out_w, rows, &v);
+    for (uint64_t group = first; group < end; group++) {
+        const float *kernel = job->call->inputs[1] + (int64_t)group * g->kernel_h * g->kernel_w;
+        for (int64_t i = 0; i < p->tap_h; i++)
+            for (int64_t j = 0; j < p->tap_w; j++)
+                weights[i * p->tap_w + j] =
+                    kernel[(p->first_h + i * p->tap_step_h) * g->kernel_w + p->first_w + j * p->tap_step_w];
+        depthwise_fill(job, image, (int64_t)group, y, pixels_in);
+        depthwise_rows(job, weights, offsets, pixels_in, c, (uint64_t)rows);
+        convolution_store_rows(job, image, group, y, c, p->out_w, rows, &v);
+    }
 }

@@ -30,6 +30,7 @@ typedef struct band {
     int64_t width, across;      /* floats of a run, a multiple of MF_WIDTH, and from one row to the next in a tile */
     uint64_t per_image, down, m_rows; /* tasks down an image, blocks of output channels, and channels of one */
     uint64_t stride;                  /* floats of a channel in a tile */
+    uint64_t planes;                  /* of one channel to one: channels of a task */
 } band;
 
 /* How a phase goes by tiles of 4 x 4 outputs: see winograd_vector.h. */
@@ -601,7 +602,8 @@ static void convolution_run(const mf_call *call, const mf_pool *pool, void *scra
         if (job.shares)
             mf_parallel_for(pool, (size_t)((uint64_t)job.g.groups * ((job.phases[0].k + DEPTH - 1) / DEPTH)),
                             convolution_gather, &job);
-        mf_parallel_for(pool, (size_t)job.g.groups * job.blocks,
+        size_t tasks = is_depthwise(&job) && job.b.rows ? depthwise_tasks(&job) : (size_t)job.g.groups * job.blocks;
+        mf_parallel_for(pool, tasks,
                         job.p.columns        ? convolution_point
                         : !job.b.rows        ? convolution_block
                         : is_depthwise(&job) ? convolution_depthwise
