@@ -3,7 +3,7 @@ import Foundation
 import Synchronization
 
 /// Work on many independent items, a few at a time.
-enum Parallel {
+public enum Parallel {
     /// What 0 threads stand for: one for every core that this process may use.
     static func threadCount(_ requested: Int) -> Int {
         requested > 0 ? requested : ProcessInfo.processInfo.activeProcessorCount
@@ -11,7 +11,7 @@ enum Parallel {
 
     /// Calls `body` once for every number below `count`, on at most `threads` threads (0: all cores), and gives the results in
     /// order. After an error no new item is begun; of several errors that of the smallest number is thrown.
-    static func map<Result: Sendable, Failure: Error>(
+    public static func map<Result: Sendable, Failure: Error>(
         count: Int, threads: Int, _ body: @Sendable (Int) throws(Failure) -> Result
     ) throws(Failure) -> [Result] {
         let state = Mutex(MapState<Result, Failure>(results: Array(repeating: nil, count: count)))

@@ -62,10 +62,22 @@ struct AdaptCommand: ParsableCommand {
         let start = clock.now
         try requireFolder(of: output)
         var selection = try ImageSelection.good(in: good, trainingList: trainList)
+        for remark in selection.remarks { common.note(remark) }
+        let available = selection.items.count
         if let shots { selection = try selection.shots(shots, seed: common.seed) }
         let urls = selection.items.map(\.url)
-        let adapted = try adapt(urls, bits: depth.resolve(for: urls, common))
+        let adapted: Model
+        do {
+            adapted = try adapt(urls, bits: depth.resolve(for: urls, common))
+        } catch let error as ImageFileError {
+            // Which images a model knows is to be decided by people, not by damage.
+            throw CommandError(
+                "\(error); a model is adapted to all of its good images or to none: repair the file, or take it away")
+        }
         try adapted.save(path: output)
+        if selection.items.count < available || trainList != nil {
+            try AdaptationRecord(selection.items.map { ($0.url, $0.name) }).write(into: output)
+        }
         let elapsed = (clock.now - start) / .seconds(1)
 
         let threshold = adapted[setting: "threshold"].flatMap(Double.init)

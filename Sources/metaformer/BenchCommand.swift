@@ -118,7 +118,7 @@ struct BenchCommand: ParsableCommand {
             peak: machine.map {
                 Peak(gigaflopsPerSecond: $0.flopsPerSecond * 1e-9, gigabytesPerSecond: $0.bytesPerSecond * 1e-9)
             }, programs: programs)
-        if common.json { try common.printJSON(result) } else { print(describe(result)) }
+        if common.json { try common.printJSON(result) } else { StandardOutput.print(describe(result)) }
     }
 
     private static var instructionSet: String { "\(InstructionSet.available.last ?? .reference)" }
@@ -132,7 +132,7 @@ struct BenchCommand: ParsableCommand {
             let result = Scaling(instructionSet: BenchCommand.instructionSet, threads: threads, inspection: rows)
             try common.printJSON(result)
         } else {
-            print("\(BenchCommand.instructionSet), \(threads) threads\n" + ScalingBench.text(rows))
+            StandardOutput.print("\(BenchCommand.instructionSet), \(threads) threads\n" + ScalingBench.text(rows))
         }
     }
 

@@ -75,9 +75,16 @@ struct CalibrateCommand: ParsableCommand {
         let defectiveSelection = try defective.map { try ImageSelection.defective(in: $0) }
         let urls = (selection.items + (defectiveSelection?.items ?? [])).map(\.url)
         let bits = try depth.resolve(for: urls, model: Model(path: model), common)
-        let pictures = try images(of: selection, bits: bits)
+        var unreadable: [UnreadableImage] = []
+        let pictures = images(of: selection, bits: bits, &unreadable)
         var options = Calibration.Options()
-        options.defective = try defectiveSelection.map { try images(of: $0, bits: bits) } ?? []
+        if let defective, let defectiveSelection {
+            options.defective = images(of: defectiveSelection, bits: bits, &unreadable)
+            guard !options.defective.isEmpty else { throw CommandError("\(defective): none of its images can be used") }
+        }
+        guard !pictures.isEmpty else {
+            throw CommandError("\(good): none of its images can be used; \(unreadable.first.map(String.init) ?? "")")
+        }
         options.keepsMap = keepMap
         options.falseAlarmRate = falseAlarmRate
         options.seed = common.seed
@@ -107,11 +114,21 @@ struct CalibrateCommand: ParsableCommand {
                 + (threshold.rule == "extrapolated" ? " (extrapolated: too few images to count)" : "")
             : "\(pictures.count) good and \(options.defective.count) defective images: the best F1"
         common.remark("\(output): threshold \(value), from \(from)")
+        try UnreadableFiles(unreadable.map(\.description)).report()
     }
 
+    /// The images that can be used; those that cannot end nothing.
     private func images(
-        of selection: ImageSelection, bits: Int?
-    ) throws -> [(name: String, image: MetaformerData.Image)] {
-        try selection.items.map { ($0.url.relativePath, try MetaformerData.Image(contentsOf: $0.url, bits: bits)) }
+        of selection: ImageSelection, bits: Int?, _ unreadable: inout [UnreadableImage]
+    ) -> [CalibrationImage] {
+        for remark in selection.remarks { common.note(remark) }
+        return selection.items.compactMap { item in
+            do throws(UnreadableImage) {
+                return try CalibrationImage(contentsOf: item.url, bits: bits)
+            } catch {
+                unreadable.append(error)
+                return nil
+            }
+        }
     }
 }

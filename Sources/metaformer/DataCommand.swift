@@ -34,25 +34,16 @@ struct DataCommand: ParsableCommand {
         func validate() throws { try CommonOptions.requirePath(directory, named: "<dir>") }
 
         func run() throws {
-            var dataset = try Dataset(directory: URL(fileURLWithPath: directory))
-            if let trainingList { try dataset.applyTrainingList(names(in: trainingList)) }
+            let dataset = try Dataset(path: directory, trainingList: trainingList)
             let progress = ProgressBar(total: dataset.items.count, label: "reading", quiet: common.quiet)
             let report = DatasetReport(of: dataset, threads: common.threads) { progress.advance() }
             progress.finish()
-            if common.json { try common.printJSON(report) } else { print(report) }
+            if common.json { try common.printJSON(report) } else { StandardOutput.print(report) }
             guard !report.hasErrors else {
                 let count = report.errorCount
                 throw CommandError(
                     "\(directory): \(count) \(count == 1 ? "error" : "errors") in the data; see the report")
             }
-        }
-
-        private func names(in path: String) throws -> [String] {
-            guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
-                throw CommandError("\(path): cannot be read; name a text file with the name of an image a line")
-            }
-            return text.split(whereSeparator: \.isNewline).map { $0.trimmingCharacters(in: .whitespaces) }
-                .filter { !$0.isEmpty }
         }
     }
 }

@@ -99,14 +99,21 @@ struct EvaluateCommand: ParsableCommand {
         let folder = URL(fileURLWithPath: output)
         var run = try EvaluationRun(plan, folder: folder)
         run.writesMaps = !noMaps
-        try prepare(folder)
+        let lock = try prepare(folder)
+        defer { withExtendedLifetime(lock) {} }
         let results = try evaluated(run)
         let command = CommandLine.arguments.map(quoted).joined(separator: " ")
         let files = ResultFiles(
             results, plan: plan, provenance: Provenance(plan, version: engineVersion, command: command))
         try files.write(to: folder)
-        if common.json { print(try files.json, terminator: "") } else { print(files.summary.text) }
+        if common.json {
+            StandardOutput.print(try files.json, terminator: "")
+        } else {
+            StandardOutput.print(files.summary.text)
+        }
         common.remark("\(output): report.html, tables.md, results.csv, scores.csv, results.json")
+        let unreadable = Set(results.flatMap { $0.unreadable ?? [] })
+        try UnreadableFiles(unreadable.sorted()).report()
     }
 
     // MARK: What to evaluate
@@ -201,8 +208,8 @@ struct EvaluateCommand: ParsableCommand {
 
     // MARK: Running
 
-    /// Makes the folder, unless it holds what is no evaluation.
-    private func prepare(_ folder: URL) throws {
+    /// Makes the folder, unless it holds what is no evaluation, and keeps other runs from it.
+    private func prepare(_ folder: URL) throws -> FolderLock {
         var isDirectory: ObjCBool = false
         if FileManager.default.fileExists(atPath: output, isDirectory: &isDirectory) {
             guard isDirectory.boolValue else { throw CommandError("\(output): is a file; name a folder to write") }
@@ -212,18 +219,31 @@ struct EvaluateCommand: ParsableCommand {
             }
         }
         do {
-            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+            try Folder.make(folder)
         } catch {
-            throw CommandError("\(output): cannot be made: \(error.localizedDescription)")
+            throw CommandError("\(output): cannot be made: \(error)")
         }
+        do {
+            if let lock = try FolderLock(folder) { return lock }
+        } catch {
+            throw CommandError("\(output): cannot be written to: \(error)")
+        }
+        throw CommandError("\(output): another run is writing to it; wait for it, or name another folder")
     }
 
     private func evaluated(_ run: EvaluationRun) throws -> [UnitResult] {
         var progress = StagedProgress(quiet: common.quiet || common.json)
         defer { progress.finish() }
-        return try run.run { step in
-            progress.advance("\(step.finished + 1)/\(step.total) \(step.stage)", total: step.stageTotal)
-            return true
+        let interruption = Interruption()
+        do {
+            return try run.run { step in
+                progress.advance("\(step.finished + 1)/\(step.total) \(step.stage)", total: step.stageTotal)
+                return !interruption.isAsked
+            }
+        } catch is CancellationError {
+            progress.finish()
+            common.note("stopped; what is finished is kept in \(output), and the same command goes on from there")
+            throw ExitCode(130)
         }
     }
 

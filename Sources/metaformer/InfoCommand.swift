@@ -62,7 +62,7 @@ struct InfoCommand: ParsableCommand {
             bytes: try Data(contentsOf: URL(fileURLWithPath: path)).count,
             parameters: tensors.reduce(0) { $0 + $1.shape.reduce(1, *) }, tensors: tensors,
             programs: programs.sorted { $0.name < $1.name })
-        if common.json { try common.printJSON(result) } else { print(describe(result)) }
+        if common.json { try common.printJSON(result) } else { StandardOutput.print(describe(result)) }
     }
 
     private func describe(_ result: Result) -> String {

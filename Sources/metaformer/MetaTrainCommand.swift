@@ -315,12 +315,11 @@ struct TransformerOptions: ParsableArguments {
 
 /// What tells a file from another, for the settings of a run.
 enum Fingerprint {
-    /// FNV-1a of the contents, 64 bits, in hexadecimal.
+    /// A digest of the contents, in hexadecimal.
     static func file(_ path: String) throws -> String {
         guard let data = FileManager.default.contents(atPath: path) else {
             throw CommandError("\(path): cannot be read; name a file")
         }
-        let hash = data.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x0000_0100_0000_01b3 }
-        return String(hash, radix: 16)
+        return String(digest(of: data), radix: 16)
     }
 }

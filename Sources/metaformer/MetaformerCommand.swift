@@ -1,11 +1,13 @@
 import ArgumentParser
 import Foundation
+import MetaformerEvaluation
 
 @main
 struct MetaformerCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "metaformer",
         abstract: "Finds defects in images, from a handful of good ones.",
+        version: "metaformer \(engineVersion)",
         subcommands: [
             AdaptCommand.self, CalibrateCommand.self, ThresholdCommand.self, InspectCommand.self, EvaluateCommand.self,
             MetricsCommand.self,
@@ -21,7 +23,7 @@ struct MetaformerCommand: ParsableCommand {
         do {
             let (arguments, remarks) = RetiredSpellings.updated(Array(CommandLine.arguments.dropFirst()))
             for remark in remarks { FileHandle.standardError.write(Data("metaformer: \(remark)\n".utf8)) }
-            var command = try parseAsRoot(arguments)
+            var command = try parseAsRoot(ThresholdCommand.takingNegativeValue(arguments))
             try command.run()
         } catch {
             CommandFailure(error).exit()

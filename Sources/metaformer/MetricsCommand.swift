@@ -43,7 +43,7 @@ struct MetricsCommand: ParsableCommand {
             return try set.measure(category, proLimit: proLimit, threads: common.threads) { progress.advance() }
         }
         progress.finish()
-        if common.json { try common.printJSON(results) } else { print(MapSet.table(results)) }
+        if common.json { try common.printJSON(results) } else { StandardOutput.print(MapSet.table(results)) }
     }
 }
 
@@ -75,19 +75,12 @@ struct DatasetOptions: ParsableArguments {
 
     /// The data set, split, and how it was split, in words.
     func open(seed: UInt64) throws -> (Dataset, split: String) {
-        var dataset = try Dataset(directory: URL(fileURLWithPath: dataset))
+        var dataset = try Dataset(path: dataset, trainingList: trainList)
         if let unknown = category.first(where: { !dataset.categories.contains($0) }) {
             let known = dataset.categories.joined(separator: ", ")
             throw CommandError("--category: \(unknown) is none of the data set's categories (\(known))")
         }
-        if let trainList {
-            guard let text = try? String(contentsOfFile: trainList, encoding: .utf8) else {
-                throw CommandError("\(trainList): cannot be read; name a text file with an image's name a line")
-            }
-            let names = text.split(whereSeparator: \.isNewline).map { $0.trimmingCharacters(in: .whitespaces) }
-            try dataset.applyTrainingList(names.filter { !$0.isEmpty })
-            return (dataset, "training images of \(trainList)")
-        }
+        if let trainList { return (dataset, "training images of \(trainList)") }
         if let groups {
             let url = URL(fileURLWithPath: groups)
             let table = try CSVTable(contentsOf: url)

@@ -203,14 +203,15 @@ struct PriorCommand: ParsableCommand {
             let report = try PriorReport(frozen, pairs: photos.pairs, threads: common.threads) { progress.advance() }
             progress.finish()
             if common.json { return try common.printJSON(report) }
-            print("\(report.images) photos           IoU    F-measure")
+            StandardOutput.print("\(report.images) photos           IoU    F-measure")
             let rows = [
                 ("prior", report.prior), ("centred Gaussian", report.gaussian), ("everything", report.constant),
             ]
             for (name, agreement) in rows {
                 let format = FloatingPointFormatStyle<Double>.number.precision(.fractionLength(3))
                 let label = name + String(repeating: " ", count: 20 - name.count)
-                print("\(label) \(agreement.iou.formatted(format))    \(agreement.fMeasure.formatted(format))")
+                StandardOutput.print(
+                    "\(label) \(agreement.iou.formatted(format))    \(agreement.fMeasure.formatted(format))")
             }
         }
     }

@@ -19,6 +19,18 @@ struct ThresholdCommand: ParsableCommand {
         completion: .file())
     var output: String?
 
+    /// The arguments with a negative value last, where it cannot be taken for an option.
+    static func takingNegativeValue(_ arguments: [String]) -> [String] {
+        guard arguments.first == configuration.commandName, !arguments.contains("--"),
+            let index = arguments.indices.dropFirst().first(where: {
+                arguments[$0].hasPrefix("-") && Float(arguments[$0]) != nil && !arguments[$0 - 1].hasPrefix("--")
+            })
+        else { return arguments }
+        var arguments = arguments
+        let value = arguments.remove(at: index)
+        return arguments + ["--", value]
+    }
+
     @OptionGroup var common: CommonOptions
 
     private struct Result: Encodable {

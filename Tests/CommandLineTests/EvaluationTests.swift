@@ -71,7 +71,8 @@ import Testing
         #expect(
             try FileManager.default.contentsOfDirectory(atPath: folder.url.appendingPathComponent("out").path).sorted()
                 == [
-                    "gallery", "maps", "report.html", "results.csv", "results.json", "scores.csv", "tables.md",
+                    "files.json", "gallery", "maps", "report.html", "results.csv", "results.json", "scores.csv",
+                    "tables.md",
                     "units.jsonl",
                 ])
         let measured = try Program.run(

@@ -4,9 +4,9 @@ import TestSupport
 import Testing
 
 /// Bytes of a small PNG of one grey level.
-func greyPNG(_ level: UInt8, width: Int = 2, height: Int = 2) -> [UInt8] {
+func greyPNG(_ level: UInt8, width: Int = 40, height: Int = 40, isStriped: Bool = false) -> [UInt8] {
     var png = PNGBuilder(width: width, height: height)
-    png.rows = Array(repeating: Array(repeating: level, count: width), count: height)
+    png.rows = Array(repeating: (0..<width).map { isStriped && $0 % 2 == 0 ? level / 2 : level }, count: height)
     return png.file
 }
 
@@ -96,16 +96,17 @@ func greyPNG(_ level: UInt8, width: Int = 2, height: Int = 2) -> [UInt8] {
         #expect(dataset.strayMasks.isEmpty)
     }
 
-    @Test("A flat folder; endings in any case; other files left out")
+    @Test("A flat folder, with folders below it; endings in any case; other files left out")
     func flat() throws {
         try touch("b.JPG", "a.png", "c.tiff", "notes.txt", ".d.png", "sub/e.png")
         let dataset = try Dataset(directory: folder.url)
         #expect(dataset.layout == .flat)
-        #expect(dataset.items.map(\.url.lastPathComponent) == ["a.png", "b.JPG", "c.tiff"])
+        #expect(dataset.items.map(\.url.lastPathComponent) == ["a.png", "b.JPG", "c.tiff", "e.png"])
+        #expect(dataset.leftOut.map(\.url.lastPathComponent) == ["notes.txt"])
         #expect(dataset.items.allSatisfy { $0.label == .unlabelled && $0.split == .unassigned })
     }
 
-    @Test("A folder named good or ok gives labels", arguments: ["good", "ok", "OK"])
+    @Test("A folder named good or ok gives labels", arguments: ["good", "ok", "OK", "Normal", "pass"])
     func flatGood(name: String) throws {
         try touch("\(name)/0.png", "scratch/0.png")
         let dataset = try Dataset(directory: folder.url)
@@ -134,10 +135,10 @@ func greyPNG(_ level: UInt8, width: Int = 2, height: Int = 2) -> [UInt8] {
     func report() throws {
         let good = greyPNG(9)
         try folder.write(good, to: "train/good/0.png")
-        try folder.write(greyPNG(9, width: 3, height: 4), to: "train/good/1.png")
+        try folder.write(greyPNG(9, width: 41, height: 42), to: "train/good/1.png")
         try folder.write(good.dropLast(20), to: "train/good/cut.png")
         try folder.write(Array("text".utf8), to: "train/good/text.png")
-        for (name, mask) in [("0", greyPNG(255)), ("1", greyPNG(0)), ("2", greyPNG(255, width: 3))] {
+        for (name, mask) in [("0", greyPNG(255)), ("1", greyPNG(0)), ("2", greyPNG(255, width: 41))] {
             try folder.write(good, to: "test/dent/\(name).png")
             try folder.write(mask, to: "ground_truth/dent/\(name)_mask.png")
         }
@@ -147,11 +148,11 @@ func greyPNG(_ level: UInt8, width: Int = 2, height: Int = 2) -> [UInt8] {
 
         #expect(report.imageCount == 8)
         #expect(report.counts.map { "\($0.split) \($0.label) \($0.count)" } == ["train good 4", "test dent 4"])
-        #expect(report.sizes.map { [$0.width, $0.height, $0.count] } == [[2, 2, 5], [3, 4, 1]])
+        #expect(report.sizes.map { [$0.width, $0.height, $0.count] } == [[40, 40, 5], [41, 42, 1]])
         #expect(report.formats.map { [$0.channels, $0.bitDepth, $0.count] } == [[1, 8, 6]])
         #expect(report.unreadable.map(\.path) == ["train/good/cut.png", "train/good/text.png"])
         #expect(report.maskSizeMismatches.map(\.path) == ["ground_truth/dent/2_mask.png"])
-        #expect(report.maskSizeMismatches.map(\.detail) == ["3 x 2, its image 2 x 2"])
+        #expect(report.maskSizeMismatches.map(\.detail) == ["41 x 40, its image 40 x 40"])
         #expect(report.masksWithoutImage.map(\.path) == ["ground_truth/dent/8_mask.png"])
         #expect(report.defectsWithoutMask.map(\.path) == ["test/dent/3.png"])
         #expect(report.emptyMasks.map(\.path) == ["ground_truth/dent/1_mask.png"])
@@ -164,9 +165,9 @@ func greyPNG(_ level: UInt8, width: Int = 2, height: Int = 2) -> [UInt8] {
 
     @Test("A clean folder gives a clean report")
     func cleanReport() throws {
-        for i in 0..<3 { try folder.write(greyPNG(9), to: "\(i).png") }
+        for i in 0..<3 { try folder.write(greyPNG(UInt8(9 + i), isStriped: true), to: "\(i).png") }
         let report = DatasetReport(of: try Dataset(directory: folder.url))
         #expect(!report.hasErrors)
-        #expect(report.description.contains("all 2 x 2") && report.description.hasSuffix("nothing is wrong"))
+        #expect(report.description.contains("all 40 x 40") && report.description.contains("nothing is wrong"))
     }
 }

@@ -111,6 +111,31 @@ import Testing
         #expect(error?.description.contains(message) == true, "\(error?.description ?? "")")
     }
 
+    @Test(
+        "A list as spreadsheets and other tools write it",
+        arguments: [
+            "path;label;split\r\na\\b.png;OK;Training\r\nc.png;NG;Test\r\n",
+            "sep=;\npath;label;split\na/b.png;good;train\nc.png;NG;test\n",
+            "Filename\tClass\tSubset\n a/b.png \t normal \ttrain\nc.png\tNG\ttesting\n",
+            "\"image_path\"|\"anomaly\"|\"set\"\na/b.png|0|train\nc.png|NG|test\n",
+        ], [String.Encoding.utf8, .utf16, .utf16LittleEndian])
+    func spreadsheet(text: String, encoding: String.Encoding) throws {
+        let bytes = try #require(text.data(using: encoding))
+        let file = try folder.write(bytes, to: "list.csv")
+        #expect(
+            describe(try Dataset(directory: file)) == ["a/b.png: list train good", "c.png: list test NG"])
+    }
+
+    @Test("A list of another tool is refused with what would be right", arguments: ["json", "xml", "manifest"])
+    func otherTool(ending: String) throws {
+        let file = try folder.write(Array("{}".utf8), to: "labels.\(ending)")
+        let error = #expect(throws: DatasetError.self) { try Dataset(directory: file) }
+        #expect(error?.description.contains("a CSV file with the columns path, label") == true)
+        let headless = try folder.write(Array("a.png,good\nb.png,bad\n".utf8), to: "list.csv")
+        let second = #expect(throws: DatasetError.self) { try Dataset(directory: headless) }
+        #expect(second?.description.contains("the first line names the columns") == true)
+    }
+
     @Test("A split by groups leaks nothing")
     func groups() throws {
         var groups: [String: String] = [:]

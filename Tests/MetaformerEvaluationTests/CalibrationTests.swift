@@ -11,7 +11,7 @@ import Testing
 struct CalibrationTests {
     let folder: TemporaryFolder
     let path: String
-    let pictures: [(name: String, image: Image)]
+    let pictures: [CalibrationImage]
 
     /// A model of 64 × 64 pixels, adapted a striped plate from six images; and nine further images of it.
     init() throws {
@@ -25,7 +25,7 @@ struct CalibrationTests {
         try description.file(seed: 5).write(path: path)
         let frames = try (0..<6).map { try Frame(CalibrationTests.plate($0), of: "plate") }
         try Model(path: path).adapted(to: frames).save(path: path)
-        pictures = (10..<19).map { (name: "plate \($0)", image: CalibrationTests.plate($0)) }
+        pictures = (10..<19).map { CalibrationImage(name: "plate \($0)", image: CalibrationTests.plate($0)) }
     }
 
     static func plate(_ seed: UInt64) -> Image {
@@ -79,7 +79,7 @@ struct CalibrationTests {
             let inspector = try Inspector(Model(path: calibrated))
             var sum = [Double](repeating: 0, count: 64 * 64)
             for picture in pictures {
-                let inspection = try inspector.inspect(Frame(picture.image, of: picture.name))
+                let inspection = try inspector.inspect(Frame(picture.image(), of: picture.name))
                 #expect(!inspection.isAnomalous && inspection.threshold == calibration.threshold.value)
                 for (position, value) in try inspector.plane("map").enumerated() { sum[position] += Double(value) }
             }
@@ -96,7 +96,7 @@ struct CalibrationTests {
         try file.write(path: path)
         let calibration = try Calibration(model: path, good: pictures, options: options)
         let inspector = try Inspector(Model(path: path))
-        let scores = try pictures.map { try inspector.inspect(Frame($0.image, of: $0.name)).score }.sorted()
+        let scores = try pictures.map { try inspector.inspect(Frame($0.image(), of: $0.name)).score }.sorted()
         // ⌈0.75 · 10⌉ of nine.
         #expect(calibration.threshold.value == scores[7] && calibration.threshold.rule == "conformal")
         #expect(calibration.rows.isEmpty && calibration.chosen == nil && calibration.text.isEmpty)
@@ -109,12 +109,12 @@ struct CalibrationTests {
         options.defective = (30..<33 as Range<UInt64>).map { seed in
             var generator = RandomGenerator(seed: seed)
             let copy = SyntheticDefect.allCases[0].painted(on: CalibrationTests.plate(seed), using: &generator)
-            return (name: "defect \(seed)", image: copy.image)
+            return CalibrationImage(name: "defect \(seed)", image: copy.image)
         }
         let calibration = try Calibration(model: path, good: pictures, options: options)
         let inspector = try Inspector(Model(path: path))
-        func scores(_ pictures: [(name: String, image: Image)]) throws -> [Float] {
-            try pictures.map { try inspector.inspect(Frame($0.image, of: $0.name)).score }
+        func scores(_ pictures: [CalibrationImage]) throws -> [Float] {
+            try pictures.map { try inspector.inspect(Frame($0.image(), of: $0.name)).score }
         }
         let (good, bad) = (try scores(pictures), try scores(options.defective))
         let classes = try Classification(
@@ -131,13 +131,13 @@ struct CalibrationTests {
         var options = Model.AdaptationOptions()
         options.framing = framing
         options.epochs = 1
-        let frames = try pictures.prefix(2).map { try Frame($0.image, of: $0.name) }
+        let frames = try pictures.prefix(2).map { try Frame($0.image(), of: $0.name) }
         try Model(path: path).adapted(to: frames, options: options).save(path: path)
         let calibration = try Calibration(model: path, good: pictures)
         let entries = try TensorFile(path: path).entries
         #expect(calibration.rows.isEmpty && calibration.file.entries == entries)
         let inspector = try Inspector(Model(path: path))
-        let scores = try pictures.map { try inspector.inspect(Frame($0.image, of: $0.name)).score }
+        let scores = try pictures.map { try inspector.inspect(Frame($0.image(), of: $0.name)).score }
         #expect(try calibration.threshold == Threshold(goodScores: scores, falseAlarmRate: 0.01))
     }
 
@@ -151,11 +151,11 @@ struct CalibrationTests {
     }
 
     @Test("mistakes are named") func mistakes() throws {
-        func problem(_ path: String, _ pictures: [(name: String, image: Image)]) throws -> String {
+        func problem(_ path: String, _ pictures: [CalibrationImage]) throws -> String {
             "\(try #require(throws: (any Error).self) { try Calibration(model: path, good: pictures) })"
         }
         #expect(try problem(path, Array(pictures.prefix(3))).contains("too few good images (3)"))
-        let tiny = (
+        let tiny = CalibrationImage(
             name: "tiny.png", image: Image(width: 8, height: 8, channels: 1, bytes: [UInt8](repeating: 1, count: 64))
         )
         #expect(try problem(path, pictures + [tiny]).contains("tiny.png"))

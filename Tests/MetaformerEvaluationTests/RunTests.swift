@@ -146,7 +146,7 @@ extension TemporaryFolder {
     @Test("Results of other settings are not taken for those asked for")
     func provenance() throws {
         let plan = try plan()
-        let digest = { (plan: EvaluationPlan) in plan.provenance(of: plan.methods[0], category: "nut") }
+        let digest = { (plan: EvaluationPlan) in plan.provenance(of: plan.methods[0], category: "nut") { _ in "" } }
         var others = [plan, plan, plan, plan]
         others[0].shift = 1
         others[1].methods[0].learningRate = 0.01
@@ -154,6 +154,44 @@ extension TemporaryFolder {
         others[2].dataset = try Dataset(directory: folder.url.appendingPathComponent("nut"))
         others[3].proLimit = 0.05
         #expect(Set((others + [plan]).map(digest)).count == 5)
+    }
+
+    @Test("Damaged images and masks end nothing and are counted; what has changed is measured again")
+    func damaged() throws {
+        try FileManager.default.createDirectory(at: output, withIntermediateDirectories: true)
+        for path in ["train/good/9.png", "test/dent/9.png", "ground_truth/dent/1_mask.png"] {
+            let file = folder.url.appendingPathComponent("nut/\(path)")
+            try Data("no image".utf8).write(to: file)
+        }
+        var plan = try plan()
+        plan.shots = [.all]
+        let result = try #require(try EvaluationRun(plan, folder: output).run().first)
+        #expect(result.trainingCount == 3 && result.defectiveCount == 3 && result.withoutMaskCount == 2)
+        #expect(result.unreadable?.count == 3 && result.pixels != nil)
+        let text = Summary([result]).text
+        #expect(
+            text.contains("2 of 3 defective images have no usable mask") && text.contains("3 files could not be used"))
+
+        // Touched without a change: nothing is done again. Changed: it is.
+        let mask = folder.url.appendingPathComponent("nut/ground_truth/dent/0_mask.png")
+        let data = try Data(contentsOf: mask)
+        try data.write(to: mask)
+        _ = try EvaluationRun(plan, folder: output).run { _ in
+            Issue.record("nothing has changed")
+            return true
+        }
+        try folder.write("nut/ground_truth/dent/0_mask.png") { x, y in x < 5 && y < 5 ? 255 : 0 }
+        let again = try #require(try EvaluationRun(plan, folder: output).run().first)
+        #expect(again.pixels != result.pixels && again.pixels?.defectivePixelCount == 25)
+    }
+
+    @Test("Maps of images that differ in their ending or folder have names of their own")
+    func mapNames() throws {
+        try folder.write("nut/test/dent/0.bmp.png") { _, _ in 9 }
+        try folder.write("nut/test/dent/lot2/0.png") { _, _ in 9 }
+        let dataset = try Dataset(directory: folder.url.appendingPathComponent("nut"))
+        let paths = dataset.items.filter { $0.label.isDefect }.map(dataset.mapPath)
+        #expect(Set(paths).count == 5 && paths.contains("nut/test/dent/1.tiff"))
     }
 
     @Test("Truth: several masks together, none that tells, and masks that number defects")

@@ -85,7 +85,7 @@ func makeResult(
         }
         let lines = Summary(results).text.split(separator: "\n")
         #expect(lines.count == 13 && lines.allSatisfy { $0.count <= 80 })
-        #expect(lines[1].hasPrefix("a category …  a method of…  16"))
+        #expect(lines[1].hasPrefix("a category…  a method o…  16"))
         // Names are cut no more than they must be.
         let short = Summary([makeResult("universal A+P+T", "mtd")]).text.split(separator: "\n")
         #expect(short[1].hasPrefix("mtd       universal A+P+T  all"))

@@ -240,6 +240,11 @@ MF_API MF_MUST_USE mf_status mf_planes_shift(const float *from, size_t planes, i
 MF_API MF_MUST_USE mf_status mf_map_normality(const double *sums, const double *squares, const double *counts,
                                               size_t positions, float *mean, float *gain, mf_error *error);
 
+/* ---- Digests ----------------------------------------------------------------------------------------------------- */
+
+/** What tells bytes from others that were not made to deceive: XXH3, 64 bits. data may be NULL where size is 0. */
+MF_API uint64_t mf_digest(const void *data, size_t size);
+
 /* ---- Tensor files ------------------------------------------------------------------------------------------------ */
 
 /* A model file is one .safetensors file: parameters as F32 or F16 tensors, programs as U8 tensors named "program/…",

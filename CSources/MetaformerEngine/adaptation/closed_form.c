@@ -4,10 +4,9 @@
 #include "support/error.h"
 #include "support/memory.h"
 
-#define XXH_INLINE_ALL
 #include <math.h>
+#include <metaformer/engine.h>
 #include <string.h>
-#include <xxhash.h>
 
 typedef struct closed_form {
     mf_adaptation *a;
@@ -119,7 +118,7 @@ static mf_status observe(closed_form *c, size_t frame, mf_range *range) {
 /* The fold of a frame, given its place in the order of dealing: that of a frame before it which is the same image, as a
    copy would be scored by a model that knows it. */
 static size_t choose_fold(closed_form *c, size_t frame) {
-    c->digests[frame] = XXH3_64bits(c->own, c->size * sizeof(float));
+    c->digests[frame] = mf_digest(c->own, c->size * sizeof(float));
     for (size_t other = 0; other < frame; other++)
         if (c->digests[other] == c->digests[frame]) {
             mf_log_write(&c->a->model->logger, MF_LOG_WARNING, "frames %zu and %zu are the same image", other, frame);

@@ -3,6 +3,7 @@
 #include "support/error.h"
 #include "support/memory.h"
 
+#include <metaformer/engine.h>
 #include <string.h>
 
 mf_status mf_names_make(mf_names *names, size_t most, const mf_allocator *allocator, mf_error *error) {
@@ -14,11 +15,8 @@ mf_status mf_names_make(mf_names *names, size_t most, const mf_allocator *alloca
     return MF_OK;
 }
 
-/* FNV-1a. */
 static size_t hash(const char *text) {
-    uint64_t value = 0xcbf29ce484222325ULL;
-    for (; *text; text++) value = (value ^ (unsigned char)*text) * 0x100000001b3ULL;
-    return (size_t)(value ^ value >> 32);
+    return (size_t)mf_digest(text, strlen(text));
 }
 
 /* Where a name is, or would be. */

@@ -5,7 +5,24 @@ extension DatasetReport: CustomStringConvertible {
         lines += countTable
         lines += ["", "sizes    \(sizeText)", "pixels   \(formatText)", ""]
         lines += problems
+        lines += [""] + useTable
         return lines.joined(separator: "\n")
+    }
+
+    /// What every file is used for.
+    private var useTable: [String] {
+        let counts = uses.map { String($0.count) }
+        let width = uses.map(\.use.count).max() ?? 0
+        let digits = max(5, counts.map(\.count).max() ?? 0)
+        let pad = { (text: String, width: Int) in String(repeating: " ", count: max(0, width - text.count)) }
+        let rows = zip(uses, counts).map { use, count in
+            let line = "\(use.use)\(pad(use.use, width))  \(pad(count, digits))\(count)"
+            guard !use.reason.isEmpty else { return line }
+            let example = "\(use.example)\(use.count > 1 ? ", …" : "")"
+            let whole = "\(line)  \(use.reason): \(example)"
+            return whole.count <= 80 ? whole : "\(line)  \(use.reason):\n\(pad("", line.count + 2))\(example)"
+        }
+        return ["use\(pad("use", width))  \(pad("files", digits))files"] + rows
     }
 
     private var countTable: [String] {
@@ -62,12 +79,13 @@ extension DatasetReport: CustomStringConvertible {
     private var problems: [String] {
         let noGood = categoriesWithoutGood.map { Finding(path: $0, detail: "nothing to learn from") }
         let groups = [
-            ("error", "cannot be read", unreadable),
+            ("error", "cannot be read", unreadable), ("error", "cannot be used", unusable),
             ("error", "masks without an image", masksWithoutImage),
             ("error", "categories without good images outside test", noGood),
             ("note", "masks of another size than their images, brought to it", maskSizeMismatches),
             ("note", "defective images without a mask", defectsWithoutMask),
             ("note", "masks of defective images that mark nothing", emptyMasks),
+            ("note", "odd, but can be used", oddities), ("note", "copies", copies),
         ]
         let lines = groups.flatMap { severity, title, findings -> [String] in
             guard !findings.isEmpty else { return [] }

@@ -32,6 +32,17 @@ public struct DatasetReport: Sendable, Equatable, Codable {
         public let detail: String
     }
 
+    /// What so many files are used for.
+    public struct Use: Sendable, Equatable, Codable {
+        /// "adapted to", "tested: good", "tested: " and a kind of defect, "unlabelled", "masks", or "left out".
+        public let use: String
+        public let count: Int
+        /// Why they are left out; empty for other uses.
+        public let reason: String
+        /// The first of them, within the data set.
+        public let example: String
+    }
+
     public let path: String
     public let layout: String
     /// Why it is that layout.
@@ -49,14 +60,22 @@ public struct DatasetReport: Sendable, Equatable, Codable {
     public let defectsWithoutMask: [Finding]
     /// Masks of defective images that mark nothing.
     public let emptyMasks: [Finding]
+    /// Images that can be read and not used, as commands would say it.
+    public let unusable: [Finding]
+    /// Images that can be used, of which something is odd.
+    public let oddities: [Finding]
+    /// Images with the very contents of another.
+    public let copies: [Finding]
     /// Categories without a good image to learn from.
     public let categoriesWithoutGood: [String]
+    /// The use of every file that was found; each file is in one line.
+    public let uses: [Use]
 
     /// Whether something must be repaired before the data set can be used whole.
     public var hasErrors: Bool { errorCount > 0 }
 
     public var errorCount: Int {
-        unreadable.count + masksWithoutImage.count + categoriesWithoutGood.count
+        unreadable.count + unusable.count + masksWithoutImage.count + categoriesWithoutGood.count
     }
 
     /// Reads every image and mask once, on `threads` threads (0: all cores), each holding one image in memory. What
@@ -83,13 +102,41 @@ public struct DatasetReport: Sendable, Equatable, Codable {
         masksWithoutImage = dataset.strayMasks.map {
             Finding(path: dataset.relativePath(of: $0), detail: "belongs to no image")
         }
-        // Only the layouts that come with masks can lack one.
-        let hasMasks = dataset.layout != .flat && dataset.layout != .msra10k
+        unusable = inspections.compactMap(\.obstacle)
+        oddities =
+            inspections.compactMap(\.oddity)
+            + [SampleDepth(of: dataset.items.map(\.url), threads: threads).text].compactMap { $0 }.map {
+                Finding(path: "images of 16 bits", detail: $0)
+            }
+        copies = DatasetReport.copies(inspections, dataset)
+        // Only what comes with masks can lack one.
+        let hasMasks =
+            ![.flat, .msra10k, .list].contains(dataset.layout) || dataset.items.contains { !$0.maskURLs.isEmpty }
         defectsWithoutMask = dataset.items.filter { hasMasks && $0.label.isDefect && $0.maskURL == nil }.map {
             Finding(path: dataset.relativePath(of: $0.url), detail: "has no mask")
         }
         let withGood = Set(dataset.items.filter { !$0.label.isDefect && $0.split != .test }.map(\.category))
         categoriesWithoutGood = dataset.categories.filter { !withGood.contains($0) }
+        uses = dataset.uses.map { use, files in
+            var reason = ""
+            if case .leftOut(let text) = use { reason = text }
+            let example = files.first.map(dataset.relativePath) ?? ""
+            return Use(use: use.title, count: files.count, reason: reason, example: example)
+        }
+    }
+
+    /// What has the contents of an image before it.
+    private static func copies(_ inspections: [Inspection], _ dataset: Dataset) -> [Finding] {
+        var first: [UInt64: DatasetItem] = [:]
+        return zip(dataset.items, inspections).compactMap { item, inspection in
+            guard let digest = inspection.digest else { return nil }
+            guard let original = first[digest] else {
+                first[digest] = item
+                return nil
+            }
+            let path = dataset.relativePath(of: original.url)
+            return Finding(path: dataset.relativePath(of: item.url), detail: "the same pixels as \(path)")
+        }
     }
 
     /// Images per category, split and kind; good ones before the kinds of defects.
@@ -122,11 +169,19 @@ private struct Inspection: Sendable {
     var unreadable: [DatasetReport.Finding] = []
     var maskSizeMismatch: DatasetReport.Finding?
     var emptyMask: DatasetReport.Finding?
+    var obstacle: DatasetReport.Finding?
+    var oddity: DatasetReport.Finding?
+    /// Of the pixels.
+    var digest: UInt64?
 
     init(_ item: DatasetItem, in dataset: Dataset) {
         if let image = read(item.url, in: dataset, { url throws(ImageFileError) in try Image(contentsOf: url) }) {
             size = [image.width, image.height]
             format = [image.channels, image.bitDepth]
+            let finding = { DatasetReport.Finding(path: dataset.relativePath(of: item.url), detail: $0) }
+            obstacle = ImageCheck.obstacle(image).map(finding)
+            oddity = ImageCheck.oddity(image).map(finding)
+            digest = Checksum(of: image.bytes).value ^ UInt64(image.width << 32 | image.height << 8 | image.channels)
         }
         var marks = false
         for maskURL in item.maskURLs {

@@ -7,8 +7,8 @@ struct FolderListing {
     let folders: [String]
     /// Names of the files in it that end like an image.
     let images: [String]
-    /// How many other files there are.
-    let otherCount: Int
+    /// Names of the other files in it.
+    let others: [String]
 
     init(_ url: URL) throws(DatasetError) {
         let path = url.relativePath
@@ -25,20 +25,20 @@ struct FolderListing {
         }
         var folders: [String] = []
         var images: [String] = []
-        var otherCount = 0
+        var others: [String] = []
         for name in names.sorted() where !name.hasPrefix(".") {
             if FolderListing.isFolder(url.appendingPathComponent(name)) {
                 folders.append(name)
             } else if ImageFormat.endings.contains(name.pathExtension) {
                 images.append(name)
             } else {
-                otherCount += 1
+                others.append(name)
             }
         }
         self.url = url
         self.folders = folders
         self.images = images
-        self.otherCount = otherCount
+        self.others = others
     }
 
     private static func isFolder(_ url: URL) -> Bool {
@@ -54,11 +54,18 @@ struct FolderListing {
         return try? FolderListing(url.appendingPathComponent(match))
     }
 
+    /// The folders in it, with their names.
+    var subfolders: [(name: String, folder: FolderListing)] {
+        folders.compactMap { name in
+            (try? FolderListing(url.appendingPathComponent(name))).map { (name, $0) }
+        }
+    }
+
     func imageURL(_ name: String) -> URL { url.appendingPathComponent(name) }
 
     /// What is here, for a message.
     var summary: String {
-        let parts = [(folders.count, "folder"), (images.count, "image"), (otherCount, "other file")]
+        let parts = [(folders.count, "folder"), (images.count, "image"), (others.count, "other file")]
         let text = parts.filter { $0.0 > 0 }.map { "\($0.0) \($0.1)\($0.0 == 1 ? "" : "s")" }
         return text.isEmpty ? "the folder is empty" : text.joined(separator: ", ")
     }

@@ -6,9 +6,9 @@ struct FoundDataset {
     var evidence: String
     var items: [DatasetItem] = []
     var strayMasks: [URL] = []
+    /// Masks of good images, which tell nothing.
+    var goodMasks: [URL] = []
 }
-
-func isGood(_ folder: String) -> Bool { ["good", "ok"].contains(folder.lowercased()) }
 
 /// Magnetic Tile Defects.
 enum MagneticTileLayout {
@@ -24,6 +24,7 @@ enum MagneticTileLayout {
             let pairs = PicturesWithMasks(pictures)
             for (picture, mask) in pairs.pictures {
                 // The masks of good tiles are all black and tell nothing.
+                if kind == "free", let mask { found.goodMasks.append(mask) }
                 found.items.append(
                     DatasetItem(
                         url: picture, category: category, label: kind == "free" ? .good : .defect(kind: kind),
@@ -46,32 +47,8 @@ enum MSRA10KLayout {
             DatasetItem(url: picture, category: category, label: .unlabelled, split: .unassigned)
         }
         return FoundDataset(
-            layout: .msra10k, evidence: "it has Imgs with JPEG files", items: items, strayMasks: pairs.strayMasks)
-    }
-}
-
-/// Images without a known order.
-enum FlatLayout {
-    static func find(_ root: FolderListing) -> FoundDataset? {
-        let category = root.url.standardizedFileURL.lastPathComponent
-        func items(_ folder: FolderListing, _ label: Label) -> [DatasetItem] {
-            folder.images.map {
-                DatasetItem(
-                    url: folder.imageURL($0), category: category, label: label, split: .unassigned)
-            }
-        }
-        let goodFolder = root.folders.first(where: isGood)
-        var found = FoundDataset(layout: .flat, evidence: "images lie directly in it")
-        found.items = items(root, .unlabelled)
-        // Folders mean something only when one of them says which images are good.
-        if let goodFolder {
-            found.evidence = "it has a folder named \(goodFolder)"
-            for name in root.folders {
-                guard let folder = root.folder(name) else { continue }
-                found.items += items(folder, isGood(name) ? .good : .defect(kind: name))
-            }
-        }
-        return found.items.isEmpty ? nil : found
+            layout: .msra10k, evidence: "it has Imgs with JPEG files", items: items, strayMasks: pairs.strayMasks,
+            goodMasks: pairs.pictures.compactMap(\.mask))
     }
 }
 

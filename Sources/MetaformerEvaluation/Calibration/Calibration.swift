@@ -1,3 +1,4 @@
+import Foundation
 import MetaformerData
 import MetaformerGraph
 import MetaformerModels
@@ -32,7 +33,7 @@ public struct Calibration {
         /// Leaves the map and its score as they are, and sets the threshold alone.
         public var keepsMap = false
         /// Images that are to be found defective: the threshold is then that of the best F1, and the map is kept.
-        public var defective: [(name: String, image: Image)] = []
+        public var defective: [CalibrationImage] = []
         /// Without effect where there are defective images.
         public var falseAlarmRate: Float = 0.01
         public var seed: UInt64 = 0
@@ -60,7 +61,7 @@ public struct Calibration {
     /// - Parameter progress: called after each of `total` pieces of work.
     /// - Throws: where the model was not adapted or has no description to make maps by, or there are too few images.
     public init(
-        model path: String, good pictures: [(name: String, image: Image)], options: Options = Options(),
+        model path: String, good pictures: [CalibrationImage], options: Options = Options(),
         progress: @escaping (_ done: Int, _ total: Int) -> Void = { _, _ in }
     ) throws {
         let model = try Model(path: path)
@@ -74,9 +75,8 @@ public struct Calibration {
         let isOfPixels = [ModelDescription.Target.pixels.rawValue, nil].contains(file.metadata["target"])
         guard !options.keepsMap, options.defective.isEmpty, isStretched, isOfPixels else {
             (rows, chosen) = ([], nil)
-            let frames = { (pictures: [(name: String, image: Image)]) in
-                try pictures.map { try Frame($0.image, of: $0.name) }
-            }
+            // The engine takes all frames at once.
+            let frames = { (pictures: [CalibrationImage]) in try pictures.map { try Frame($0.image(), of: $0.name) } }
             let calibrated = try model.calibrated(
                 good: frames(pictures), defective: frames(options.defective), falseAlarmRate: options.falseAlarmRate,
                 threads: options.threads
@@ -144,6 +144,32 @@ public struct Calibration {
             ])
         }
         return table.text
+    }
+}
+
+/// An image that a model is calibrated by; its pixels are in memory only while they are worked on.
+public struct CalibrationImage: Sendable {
+    /// For messages.
+    public let name: String
+    /// Reads the image, or gives the one that there is.
+    let image: @Sendable () throws -> Image
+
+    /// - Throws: `UnreadableImage` where the file cannot be used; it is read once for that.
+    /// `bits` are those in use of files of 16 bits a sample; nil for all.
+    public init(contentsOf url: URL, bits: Int? = nil) throws(UnreadableImage) {
+        do {
+            let image = try Image(contentsOf: url, bits: bits)
+            if let obstacle = ImageCheck.obstacle(image) { throw EvaluationError("\(url.relativePath): \(obstacle)") }
+        } catch {
+            throw UnreadableImage(error, url)
+        }
+        name = url.relativePath
+        image = { try Image(contentsOf: url, bits: bits) }
+    }
+
+    public init(name: String, image: Image) {
+        self.name = name
+        self.image = { image }
     }
 }
 

@@ -5,7 +5,7 @@ import MetaformerModels
 struct MapSelection {
     private let comparison: MapComparison
     private let own: AnomalyMap
-    private let good: [(name: String, image: Image)]
+    private let good: [CalibrationImage]
     private let options: Calibration.Options
     /// In which half an image is.
     private let half: [Int]
@@ -32,7 +32,7 @@ struct MapSelection {
 
     /// Measures what is normal in either half of the good images.
     init(
-        _ comparison: MapComparison, own: AnomalyMap, good: [(name: String, image: Image)],
+        _ comparison: MapComparison, own: AnomalyMap, good: [CalibrationImage],
         options: Calibration.Options,
         progress: @escaping (Int, Int) -> Void
     ) throws {
@@ -55,7 +55,7 @@ struct MapSelection {
         let empty = MapComparison.kinds.map { _ in Normality(positions: positions) }
         normalities = [empty, empty]
         for (index, picture) in good.enumerated() {
-            for (kind, map) in try maps(of: picture.image, picture.name).enumerated() {
+            for (kind, map) in try maps(of: picture.image(), picture.name).enumerated() {
                 normalities[half[index]][kind].add(map)
             }
             report()
@@ -94,13 +94,14 @@ struct MapSelection {
         var generator = RandomGenerator(seed: options.seed, stream: 6)
         let compared = Set(good.indices.shuffled(using: &generator).prefix(Calibration.comparedCount))
         for (index, picture) in good.enumerated() {
-            let raw = try maps(of: picture.image, picture.name)
+            let image = try picture.image()
+            let raw = try maps(of: image, picture.name)
             scores.append(try choices.map { try $0.score(map(raw, $0, half: half[index], norms)) })
             report()
             guard compared.contains(index) else { continue }
             shown.append(Shown(maps: raw, half: half[index], mask: nil))
             for kind in SyntheticDefect.allCases {
-                let copy = kind.painted(on: picture.image, using: &generator)
+                let copy = kind.painted(on: image, using: &generator)
                 let mask = try self.mask(of: copy)
                 shown.append(Shown(maps: try maps(of: copy.image, picture.name), half: half[index], mask: mask))
                 report()

@@ -42,7 +42,7 @@ struct Gallery {
     /// `bits` are those in use of files of 16 bits a sample; nil for all.
     func write(_ result: UnitResult, items: [DatasetItem], inspector: Inspector, bits: Int? = nil) throws {
         let folder = root.appendingPathComponent(result.unit.folderName)
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        try EvaluationError.making(folder)
         let chosen = Set(Gallery.selection(result).map(\.path))
         var entries: [String: Entry] = [:]
         for (item, score) in zip(items, result.scores) where chosen.contains(score.path) {
@@ -94,7 +94,8 @@ struct Gallery {
             }
             panels.append(("anomaly map", Panels.heat(try inspector.plane("map"), width, height, threshold)))
         }
-        if case .defective(let mask) = try item.truth(size: (frame.width, frame.height)) {
+        // A mask that cannot be read has been counted already.
+        if case .defective(let mask)? = try? item.truth(size: (frame.width, frame.height)) {
             panels.append(("ground truth", Panels.mask(mask, width, height)))
         }
         return panels

@@ -45,6 +45,8 @@ enum ReportAssets {
         .gallery li { background: var(--raised); border: 1px solid var(--rule); border-left: 4px solid var(--s2);
           border-radius: 4px; padding: 8px 12px; }
         .gallery li.wrong { border-left-color: var(--wrong); } .wrong b { color: var(--wrong); }
+        .inspected { grid-template-columns: repeat(auto-fill, minmax(280px, 1fr)); }
+        .inspected img { display: block; max-width: 100%; height: auto; }
         .gallery p { margin: 0 0 6px; } .path { overflow-wrap: anywhere; }
         .panels { display: flex; flex-wrap: wrap; gap: 10px; } .panels img { display: block; image-rendering: auto; }
         .panels figcaption { text-align: center; }

@@ -14,39 +14,14 @@ struct ReportPage {
     var html: String {
         let title = "Evaluation of \(URL(fileURLWithPath: files.provenance.dataset).lastPathComponent)"
         let sections = [overview, kShots, paperTables] + summary.categories.map(category) + [provenance]
-        return """
-            <!DOCTYPE html>
-            <html lang="en">
-            <head>
-            <meta charset="utf-8">
-            <meta name="viewport" content="width=device-width, initial-scale=1">
-            <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; \
-            style-src 'unsafe-inline'; script-src 'unsafe-inline'">
-            <link rel="icon" href="data:,">
-            <title>\(escaped(title))</title>
-            <style>
-            \(ReportAssets.style)
-            </style>
-            </head>
-            <body>
-            <main>
-            <h1>\(escaped(title))</h1>
-            \(sections.joined(separator: "\n"))
-            </main>
-            <script>
-            \(ReportAssets.script)
-            </script>
-            </body>
-            </html>
-
-            """
+        return HTMLPage(title: title, sections: sections).html
     }
 
     // MARK: Sections
 
     private var overview: String {
         let header = [
-            "category", "method", "shots", "image AUROC", "AP", "F1", "pixel AUROC", "PRO", "found", "false alarms",
+            "category", "method", "shots", "found", "false alarms", "image AUROC", "AP", "F1", "pixel AUROC", "PRO",
             "ms",
         ]
         let rows = summary.rows.map { category, method, shots -> [String] in
@@ -55,12 +30,13 @@ struct ReportPage {
             }
             let texts = [Metric.auroc, .averagePrecision, .bestF1, .pixelAUROC, .pro].map { mean($0)?.text() ?? "–" }
             let rates = [Metric.detectionRate, .falseAlarmRate].map { percent(mean($0)?.mean) }
-            return [category ?? "mean", method, shots.description] + texts + rates
+            return [category ?? "mean", method, shots.description] + rates + texts
                 + [fixed(mean(.milliseconds)?.mean, 1)]
         }
         let limit = fixed(files.provenance.proLimit, 2)
         return """
             <section aria-labelledby="summary"><h2 id="summary">Summary</h2>
+            \(([summary.advice].compactMap { $0 } + summary.notes).map { "<p>\(escaped($0))</p>" }.joined())
             \(table(header, rows, names: 3))
             <p class="note">\(spread) AUROC, AP and F1 are of the images' scores, F1 at its best threshold. PRO is the area under
             the mean overlap of regions up to a false-positive rate of \(limit), over \(limit), at the images' own size.

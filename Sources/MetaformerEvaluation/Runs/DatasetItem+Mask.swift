@@ -6,6 +6,15 @@ public struct EvaluationError: Error, Equatable, Sendable, CustomStringConvertib
     public let description: String
     public init(_ description: String) { self.description = description }
     public var errorDescription: String? { description }
+
+    /// Makes a folder; throws with the system's words.
+    static func making(_ folder: URL) throws(EvaluationError) {
+        do {
+            try Folder.make(folder)
+        } catch {
+            throw EvaluationError("\(folder.relativePath): cannot be made: \(error)")
+        }
+    }
 }
 
 extension DatasetItem {
@@ -41,9 +50,19 @@ extension DatasetItem {
         guard let union, !union.isEmpty else { return .unknown }
         return .defective(union)
     }
+}
 
-    /// Where an image's map lies in MVTec's layout for submissions: `<category>/test/<kind>/<image>.tiff`.
-    public var mapPath: String {
-        "\(category)/test/\(label.name)/\(url.deletingPathExtension().lastPathComponent).tiff"
+extension Dataset {
+    /// Where an image's map lies in MVTec's layout for submissions: `<category>/test/<kind>/<image>.tiff`; with the image's folders
+    /// and ending in its name where another image would have the same.
+    public func mapPath(of item: DatasetItem) -> String {
+        let folder = "\(item.category)/test/\(item.label.name)/"
+        let stem = item.url.deletingPathExtension().lastPathComponent
+        let isAlone = !items.contains {
+            $0.url != item.url && $0.split == item.split && $0.category == item.category && $0.label == item.label
+                && $0.url.deletingPathExtension().lastPathComponent == stem
+        }
+        let name = isAlone ? stem : relativePath(of: item.url).replacing("/", with: "_")
+        return folder + name + ".tiff"
     }
 }

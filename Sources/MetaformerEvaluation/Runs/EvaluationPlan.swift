@@ -82,10 +82,15 @@ public struct EvaluationPlan: Sendable {
         }
     }
 
-    /// A digest of all that the results of a unit depend on, beside the unit itself.
-    func provenance(of method: Method, category: String) -> String {
-        let training = training(category).map { dataset.relativePath(of: $0.url) }
-        let test = test(category).map { dataset.relativePath(of: $0.url) }
+    /// A digest of all that the results of a unit depend on, beside the unit itself: `contents` gives what the contents of files
+    /// are known by.
+    func provenance(of method: Method, category: String, contents: (URL) -> String) -> String {
+        let line = { (item: DatasetItem) in
+            ([dataset.relativePath(of: item.url), item.label.name] + ([item.url] + item.maskURLs).map(contents))
+                .joined(separator: " ")
+        }
+        let training = training(category).map(line)
+        let test = test(category).map(line)
         let text =
             [method.identity, "\(flips)", "\(shift)", "\(falseAlarmRate)", "\(proLimit)", bits.map { "\($0) bits" }]
             .compactMap { $0 }.joined(separator: "|")

@@ -35,11 +35,13 @@ public struct EvaluationRun {
     /// Runs what is not finished yet; `progress` returns whether to go on. Returns the results of all units, in the plan's order.
     public func run(progress: (EvaluationProgress) -> Bool = { _ in true }) throws -> [UnitResult] {
         var store = UnitStore(folder: folder)
+        var contents = FileChecksums(folder: folder)
         let units = plan.units
         var results: [UnitResult] = []
         for method in plan.methods {
             for category in plan.chosenCategories {
-                let provenance = plan.provenance(of: method, category: category)
+                let provenance = plan.provenance(of: method, category: category) { contents.checksum(of: $0) }
+                contents.save()
                 for unit in units where unit.method == method.name && unit.category == category {
                     let finished = results.count
                     if let known = store.result(of: unit, provenance: provenance) {
@@ -69,40 +71,52 @@ public struct EvaluationRun {
         _ unit: EvaluationUnit, _ method: Method, _ provenance: String, progress: StageProgress
     ) throws -> UnitResult {
         let training = try shots(unit)
+        var unreadable: [UnreadableImage] = []
         let clock = ContinuousClock()
         let start = clock.now
-        let model = try adapted(method, training, unit, progress)
+        let (model, count) = try adapted(method, training, unit, &unreadable, progress)
         let adaptation = (clock.now - start) / .seconds(1)
         let inspector = try Inspector(model, threads: plan.threads)
         let evaluation = try MapEvaluation(threads: plan.threads)
-        let items = plan.test(unit.category)
+        var items: [DatasetItem] = []
         var scores: [ImageScore] = []
         var (withoutMask, seconds, threshold) = (0, 0.0, Float.infinity)
-        for item in items {
-            try proceed(progress("testing", scores.count, items.count))
-            let image = try Image(contentsOf: item.url, bits: plan.bits)
-            let inspection = try inspector.inspect(Frame(image, of: item.url.relativePath), wantsMap: true)
-            let map = FloatMap(width: image.width, height: image.height, values: inspection.map)
+        let all = plan.test(unit.category)
+        for (index, item) in all.enumerated() {
+            try proceed(progress("testing", index, all.count))
+            let map: FloatMap
+            let inspection: Inspection
             do {
-                switch try item.truth(size: (image.width, image.height)) {
+                let image = try Image(contentsOf: item.url, bits: plan.bits)
+                inspection = try inspector.inspect(Frame(image, of: item.url.relativePath), wantsMap: true)
+                map = FloatMap(width: image.width, height: image.height, values: inspection.map)
+            } catch {
+                unreadable.append(UnreadableImage(error, item.url))
+                continue
+            }
+            do {
+                switch try item.truth(size: (map.width, map.height)) {
                 case .good: try evaluation.add(map)
                 case .defective(let mask): try evaluation.add(map, mask: mask)
                 case .unknown: withoutMask += 1
                 }
-            } catch let error as MetricError {
-                throw EvaluationError("\(item.url.relativePath): \(error)")
+            } catch {
+                // The image counts, its pixels do not.
+                unreadable.append(UnreadableImage(error, item.maskURL ?? item.url))
+                if item.label.isDefect { withoutMask += 1 }
             }
             if writesMaps && isFeatured(unit) { try write(map, of: item, unit) }
             seconds += inspection.seconds
             threshold = inspection.threshold
+            items.append(item)
             scores.append(
                 ImageScore(
                     path: plan.dataset.relativePath(of: item.url), label: item.label.name,
                     isDefective: item.label.isDefect, score: inspection.score))
         }
         let hasMasks = scores.count { $0.isDefective } > withoutMask
-        let result = UnitResult(
-            unit: unit, provenance: provenance, trainingCount: training.count,
+        var result = UnitResult(
+            unit: unit, provenance: provenance, trainingCount: count,
             goodCount: scores.count { !$0.isDefective }, defectiveCount: scores.count { $0.isDefective },
             withoutMaskCount: withoutMask,
             images: try Classification(scores: scores.map(\.score), isDefective: scores.map(\.isDefective)),
@@ -110,6 +124,7 @@ public struct EvaluationRun {
             threshold: threshold, thresholdRule: model[setting: "threshold.rule"] ?? "the model's own",
             adaptationSeconds: adaptation, inspectionMilliseconds: 1000 * seconds / Double(max(1, items.count)),
             scores: scores, curve: hasMasks ? UnitResult.thinned(try evaluation.curve()) : [])
+        if !unreadable.isEmpty { result.unreadable = unreadable.map(\.description) }
         if isFeatured(unit) {
             try Gallery(folder: folder).write(result, items: items, inspector: inspector, bits: plan.bits)
         }
@@ -125,9 +140,10 @@ public struct EvaluationRun {
     }
 
     private func adapted(
-        _ method: Method, _ training: [DatasetItem], _ unit: EvaluationUnit, _ progress: StageProgress
-    ) throws -> Model {
-        let frames = FrameFiles(training.map(\.url), bits: plan.bits)
+        _ method: Method, _ training: [DatasetItem], _ unit: EvaluationUnit, _ unreadable: inout [UnreadableImage],
+        _ progress: StageProgress
+    ) throws -> (model: Model, count: Int) {
+        let (frames, count) = try usable(training, unit, &unreadable, progress)
         let isGrey = try frames.areGrey()
         var options = Model.AdaptationOptions()
         options.threads = plan.threads
@@ -140,19 +156,41 @@ public struct EvaluationRun {
         options.shift = plan.shift
         options.falseAlarmRate = plan.falseAlarmRate
         do {
-            return try method.adapted(
-                to: frames, count: training.count, channels: isGrey ? 1 : 3, options: options, progress: progress)
+            let model = try method.adapted(
+                to: frames, count: count, channels: isGrey ? 1 : 3, options: options, progress: progress)
+            return (model, count)
         } catch  where !progress("stopping", 0, 1) {
             throw CancellationError()
         }
     }
 
+    /// The frames for training that can be used, and how many they are.
+    private func usable(
+        _ training: [DatasetItem], _ unit: EvaluationUnit, _ unreadable: inout [UnreadableImage],
+        _ progress: StageProgress
+    ) throws -> (FrameFiles, count: Int) {
+        let frames = FrameFiles(training.map(\.url), bits: plan.bits)
+        var good: [URL] = []
+        for (index, item) in training.enumerated() {
+            try proceed(progress("reading", index, training.count))
+            do {
+                _ = try frames.frame(index)
+                good.append(item.url)
+            } catch {
+                unreadable.append(UnreadableImage(error, item.url))
+            }
+        }
+        if good.isEmpty, let first = unreadable.first {
+            throw EvaluationError("\(unit.category): none of its good images can be used: \(first)")
+        }
+        return (good.count == training.count ? frames : FrameFiles(good, bits: plan.bits), good.count)
+    }
+
     private func proceed(_ isWanted: Bool) throws { if !isWanted { throw CancellationError() } }
 
     private func write(_ map: FloatMap, of item: DatasetItem, _ unit: EvaluationUnit) throws {
-        let file = folder.appendingPathComponent("maps/\(unit.folderName)/\(item.mapPath)")
-        try FileManager.default.createDirectory(
-            at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+        let file = folder.appendingPathComponent("maps/\(unit.folderName)/\(plan.dataset.mapPath(of: item))")
+        try EvaluationError.making(file.deletingLastPathComponent())
         try map.write(tiff: file)
     }
 }
@@ -165,9 +203,8 @@ extension EvaluationPlan {
 extension Frame {
     /// A image as a frame. Throws an error that names the file where it is too small.
     public init(_ image: Image, of name: String) throws {
-        guard image.width >= 32, image.height >= 32 else {
-            let size = "\(image.width) x \(image.height) pixels; each side must have at least 32"
-            throw ImageFileError(URL(fileURLWithPath: name), .tooSmall(size))
+        if let obstacle = ImageCheck.obstacle(image) {
+            throw ImageFileError(URL(fileURLWithPath: name), .tooSmall(obstacle))
         }
         guard let format = Format(channels: image.channels, bits: image.bits) else {
             throw EvaluationError("\(name): \(image.bits) bits a sample; there are 8, 10, 12, 14 and 16")

@@ -97,6 +97,8 @@ public struct UnitResult: Sendable, Codable, Equatable {
     public let scores: [ImageScore]
     /// Corners of the pixel curves, thinned: false-positive rate, true-positive rate, region overlap.
     public let curve: [[Double]]
+    /// Images and masks that could not be used, each with the reason: they are in no figure.
+    public var unreadable: [String]?
 
     /// The verdict on a score: defective above the threshold.
     public func isWrong(_ score: ImageScore) -> Bool { (score.score > threshold) != score.isDefective }

@@ -68,7 +68,7 @@ public struct MapSet: Sendable {
     }
 
     private func map(of item: DatasetItem) throws -> URL {
-        let path = item.mapPath
+        let path = dataset.mapPath(of: item)
         let inCategory = String(path.dropFirst(item.category.count + 1))
         let stems = [path, inCategory].map { String($0.dropLast(".tiff".count)) }
         for stem in stems {

@@ -13,11 +13,8 @@ struct UnitStore {
     init(folder: URL) {
         url = folder.appendingPathComponent(UnitStore.fileName)
         guard let data = try? Data(contentsOf: url) else { return }
-        let decoder = JSONDecoder()
-        decoder.nonConformingFloatDecodingStrategy = .convertFromString(
-            positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
         for line in data.split(separator: UInt8(ascii: "\n")) {
-            guard let result = try? decoder.decode(UnitResult.self, from: Data(line)) else { continue }
+            guard let result: UnitResult = try? JSONText.value(Data(line)) else { continue }
             lines.append(Data(line))
             results.append(result)
         }
@@ -29,12 +26,7 @@ struct UnitStore {
 
     /// Adds a result; the file is replaced whole or not at all.
     mutating func add(_ result: UnitResult) throws {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        // A model without a threshold has one of infinity.
-        encoder.nonConformingFloatEncodingStrategy = .convertToString(
-            positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-        lines.append(try encoder.encode(result))
+        lines.append(Data(try JSONText.line(result).dropLast().utf8))
         results.append(result)
         do {
             try AtomicFile.write(Data(lines.joined(separator: [UInt8(ascii: "\n")])) + [UInt8(ascii: "\n")], to: url)

@@ -128,13 +128,8 @@ public struct ResultFiles {
                     category: category, method: method, shots: shots,
                     figures: Dictionary(uniqueKeysWithValues: figures))
             }
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-            encoder.keyEncodingStrategy = .convertToSnakeCase
-            encoder.nonConformingFloatEncodingStrategy = .convertToString(
-                positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
             let document = Document(provenance: provenance, summary: lines, units: summary.results)
-            return String(decoding: try encoder.encode(document), as: UTF8.self) + "\n"
+            return try JSONText.of(document)
         }
     }
 }

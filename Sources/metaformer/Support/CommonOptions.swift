@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import MetaformerEvaluation
 
 /// The options that every command takes.
 struct CommonOptions: ParsableArguments {
@@ -26,12 +27,9 @@ struct CommonOptions: ParsableArguments {
         guard !path.isEmpty else { throw ValidationError("\(name) is empty; name a path.") }
     }
 
-    /// Prints a result as JSON with sorted keys, so that equal results are equal texts.
+    /// Prints a result as JSON.
     func printJSON(_ value: some Encodable) throws {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        encoder.keyEncodingStrategy = .convertToSnakeCase
-        print(String(decoding: try encoder.encode(value), as: UTF8.self))
+        StandardOutput.print(try JSONText.of(value), terminator: "")
     }
 
     /// Says on standard error what the user should know whatever else is printed.
@@ -41,6 +39,11 @@ struct CommonOptions: ParsableArguments {
 
     /// Prints a remark that is no result.
     func remark(_ text: String) {
-        if !quiet && !json { print(text) }
+        if !quiet && !json { StandardOutput.print(text) }
+    }
+
+    /// Says on standard error what should be looked at, and ends nothing.
+    func note(_ text: String) {
+        if !quiet { FileHandle.standardError.write(Data("metaformer: \(text)\n".utf8)) }
     }
 }

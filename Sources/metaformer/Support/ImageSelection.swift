@@ -1,68 +1,81 @@
 import Foundation
 import MetaformerData
+import MetaformerEvaluation
 
 /// Images that a command works on.
 struct ImageSelection {
-    struct Item {
-        let url: URL
-        /// The path that results name: within the folder given, or the file's own name.
-        let name: String
-        let label: Label
-    }
+    /// In order; their names are unique.
+    let items: [InspectedImage]
+    /// What of the folders given was not taken, in words for people; empty where all was.
+    var remarks: [String] = []
 
-    let items: [Item]
-
-    /// The good images of a folder to adapt to: those for training where the layout tells, else all good or unlabelled
-    /// ones. Of a training list, just those that it names.
+    /// The good images of a folder to adapt to: those for training where the layout tells, else those that it calls good, and
+    /// of a folder where nothing is said, all. Of a training list, just those that it names.
     static func good(in directory: String, trainingList: String?) throws -> ImageSelection {
-        let dataset = try dataset(directory, trainingList)
+        let dataset = try Dataset(path: directory, trainingList: trainingList)
         guard dataset.categories.count == 1 else {
             throw CommandError(
                 "\(directory): holds \(dataset.categories.count) products (\(dataset.categories.prefix(4).joined(separator: ", "))"
                     + "\(dataset.categories.count > 4 ? ", …" : "")); name the folder of one")
         }
-        let good = dataset.items.filter { !$0.label.isDefect }
-        let training = good.filter { $0.split == .train }
-        let chosen = training.isEmpty ? good : training
-        guard !chosen.isEmpty else { throw CommandError("\(directory): holds no good images to adapt to") }
-        return ImageSelection(items: chosen.map { item($0, in: dataset) })
+        var chosen = dataset.adaptationItems()
+        // A folder of images and nothing else is what somebody says is good.
+        let saysNothing = dataset.items.allSatisfy { $0.label == .unlabelled && $0.split == .unassigned }
+        if chosen.isEmpty, saysNothing { chosen = dataset.items }
+        guard !chosen.isEmpty else {
+            throw CommandError(
+                "\(directory): holds no good images to adapt to outside its part for testing; name the folder of good ones"
+            )
+        }
+        return ImageSelection(
+            items: chosen.map { InspectedImage($0, in: dataset) }, remarks: remarks(dataset, chosen, path: directory))
     }
 
     /// The defective images of a folder: those that its layout tells, else all that are not good ones.
     static func defective(in directory: String) throws -> ImageSelection {
-        let dataset = try dataset(directory, nil)
+        let dataset = try Dataset(path: directory)
         let defective = dataset.items.filter { $0.label.isDefect }
         let chosen = defective.isEmpty ? dataset.items.filter { $0.label == .unlabelled } : defective
         guard !chosen.isEmpty else { throw CommandError("\(directory): holds no defective images") }
-        return ImageSelection(items: chosen.map { item($0, in: dataset) })
+        return ImageSelection(
+            items: chosen.map { InspectedImage($0, in: dataset) }, remarks: remarks(dataset, chosen, path: directory))
     }
 
-    /// The images of files and folders to inspect: those for testing where a folder's layout tells, else all of them.
-    static func inspected(_ paths: [String], trainingList: String?) throws -> ImageSelection {
-        var items: [Item] = []
+    /// The images of files, folders and CSV lists to inspect: of a folder the part for testing where the layout tells, else
+    /// all. What a model was adapted to is left out, unless that is all there is, or the file is named itself.
+    static func inspected(
+        _ paths: [String], trainingList: String?, adaptedTo: AdaptationRecord? = nil
+    ) throws -> ImageSelection {
+        var selection = ImageSelection(items: [])
+        let prefixes = PathPrefixes(paths)
+        var items: [InspectedImage] = []
         for path in paths {
             var isDirectory: ObjCBool = false
+            let url = URL(fileURLWithPath: path)
             guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
                 throw CommandError("\(path): no such file or folder")
             }
-            let url = URL(fileURLWithPath: path)
-            guard isDirectory.boolValue else {
-                items.append(Item(url: url, name: url.lastPathComponent, label: .unlabelled))
+            guard isDirectory.boolValue || Dataset.isList(url) else {
+                items.append(InspectedImage(url: url, name: url.lastPathComponent, label: .unlabelled))
                 continue
             }
-            let dataset = try dataset(path, trainingList)
-            let test = dataset.items.filter { $0.split == .test }
-            let prefix = paths.count > 1 ? url.lastPathComponent + "/" : ""
-            items += (test.isEmpty ? dataset.items : test).map {
-                let item = item($0, in: dataset)
-                return Item(url: item.url, name: prefix + item.name, label: item.label)
+            let dataset = try Dataset(path: path, trainingList: trainingList)
+            var chosen = dataset.inspectionItems
+            selection.remarks += remarks(dataset, chosen, path: path)
+            if let adaptedTo {
+                let rest = chosen.filter { !adaptedTo.contains($0.url) }
+                if !rest.isEmpty, rest.count < chosen.count {
+                    let count = chosen.count - rest.count
+                    selection.remarks.append(
+                        "\(path): \(count) \(count == 1 ? "image is" : "images are") left out: the model was adapted to "
+                            + (count == 1 ? "it" : "them"))
+                    chosen = rest
+                }
             }
+            let prefix = isDirectory.boolValue ? prefixes[path] : ""
+            items += chosen.map { InspectedImage($0, in: dataset, prefix: prefix) }
         }
-        var seen: Set<String> = []
-        if let twice = items.first(where: { !seen.insert($0.name).inserted }) {
-            throw CommandError("\(twice.name): two images of this name; their results would overwrite each other")
-        }
-        return ImageSelection(items: items)
+        return ImageSelection(items: InspectedImage.withUniqueNames(items), remarks: selection.remarks)
     }
 
     /// Some of the images, drawn from a seed.
@@ -72,22 +85,48 @@ struct ImageSelection {
         }
         var generator = RandomGenerator(seed: seed)
         let chosen = items.indices.shuffled(using: &generator).prefix(count).sorted()
-        return ImageSelection(items: chosen.map { items[$0] })
+        return ImageSelection(items: chosen.map { items[$0] }, remarks: remarks)
     }
 
-    private static func dataset(_ directory: String, _ trainingList: String?) throws -> Dataset {
-        var dataset = try Dataset(directory: URL(fileURLWithPath: directory))
-        if let trainingList {
-            guard let text = try? String(contentsOfFile: trainingList, encoding: .utf8) else {
-                throw CommandError("\(trainingList): cannot be read; name a text file with an image's name a line")
+    /// What is not taken of a data set, in one line; masks and files that are no images are passed over.
+    private static func remarks(_ dataset: Dataset, _ chosen: [DatasetItem], path: String) -> [String] {
+        let taken = Set(chosen.map(\.url))
+        let others = dataset.uses.compactMap { use, files -> String? in
+            let rest = files.count { !taken.contains($0) }
+            guard rest > 0 else { return nil }
+            switch use {
+            case .mask, .leftOut(LeftOutFile.notAnImage): return nil
+            case .leftOut(let reason): return "\(rest) left out (\(reason))"
+            case .adapted: return "\(rest) to adapt to"
+            case .testedGood: return "\(rest) good for testing"
+            case .testedDefective(let kind): return "\(rest) \(kind)"
+            case .unlabelled: return "\(rest) unlabelled"
             }
-            let names = text.split(whereSeparator: \.isNewline).map { $0.trimmingCharacters(in: .whitespaces) }
-            try dataset.applyTrainingList(names.filter { !$0.isEmpty })
         }
-        return dataset
+        return others.isEmpty ? [] : ["\(path): \(chosen.count) taken, not taken: \(others.joined(separator: ", "))"]
+    }
+}
+
+/// What tells the folders of a command line apart in the names of results: their own names, or where two are called alike, their
+/// paths below the folder that they share.
+private struct PathPrefixes {
+    private var prefixes: [String: String] = [:]
+
+    init(_ paths: [String]) {
+        guard paths.count > 1 else { return }
+        let parts = Dictionary(
+            paths.map { ($0, URL(fileURLWithPath: $0).standardizedFileURL.pathComponents) },
+            uniquingKeysWith: { a, _ in a })
+        let names = Dictionary(grouping: parts.keys) { parts[$0]?.last ?? "" }
+        let areAlike = names.values.contains { $0.count > 1 }
+        let all = Array(parts.values)
+        var shared = 0
+        while all.allSatisfy({ shared + 1 < $0.count && $0[shared] == all[0][shared] }) { shared += 1 }
+        for (path, components) in parts {
+            let own: String = areAlike ? components.dropFirst(shared).joined(separator: "/") : components.last ?? ""
+            prefixes[path] = own + "/"
+        }
     }
 
-    private static func item(_ item: DatasetItem, in dataset: Dataset) -> Item {
-        Item(url: item.url, name: dataset.relativePath(of: item.url), label: item.label)
-    }
+    subscript(path: String) -> String { prefixes[path] ?? "" }
 }

@@ -3,8 +3,8 @@ import Synchronization
 
 /// How far long work has come, on one line of standard error, with the time left.
 ///
-/// Nothing is shown when standard error is no terminal, when `quiet` is set, and before two seconds have gone by. All
-/// methods may be called from any thread.
+/// Where standard error is no terminal, a line is added every half minute instead. Nothing is shown when `quiet` is set, and
+/// before two seconds have gone by. All methods may be called from any thread.
 final class ProgressBar: Sendable {
     private struct State {
         var done = 0
@@ -15,13 +15,15 @@ final class ProgressBar: Sendable {
     private let total: Int
     private let label: String
     private let isEnabled: Bool
+    private let isTerminal: Bool
     private let start = ContinuousClock.now
     private let state = Mutex(State())
 
     init(total: Int, label: String, quiet: Bool) {
         self.total = total
         self.label = label
-        isEnabled = !quiet && total > 0 && isatty(STDERR_FILENO) == 1
+        isEnabled = !quiet && total > 0
+        isTerminal = isatty(STDERR_FILENO) == 1
     }
 
     func advance(by count: Int = 1) {
@@ -29,6 +31,12 @@ final class ProgressBar: Sendable {
         let now = ContinuousClock.now
         state.withLock { state in
             state.done += count
+            guard isTerminal else {
+                guard now - state.lastDrawn > .seconds(30) else { return }
+                state.lastDrawn = now
+                return write(
+                    ProgressBar.line(label: label, done: state.done, total: total, elapsed: now - start) + "\n")
+            }
             guard now - start > .seconds(2), now - state.lastDrawn > .milliseconds(100) else { return }
             state.lastDrawn = now
             state.isShown = true

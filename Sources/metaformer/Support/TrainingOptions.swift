@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import MetaformerData
 import MetaformerTraining
 import Synchronization
 
@@ -32,7 +33,11 @@ struct TrainingOptions: ParsableArguments {
 
     /// Makes the folder's run; throws where it holds one of other settings, or one that was not to be resumed.
     func makeRun(_ settings: some Encodable, _ group: ProcessGroup = .alone) throws -> TrainingRun {
-        if group.isFirst { try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true) }
+        do {
+            if group.isFirst { try Folder.make(folder) }
+        } catch {
+            throw CommandError("\(output): cannot be made: \(error)")
+        }
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         let text = String(decoding: try encoder.encode(settings), as: UTF8.self)

@@ -1,0 +1,69 @@
+import Foundation
+import Glibc
+
+/// What the system says of a file or a folder, links followed.
+public struct FileStatus: Sendable, Equatable {
+    /// Bytes.
+    public let size: Int
+    /// Seconds since 1970.
+    public let modified: Double
+    public let isFolder: Bool
+
+    /// nil where there is nothing, or nothing that may be looked at.
+    public init?(_ url: URL) {
+        var status = stat()
+        guard stat(url.path, &status) == 0 else { return nil }
+        size = Int(status.st_size)
+        modified = Double(status.st_mtim.tv_sec) + Double(status.st_mtim.tv_nsec) * 1e-9
+        isFolder = status.st_mode & S_IFMT == S_IFDIR
+    }
+}
+
+/// Folders that are made with messages of the system's own.
+public enum Folder {
+    /// Makes a folder, and those on the way to it, where they are not there yet.
+    public static func make(_ url: URL) throws(AtomicFile.WriteError) {
+        if FileStatus(url)?.isFolder == true { return }
+        let parent = url.deletingLastPathComponent()
+        if parent.path != url.path { try make(parent) }
+        guard mkdir(url.path, 0o777) != 0 else { return }
+        let code = errno
+        if code == EEXIST, FileStatus(url)?.isFolder == true { return }
+        throw AtomicFile.WriteError(errno: code)
+    }
+}
+
+/// A folder that one run at a time writes to.
+public final class FolderLock: Sendable {
+    public static let fileName = ".lock"
+
+    private let descriptor: Int32
+    private let path: String
+
+    /// nil where another run holds it.
+    ///
+    /// - Throws: where the folder cannot be written to.
+    public init?(_ folder: URL) throws(AtomicFile.WriteError) {
+        path = folder.appendingPathComponent(FolderLock.fileName).path
+        while true {
+            let opened = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+            guard opened >= 0 else { throw AtomicFile.WriteError(errno: errno) }
+            guard flock(opened, LOCK_EX | LOCK_NB) == 0 else {
+                close(opened)
+                return nil
+            }
+            // The run before may have removed the file between the two calls.
+            var (ours, theirs) = (stat(), stat())
+            if fstat(opened, &ours) == 0, stat(path, &theirs) == 0, ours.st_ino == theirs.st_ino {
+                descriptor = opened
+                return
+            }
+            close(opened)
+        }
+    }
+
+    deinit {
+        unlink(path)
+        close(descriptor)
+    }
+}
