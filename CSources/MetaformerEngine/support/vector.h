@@ -26,6 +26,26 @@ static inline void v_store(float *p, vf v) {
     memcpy(p, &v, sizeof v);
 }
 
+/* As v_store, to an address aligned to the vector, past the caches; v_streamed before others may read. */
+#if MF_WIDTH == 16
+static inline void v_stream(float *p, vf v) {
+    _mm512_stream_ps(p, (__m512)v);
+}
+#elif MF_WIDTH == 8
+static inline void v_stream(float *p, vf v) {
+    _mm256_stream_ps(p, (__m256)v);
+}
+#else
+static inline void v_stream(float *p, vf v) {
+    v_store(p, v);
+}
+#endif
+static inline void v_streamed(void) {
+#if MF_WIDTH > 4
+    _mm_sfence();
+#endif
+}
+
 /* The first n lanes, fewer than MF_WIDTH; the others are 0, and are neither read nor written. */
 #if MF_WIDTH == 16
 static inline vf v_load_first(const float *p, uint64_t n) {

@@ -80,10 +80,12 @@ static inline __attribute__((always_inline)) void depthwise_tiles(const float *w
                                                                   float *c, uint64_t out_w, uint64_t width,
                                                                   uint64_t rows, int kernel, int step) {
     uint64_t r = 0, last = width / TILE_N * TILE_N;
-    for (; r + DEPTHWISE_ROWS <= rows; r += DEPTHWISE_ROWS, from += DEPTHWISE_ROWS * at.line, c += DEPTHWISE_ROWS * out_w) {
+    for (; r + DEPTHWISE_ROWS <= rows;
+         r += DEPTHWISE_ROWS, from += DEPTHWISE_ROWS * at.line, c += DEPTHWISE_ROWS * out_w) {
         if (last < width) depthwise_tile(weights, from + last, at, c + last, out_w, kernel, step, DEPTHWISE_ROWS, 1);
         for (uint64_t x = last; x > 0; x -= TILE_N)
-            depthwise_tile(weights, from + x - TILE_N, at, c + x - TILE_N, out_w, kernel, step, DEPTHWISE_ROWS, VECTORS);
+            depthwise_tile(weights, from + x - TILE_N, at, c + x - TILE_N, out_w, kernel, step, DEPTHWISE_ROWS,
+                           VECTORS);
     }
     for (; r < rows; r++, from += at.line, c += out_w)
         for (uint64_t x = width; x > 0; x -= MF_WIDTH)

@@ -5,11 +5,15 @@
  */
 enum { POINT_TASKS = 16, POINT_COLUMNS = 512 };
 
+/* An output of so many bytes outlives no cache of one core: it is written past them, without reading what it replaces. */
+enum { POINT_STREAMED = 8 << 20 };
+
 /* What is done to the sums of some output channels, from a pixel on: rows are channels. */
 typedef struct point_finish {
     affine a;
     const float *scale, *shift, *residual; /* residual may be anything where nothing is added */
     uint64_t scale_row, shift_row, residual_row;
+    int streams;
 } point_finish;
 
 /* An operand of the epilogue, by its number in the expression. */
@@ -85,7 +89,10 @@ static inline __attribute__((always_inline)) void point_tile(const float *a, con
                 x = affine_vector(&f->a, x, scale, shift, v_load(residual), 1, f->a.is_limited);
             else
                 x = affine_vector(&f->a, x, scale, shift, x, 0, f->a.is_limited);
-            v_store(out + (uint64_t)i * plane + j * MF_WIDTH, x);
+            if (f->streams)
+                v_stream(out + (uint64_t)i * plane + j * MF_WIDTH, x);
+            else
+                v_store(out + (uint64_t)i * plane + j * MF_WIDTH, x);
         }
     }
 }
@@ -117,7 +124,8 @@ static void convolution_point(void *context, size_t index, int worker) {
     const convolution_job *job = context;
     const mf_call *call = job->call;
     const point *q = &job->p;
-    uint64_t k = job->phases[0].k, all = (uint64_t)job->output_channels, plane = (uint64_t)(job->image_h * job->image_w);
+    uint64_t k = job->phases[0].k, all = (uint64_t)job->output_channels,
+             plane = (uint64_t)(job->image_h * job->image_w);
     uint64_t m0 = index % q->down * q->m_rows, m = all - m0 < q->m_rows ? all - m0 : q->m_rows;
     uint64_t x0 = index / q->down % q->across * q->columns, image = index / q->down / q->across;
     uint64_t end = plane - x0 < q->columns ? plane : x0 + q->columns;
@@ -128,6 +136,7 @@ static void convolution_point(void *context, size_t index, int worker) {
     f.scale_row = scale->row, f.scale = point_operand(call, f.a.scale) + image * scale->batch + m0 * scale->row;
     f.shift_row = shift->row, f.shift = point_operand(call, f.a.shift) + image * shift->batch + m0 * shift->row;
     f.residual = c, f.residual_row = 0;
+    f.streams = all * plane * sizeof(float) >= POINT_STREAMED && (uintptr_t)out % sizeof(vf) == 0;
     if (f.a.residual >= 0) {
         const mf_strides *residual = point_strides(call, f.a.residual);
         f.residual_row = residual->row;
@@ -148,4 +157,5 @@ static void convolution_point(void *context, size_t index, int worker) {
         x += wide;
         if (f.a.residual >= 0) f.residual += wide;
     }
+    if (f.streams) v_streamed();
 }

@@ -142,16 +142,17 @@ static inline __attribute__((always_inline)) void affine_run(const affine *a, co
     for (; i + MF_WIDTH <= n; i += MF_WIDTH)
         v_store(out + i, affine_vector(a, v_load(x + i), scale, shift, v_load(residual + i), adds, limits));
     if (i < n)
-        v_store_first(out + i,
-                      affine_vector(a, v_load_first(x + i, n - i), scale, shift, v_load_first(residual + i, n - i),
-                                    adds, limits),
-                      n - i);
+        v_store_first(
+            out + i,
+            affine_vector(a, v_load_first(x + i, n - i), scale, shift, v_load_first(residual + i, n - i), adds, limits),
+            n - i);
 }
 
 /* As evaluate, where the expression is affine and its operands are laid out for it. */
 static int evaluate_affine(const evaluator *v, const mf_operand *operands, float *out, size_t n) {
     const affine *a = &v->affine;
-    if (!v->is_affine || operands[0].step != 1 || operands[a->scale].step != 0 || operands[a->shift].step != 0) return 0;
+    if (!v->is_affine || operands[0].step != 1 || operands[a->scale].step != 0 || operands[a->shift].step != 0)
+        return 0;
     int adds = a->residual >= 0;
     if (adds && operands[a->residual].step != 1) return 0;
     if (adds && a->is_limited)
