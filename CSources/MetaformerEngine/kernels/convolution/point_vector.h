@@ -106,13 +106,13 @@ static inline __attribute__((always_inline)) void point_column(const float *a, c
         /* Channels that are too few for a tile go by fours. */
         for (uint64_t r = 0; r < rows;) {
             const float *weights = a + i * depth + r;
-            uint64_t count = rows - r;
+            uint64_t count = rows - r == TILE_M ? TILE_M : rows - r >= 4 ? 4 : 1;
             if (count == TILE_M)
                 point_tile(weights, b, plane, depth, c, is_first, is_last, &f, out, TILE_M, vectors);
-            else if (count >= 4)
-                point_tile(weights, b, plane, depth, c, is_first, is_last, &f, out, count = 4, vectors);
+            else if (count == 4)
+                point_tile(weights, b, plane, depth, c, is_first, is_last, &f, out, 4, vectors);
             else
-                point_tile(weights, b, plane, depth, c, is_first, is_last, &f, out, count = 1, vectors);
+                point_tile(weights, b, plane, depth, c, is_first, is_last, &f, out, 1, vectors);
             r += count, c += count * TILE_N, out += count * plane;
             f.scale += count * f.scale_row, f.shift += count * f.shift_row, f.residual += count * f.residual_row;
         }
