@@ -95,8 +95,9 @@ void mf_parallel_for(const mf_pool *pool, size_t count, mf_task task, void *cont
             pool->host.run(pool->host.opaque, workers, work, &d);
         } else {
             int none = 0;
-            atomic_compare_exchange_strong_explicit(&threads_of, &none, getpid(), memory_order_relaxed,
-                                                    memory_order_relaxed);
+            if (!atomic_load_explicit(&threads_of, memory_order_relaxed))
+                atomic_compare_exchange_strong_explicit(&threads_of, &none, getpid(), memory_order_relaxed,
+                                                        memory_order_relaxed);
             work_by_openmp(threads, &d);
         }
     }
