@@ -5,11 +5,11 @@
 #include "support/abi.h"
 #include "support/error.h"
 #include "support/memory.h"
+#include "support/process.h"
 
 #include <math.h>
 #include <pthread.h>
 #include <string.h>
-#include <unistd.h>
 
 struct mf_context {
     atomic_int user;          /* the process one of whose threads is in a call of this context, or 0 */
@@ -34,7 +34,7 @@ static uintptr_t this_thread(void) {
 
 /* Takes the context for a call. Nothing else of it is touched where another thread has it. */
 static mf_status enter(mf_context *context) {
-    int free = 0, process = getpid();
+    int free = 0, process = mf_process();
     if (!atomic_compare_exchange_strong_explicit(&context->user, &free, process, memory_order_acquire,
                                                  memory_order_relaxed)) {
         if (free == process) {

@@ -2,10 +2,10 @@
 
 #include "support/abi.h"
 #include "support/error.h"
+#include "support/process.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 /* Declared here: omp.h of one compiler must not meet the intrinsics of another. */
 extern int omp_get_num_procs(void);
@@ -28,7 +28,7 @@ typedef struct deal {
 
 static mf_status check_fork(int32_t threads, mf_error *error) {
     int started = atomic_load_explicit(&threads_of, memory_order_relaxed);
-    if (!started || started == getpid() || (threads == 0 && omp_get_num_procs() == 1)) return MF_OK;
+    if (!started || started == mf_process() || (threads == 0 && omp_get_num_procs() == 1)) return MF_OK;
     return mf_fail(
         error, MF_E_STATE,
         "this is a child of fork, where OpenMP's threads did not come along: use threads = 1 or a thread pool "
@@ -96,7 +96,7 @@ void mf_parallel_for(const mf_pool *pool, size_t count, mf_task task, void *cont
         } else {
             int none = 0;
             if (!atomic_load_explicit(&threads_of, memory_order_relaxed))
-                atomic_compare_exchange_strong_explicit(&threads_of, &none, getpid(), memory_order_relaxed,
+                atomic_compare_exchange_strong_explicit(&threads_of, &none, mf_process(), memory_order_relaxed,
                                                         memory_order_relaxed);
             work_by_openmp(threads, &d);
         }
