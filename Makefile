@@ -29,7 +29,7 @@ demo: all
 	@echo "The model:     $(demo)/flange.safetensors"
 	@echo "The verdicts:  $(demo)/results/results.csv, and an overlay beside each map in $(demo)/results/test"
 
-# Tests run side by side: a team that waits must not hold the cores.
+# Tests run side by side: a thread pool that waits must not hold the cores.
 test: setup
 	swift build --build-tests
 	OMP_WAIT_POLICY=passive swift test --skip-build

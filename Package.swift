@@ -84,7 +84,7 @@ let package = Package(
             ]),
         .target(
             name: "MetaformerData",
-            dependencies: ["CImageCodecs"],
+            dependencies: ["CImageCodecs", "MetaformerGraph"],
             swiftSettings: loopSettings
         ),
         .target(

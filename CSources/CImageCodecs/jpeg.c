@@ -55,7 +55,7 @@ static _Noreturn void on_error(j_common_ptr common) {
     longjmp(run->escape, 1);
 }
 
-/// libjpeg fills gaps with grey and only warns; a picture with invented pixels must not be judged, so these are errors. The
+/// libjpeg fills gaps with grey and only warns; an image with invented pixels must not be inspected, so these are errors. The
 /// end of the file is none in itself: only the end marker may be missing.
 static void on_message(j_common_ptr common, int level) {
     if (level >= 0) return;

@@ -320,6 +320,6 @@ enum Fingerprint {
         guard let data = FileManager.default.contents(atPath: path) else {
             throw CommandError("\(path): cannot be read; name a file")
         }
-        return String(digest(of: data), radix: 16)
+        return Digest(of: data).text
     }
 }

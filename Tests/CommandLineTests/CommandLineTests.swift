@@ -49,7 +49,7 @@ import Testing
 
     @Test("data check names what is damaged, and ends with 1")
     func damaged() throws {
-        let picture = Image(width: 3, height: 2, channels: 1, bytes: [1, 2, 3, 4, 5, 6])
+        let picture = Image(width: 32, height: 40, channels: 1, bytes: (0..<32 * 40).map { UInt8($0 % 251) })
         try picture.write(png: folder.url.appendingPathComponent("a.png"))
         try Data("text".utf8).write(to: folder.url.appendingPathComponent("b.png"))
         let outcome = try Program.run("data", "check", ".", in: folder.url)
@@ -76,7 +76,8 @@ import Testing
             let file = folder.url.appendingPathComponent(name + ".jpg")
             try FileManager.default.createDirectory(
                 at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
-            try Image(width: 2, height: 2, channels: 1, bytes: [1, 2, 3, 4]).write(png: file)
+            let bytes = (0..<32 * 32).map { UInt8(($0 + name.utf8.count) % 251) }
+            try Image(width: 32, height: 32, channels: 1, bytes: bytes).write(png: file)
         }
         try Data("a.jpg\r\n\r\n".utf8).write(to: folder.url.appendingPathComponent("list.txt"))
         let outcome = try Program.run("data", "check", ".", "--train-list", "list.txt", "--json", in: folder.url)

@@ -65,7 +65,46 @@ private let problems: [(String, SingleInstruction)] = {
     conv("one channel to one", 1, 1, 40, 130, 1, 3, 3, pad: (1, 1, 1, 1))
     conv(
         "depthwise 5x3 stride 3x2, uneven padding", 2, 4, 19, 23, 4, 5, 3, stride: (3, 2), pad: (2, 0, 1, 3), groups: 4)
+    conv("depthwise 3x3 of small planes", 2, 20, 12, 12, 20, 3, 3, pad: (1, 1, 1, 1), groups: 20)
+    conv("depthwise 3x3, wide", 2, 3, 71, 100, 3, 3, 3, pad: (1, 1, 1, 1), groups: 3)
+    conv("depthwise 5x5 stride 2", 1, 19, 25, 40, 19, 5, 5, stride: (2, 2), pad: (1, 1, 2, 2), groups: 19)
     conv("large", 1, 16, 64, 64, 24, 7, 7, pad: (3, 3, 3, 3))
+
+    // A scale and a shift by channel, then a residual or limits: what follows a normalised convolution.
+    func scaled(
+        _ name: String, _ n: Int, _ c: Int, _ h: Int, _ w: Int, _ o: Int, _ kernel: Int = 1, groups: Int = 1,
+        residual: Bool = false, limits: Bool = false
+    ) {
+        let (x, weight, channel, y) = ([n, c, h, w], [o, c / groups, kernel, kernel], [1, o, 1, 1], [n, o, h, w])
+        let pad = UInt32(kernel / 2)
+        var next = UInt32(residual ? 4 : 3)
+        var expression = [Step.multiply.word(0, 1), Step.add.word(next, 2)]
+        next += 1
+        if residual {
+            expression.append(Step.add.word(3, next))
+            next += 1
+        }
+        if limits {
+            expression += [
+                Step.constant.word(), Float(-0.5).bitPattern, Step.maximum.word(next, next + 1), Step.constant.word(),
+                Float(1).bitPattern, Step.minimum.word(next + 2, next + 3),
+            ]
+        }
+        add(
+            name,
+            .init(
+                opcode: .convolution, inputs: [x, weight, channel, channel] + (residual ? [y] : []), output: y,
+                attributes: [1, 1, pad, pad, pad, pad, UInt32(groups)], expression: expression,
+                steps: 2 + (residual ? 1 : 0) + (limits ? 4 : 0)))
+    }
+    scaled("1x1 scaled, with limits, two blocks of channels", 2, 300, 8, 10, 29, limits: true)
+    scaled("1x1 scaled, with a residual", 1, 40, 16, 16, 24, residual: true)
+    scaled("1x1 scaled, with both", 2, 5, 4, 8, 6, residual: true, limits: true)
+    scaled("1x1 scaled, two blocks of channels and a residual", 1, 257, 12, 12, 40, residual: true)
+    scaled("1x1 scaled, of planes that are no whole vectors", 2, 33, 9, 11, 18, residual: true, limits: true)
+    scaled("1x1 scaled, larger than caches", 1, 2, 192, 128, 96, limits: true)
+    scaled("3x3 scaled, with limits", 1, 3, 21, 40, 9, 3, limits: true)
+    scaled("depthwise scaled, with limits", 2, 6, 12, 12, 6, 3, groups: 6, limits: true)
 
     for (m, n, k) in [
         (1, 1, 1), (1, 77, 300), (3, 500, 2048), (2, 2048, 500), (4, 70, 33), (6, 16, 8), (37, 53, 29), (256, 64, 256),

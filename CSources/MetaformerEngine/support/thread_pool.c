@@ -4,11 +4,15 @@
 #include "support/error.h"
 
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 /* Declared here: omp.h of one compiler must not meet the intrinsics of another. */
 extern int omp_get_num_procs(void);
 extern int omp_get_thread_num(void);
+/* Of LLVM's runtime and Intel's: for how many milliseconds threads without work spin before they sleep. */
+extern int kmp_get_blocktime(void) __attribute__((weak));
+extern void kmp_set_blocktime(int milliseconds) __attribute__((weak));
 
 /* The process whose OpenMP threads were started first, or 0: a child of fork has none of them, and its runtime waits for
    them for ever. The runtime is one to a process, and so is this. */
@@ -59,6 +63,29 @@ static void work(void *context, size_t worker) {
         d->task(d->context, index, (int)worker);
 }
 
+/* Whether how OpenMP's threads wait is left to us: the runtime can tell, and the host has not said. */
+static int chooses_waiting(void) {
+    static atomic_int known; /* 0: not yet; 1: it is; 2: it is not */
+    int answer = atomic_load_explicit(&known, memory_order_relaxed);
+    if (!answer) {
+        answer =
+            kmp_get_blocktime && kmp_set_blocktime && !getenv("OMP_WAIT_POLICY") && !getenv("KMP_BLOCKTIME") ? 1 : 2;
+        atomic_store_explicit(&known, answer, memory_order_relaxed);
+    }
+    return answer == 1;
+}
+
+/* Always the whole pool, though some may find nothing to do: runtimes allocate when a pool changes its size. */
+static void work_by_openmp(int threads, deal *d) {
+    /* Threads that spin hold the processors that the others of them wait for, where a host has work of its own there. The
+       host's regions keep its own setting. */
+    int chooses = chooses_waiting(), milliseconds = chooses ? kmp_get_blocktime() : 0;
+    if (chooses) kmp_set_blocktime(0);
+#pragma omp parallel num_threads(threads)
+    work(d, (size_t)omp_get_thread_num());
+    if (chooses) kmp_set_blocktime(milliseconds);
+}
+
 void mf_parallel_for(const mf_pool *pool, size_t count, mf_task task, void *context) {
     int threads = pool->threads;
     deal d = {.count = count, .task = task, .context = context};
@@ -68,12 +95,10 @@ void mf_parallel_for(const mf_pool *pool, size_t count, mf_task task, void *cont
             pool->host.run(pool->host.opaque, workers, work, &d);
         } else {
             int none = 0;
-            atomic_compare_exchange_strong_explicit(&threads_of, &none, getpid(), memory_order_relaxed,
-                                                    memory_order_relaxed);
-            /* Always the whole pool, though some may find nothing to do: runtimes allocate when a pool changes its
-               size. */
-#pragma omp parallel num_threads(threads)
-            work(&d, (size_t)omp_get_thread_num());
+            if (!atomic_load_explicit(&threads_of, memory_order_relaxed))
+                atomic_compare_exchange_strong_explicit(&threads_of, &none, getpid(), memory_order_relaxed,
+                                                        memory_order_relaxed);
+            work_by_openmp(threads, &d);
         }
     }
     work(&d, 0); /* everything of a pool of one, and what a host left */

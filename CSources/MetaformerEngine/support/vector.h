@@ -26,6 +26,66 @@ static inline void v_store(float *p, vf v) {
     memcpy(p, &v, sizeof v);
 }
 
+/* As v_store, to an address aligned to the vector, past the caches; v_streamed before others may read. */
+#if MF_WIDTH == 16
+static inline void v_stream(float *p, vf v) {
+    _mm512_stream_ps(p, (__m512)v);
+}
+#elif MF_WIDTH == 8
+static inline void v_stream(float *p, vf v) {
+    _mm256_stream_ps(p, (__m256)v);
+}
+#else
+static inline void v_stream(float *p, vf v) {
+    v_store(p, v);
+}
+#endif
+static inline void v_streamed(void) {
+#if MF_WIDTH > 4
+    _mm_sfence();
+#endif
+}
+
+/* The first n lanes, fewer than MF_WIDTH; the others are 0, and are neither read nor written. */
+#if MF_WIDTH == 16
+static inline vf v_load_first(const float *p, uint64_t n) {
+    return (vf)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
+}
+static inline void v_store_first(float *p, vf v, uint64_t n) {
+    _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
+}
+#elif MF_WIDTH == 8
+static inline __m256i v_first(uint64_t n) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_set_epi32(7, 6, 5, 4, 3, 2, 1, 0));
+}
+static inline vf v_load_first(const float *p, uint64_t n) {
+    return (vf)_mm256_maskload_ps(p, v_first(n));
+}
+static inline void v_store_first(float *p, vf v, uint64_t n) {
+    _mm256_maskstore_ps(p, v_first(n), (__m256)v);
+}
+#else
+static inline vf v_load_first(const float *p, uint64_t n) {
+    return (vf){n > 0 ? p[0] : 0, n > 1 ? p[1] : 0, n > 2 ? p[2] : 0, 0};
+}
+static inline void v_store_first(float *p, vf v, uint64_t n) {
+    for (uint64_t i = 0; i < n; i++) p[i] = v[i];
+}
+#endif
+
+/* Runs of a row are short: a call of memcpy or memset would cost as much as they do. */
+static inline void v_copy(float *to, const float *from, int64_t n) {
+    int64_t i = 0;
+    for (; i + MF_WIDTH <= n; i += MF_WIDTH) v_store(to + i, v_load(from + i));
+    if (i < n) v_store_first(to + i, v_load_first(from + i, (uint64_t)(n - i)), (uint64_t)(n - i));
+}
+static inline void v_clear(float *to, int64_t n) {
+    const vf zero = {0};
+    int64_t i = 0;
+    for (; i + MF_WIDTH <= n; i += MF_WIDTH) v_store(to + i, zero);
+    if (i < n) v_store_first(to + i, zero, (uint64_t)(n - i));
+}
+
 /* v_max and v_min give b where either is NaN. */
 #if MF_WIDTH == 16
 static inline vf v_fma(vf a, vf b, vf c) {
@@ -155,6 +215,19 @@ static inline vf v_even(vf a, vf b) {
     return (vf)_mm256_castpd_ps(_mm256_permute4x64_pd(pairs, 0xd8));
 #else
     return (vf){a[0], a[2], b[0], b[2]};
+#endif
+}
+
+/* The odd ones. */
+static inline vf v_odd(vf a, vf b) {
+#if MF_WIDTH == 16
+    const __m512i from = _mm512_set_epi32(31, 29, 27, 25, 23, 21, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1);
+    return (vf)_mm512_permutex2var_ps((__m512)a, from, (__m512)b);
+#elif MF_WIDTH == 8
+    __m256d pairs = _mm256_castps_pd(_mm256_shuffle_ps((__m256)a, (__m256)b, 0xdd));
+    return (vf)_mm256_castpd_ps(_mm256_permute4x64_pd(pairs, 0xd8));
+#else
+    return (vf){a[1], a[3], b[1], b[3]};
 #endif
 }
 

@@ -1,4 +1,5 @@
 import Foundation
+import MetaformerGraph
 
 /// What `data check` finds: counts, sizes, and everything that is wrong with a data set.
 public struct DatasetReport: Sendable, Equatable, Codable {
@@ -181,7 +182,7 @@ private struct Inspection: Sendable {
             let finding = { DatasetReport.Finding(path: dataset.relativePath(of: item.url), detail: $0) }
             obstacle = ImageCheck.obstacle(image).map(finding)
             oddity = ImageCheck.oddity(image).map(finding)
-            digest = Checksum(of: image.bytes).value ^ UInt64(image.width << 32 | image.height << 8 | image.channels)
+            digest = Digest(of: image.bytes).value ^ UInt64(image.width << 32 | image.height << 8 | image.channels)
         }
         var marks = false
         for maskURL in item.maskURLs {

@@ -179,7 +179,9 @@ private func readImageFile(_ url: URL) throws(ImageFileError) -> Data {
     do {
         return try Data(contentsOf: url)
     } catch {
-        throw ImageFileError(url, .inaccessible(error.localizedDescription))
+        let cause = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
+        let reason = cause.map { String(cString: strerror(Int32(clamping: $0.code))) } ?? "the system could not read it"
+        throw ImageFileError(url, .inaccessible(reason))
     }
 }
 

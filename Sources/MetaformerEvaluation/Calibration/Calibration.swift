@@ -75,15 +75,14 @@ public struct Calibration {
         let isOfPixels = [ModelDescription.Target.pixels.rawValue, nil].contains(file.metadata["target"])
         guard !options.keepsMap, options.defective.isEmpty, isStretched, isOfPixels else {
             (rows, chosen) = ([], nil)
-            // The engine takes all frames at once.
-            let frames = { (pictures: [CalibrationImage]) in try pictures.map { try Frame($0.image(), of: $0.name) } }
+            let frame = { (image: CalibrationImage) in try Frame(image.image(), of: image.name) }
             let calibrated = try model.calibrated(
-                good: frames(pictures), defective: frames(options.defective), falseAlarmRate: options.falseAlarmRate,
-                threads: options.threads
-            ) { step in
-                progress(step.done, step.total)
-                return true
-            }
+                goodFrames: pictures.count, defective: options.defective.map(frame),
+                falseAlarmRate: options.falseAlarmRate, threads: options.threads,
+                progress: { step in
+                    progress(step.done, step.total)
+                    return true
+                }, frame: { try frame(pictures[$0]) })
             threshold = try Threshold(of: calibrated)
             self.file = Calibration.file(file, settings: threshold.settings)
             return

@@ -21,7 +21,7 @@ public struct AdaptationRecord: Codable, Sendable, Equatable {
     public init(_ images: [(url: URL, path: String)]) {
         let files = images.compactMap { url, path in
             FileManager.default.contents(atPath: url.path).map {
-                File(path: path, bytes: $0.count, checksum: Checksum(of: $0).text)
+                File(path: path, bytes: $0.count, checksum: Digest(of: $0).text)
             }
         }
         self.init(files: files)
@@ -44,7 +44,7 @@ public struct AdaptationRecord: Codable, Sendable, Equatable {
         guard let candidates = files[url.lastPathComponent], let size = FileStatus(url)?.size,
             candidates.contains(where: { $0.bytes == size }), let data = FileManager.default.contents(atPath: url.path)
         else { return false }
-        let checksum = Checksum(of: data).text
+        let checksum = Digest(of: data).text
         return candidates.contains { $0.checksum == checksum }
     }
 

@@ -1,5 +1,6 @@
 import Foundation
 import MetaformerData
+import MetaformerGraph
 
 /// An image that is to be inspected, and what its results are called.
 public struct InspectedImage: Sendable {
@@ -80,7 +81,7 @@ enum ResultPath {
         guard let name = parts.last, name.utf8.count > 200 else { return path }
         var short = name
         while short.utf8.count > 180 { short.removeLast() }
-        parts[parts.count - 1] = short + "-" + Checksum(of: Array(name.utf8)).text
+        parts[parts.count - 1] = short + "-" + Digest(of: Array(name.utf8)).text
         return parts.joined(separator: "/")
     }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import MetaformerData
+import MetaformerGraph
 
 /// What is to be evaluated.
 public struct EvaluationPlan: Sendable {
@@ -95,8 +96,6 @@ public struct EvaluationPlan: Sendable {
             [method.identity, "\(flips)", "\(shift)", "\(falseAlarmRate)", "\(proLimit)", bits.map { "\($0) bits" }]
             .compactMap { $0 }.joined(separator: "|")
             + "\n" + training.joined(separator: "\n") + "\n\n" + test.joined(separator: "\n")
-        // FNV-1a, 64 bits.
-        let hash = text.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
-        return String(hash, radix: 16)
+        return Digest(of: Array(text.utf8)).text
     }
 }

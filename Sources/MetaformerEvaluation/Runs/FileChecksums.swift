@@ -1,5 +1,6 @@
 import Foundation
 import MetaformerData
+import MetaformerGraph
 
 /// Checksums of the contents of files, kept in a folder of results: a file is read again where its size or time differs.
 struct FileChecksums {
@@ -24,7 +25,7 @@ struct FileChecksums {
         guard let stamp = FileStamp(file) else { return "none" }
         if let entry = known[file.path], entry.stamp == stamp { return entry.checksum }
         guard let data = FileManager.default.contents(atPath: file.path) else { return "none" }
-        let checksum = Checksum(of: data).text
+        let checksum = Digest(of: data).text
         known[file.path] = Known(stamp: stamp, checksum: checksum)
         isChanged = true
         return checksum

@@ -1,7 +1,12 @@
 import Foundation
 import MetaformerEngine
 
-/// What tells bytes from others that were not made to deceive: 64 bits, the same on every machine.
-public func digest(of bytes: some ContiguousBytes) -> UInt64 {
-    bytes.withUnsafeBytes { mf_digest($0.baseAddress, $0.count) }
+/// What tells bytes from others that were not made to deceive: XXH3, 64 bits, the same on every machine.
+public struct Digest: Sendable, Hashable {
+    public let value: UInt64
+
+    public init(of bytes: some ContiguousBytes) { value = bytes.withUnsafeBytes { mf_digest($0.baseAddress, $0.count) } }
+
+    /// In hexadecimal.
+    public var text: String { String(value, radix: 16) }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import MetaformerData
 import MetaformerGraph
 
 /// All that a training run needs to go on: after a kill it then gives, bit for bit, what it would have given.
@@ -31,10 +32,10 @@ public struct CheckpointStore: Sendable {
     /// Makes the folder where it is missing.
     public init(folder: URL) throws {
         self.folder = folder
-        do {
-            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        do throws(AtomicFile.WriteError) {
+            try Folder.make(folder)
         } catch {
-            throw TrainingError("\(folder.relativePath): cannot be made: \(error.localizedDescription)")
+            throw TrainingError("\(folder.relativePath): cannot be made: \(error.message)")
         }
     }
 

@@ -95,9 +95,7 @@ final class MetricsLog {
             return (object?["step"] as? Int).map { $0 < count } ?? false
         }
         try AtomicFile.write(Data(kept.map { $0 + [UInt8(ascii: "\n")] }.joined()), to: url)
-        do { handle = try FileHandle(forWritingTo: url) } catch {
-            throw TrainingError("\(url.relativePath): cannot be written: \(error.localizedDescription)")
-        }
+        handle = try FileHandle(forWritingTo: url)
         self.url = url
         try handle.seekToEnd()
     }
@@ -107,9 +105,7 @@ final class MetricsLog {
     func append(step: Int, _ values: [String: Double]) throws {
         let fields = values.sorted { $0.key < $1.key }.filter { $0.value.isFinite }.map { "\"\($0.key)\":\($0.value)" }
         let line = "{" + (["\"step\":\(step)"] + fields).joined(separator: ",") + "}\n"
-        do { try handle.write(contentsOf: Data(line.utf8)) } catch {
-            throw TrainingError("\(url.relativePath): cannot be written: \(error.localizedDescription)")
-        }
+        try handle.write(contentsOf: Data(line.utf8))
     }
 
     func synchronize() throws { try handle.synchronize() }

@@ -4,9 +4,12 @@
  *
  *     allocation-probe MODEL WIDTH HEIGHT THREADS
  *
- * prints how many there were once it had begun, in ten rounds. What the threads do then lies between the calls of
- * getppid: whoever traces system calls can tell.
+ * prints how many there were once it had begun, in ten rounds, and what share of a processor its threads took while they
+ * waited afterwards, in percent. What the threads do in the rounds lies between the calls of getppid: whoever traces system
+ * calls can tell.
  */
+#define _POSIX_C_SOURCE 200809L
+
 #include <metaformer.h>
 
 #include <math.h>
@@ -14,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { ROUNDS = 10, BATCH = 2 };
@@ -58,6 +62,20 @@ static int fail(const char *text) {
     return 1;
 }
 
+static double seconds(clockid_t clock) {
+    struct timespec time;
+    clock_gettime(clock, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+/* Of a processor that the process's threads take while it has nothing to do, for a tenth of a second. */
+static double idle_percent(void) {
+    double start = seconds(CLOCK_MONOTONIC), used = seconds(CLOCK_PROCESS_CPUTIME_ID);
+    nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+    used = seconds(CLOCK_PROCESS_CPUTIME_ID) - used;
+    return 100 * used / (seconds(CLOCK_MONOTONIC) - start);
+}
+
 int main(int argument_count, char **arguments) {
     if (argument_count != 5) return fail("usage: allocation-probe MODEL WIDTH HEIGHT THREADS");
     int width = atoi(arguments[2]), height = atoi(arguments[3]);
@@ -100,7 +118,7 @@ int main(int argument_count, char **arguments) {
     /* The probe counts at all: */
     free(malloc(1));
     atomic_store(&counting, 0);
-    printf("%ld\n", atomic_load(&allocations) - 1);
+    printf("%ld %.0f\n", atomic_load(&allocations) - 1, idle_percent());
     free(pixels);
     free(marks);
     free(map);

@@ -77,7 +77,7 @@ int main(int argument_count, char **arguments) {
         double sum = 0;
 #pragma omp parallel for reduction(+ : sum) num_threads(TEAM)
         for (int i = 0; i < 100000; i++) sum += i;
-        if (sum != 4999950000.0) return fail("the host's own team computes something else");
+        if (sum != 4999950000.0) return fail("the host's own threads compute something else");
         if (inspect(model, 1 + round % 4) != expected) wrong = 1;
 #pragma omp parallel num_threads(TEAM) reduction(| : wrong)
         wrong |= inspect(model, 2) != expected;

@@ -1,9 +1,9 @@
 /*
  * Convolution of one channel to one, as in a depthwise convolution: there is no product of matrices in it. A task takes
  * some output rows of a plane; their band of the image is copied as in band_vector.h, and a tile of pixels goes through
- * all taps in registers.
+ * all taps in registers. Where the taps are known here, a vector of the image is loaded once for all rows that it is in.
  */
-enum { DEPTHWISE_ROWS = 4, DEPTHWISE_PIXELS = 4096 };
+enum { DEPTHWISE_ROWS = 4, DEPTHWISE_PIXELS = 4096, DEPTHWISE_PLANES = 8 };
 
 static int is_depthwise(const convolution_job *job) {
     return job->image_channels == 1 && job->output_channels == 1;
@@ -11,67 +11,165 @@ static int is_depthwise(const convolution_job *job) {
 
 static band depthwise_band_of(const convolution_job *job) {
     const phase *p = &job->phases[0];
-    band b = {.channels = 1, .down = 1, .m_rows = 1, .width = (int64_t)up_to((uint64_t)p->out_w, TILE_N)};
+    band b = {.channels = 1, .down = 1, .m_rows = 1, .width = (int64_t)up_to((uint64_t)p->out_w, MF_WIDTH)};
     if (p->k == 0 || p->out_h <= 0 || p->out_w <= 0) return (band){0};
-    int64_t wanted = DEPTHWISE_PIXELS / b.width;
+    int64_t wanted = DEPTHWISE_PIXELS / b.width / DEPTHWISE_ROWS * DEPTHWISE_ROWS;
     b.rows = wanted < 1 ? 1 : wanted > p->out_h ? p->out_h : wanted;
     b.per_image = (uint64_t)((p->out_h + b.rows - 1) / b.rows);
     b.top = phase_row(job, p), b.left = phase_column(job, p);
     b.splits = job->image_step_w, b.row_splits = job->image_step_h;
     b.lines = b.rows + (p->tap_h - 1) / b.row_splits;
+    b.planes = b.per_image > 1 ? 1 : (uint64_t)(DEPTHWISE_PIXELS / (b.rows * b.width) + 1);
+    b.planes = b.planes > DEPTHWISE_PLANES ? DEPTHWISE_PLANES : b.planes;
     b.across = b.width, b.stride = (uint64_t)(b.rows * b.width);
     b.pitch = b.width + (p->tap_w - 1) / b.splits;
     return b;
 }
 
-/* c[rows][TILE_N] = the sum over taps of their weights and pixels; rows of the band lie line apart. */
-static inline __attribute__((always_inline)) void depthwise_tile(const float *weights, const int32_t *offsets,
-                                                                 uint64_t taps, const float *from, uint64_t line,
-                                                                 float *c, uint64_t stride, int rows) {
+/* Where a band's pixels lie: floats from one line to the next, and from one split of rows and of columns to the next. */
+typedef struct lattice {
+    uint64_t line, row_split, column_split;
+} lattice;
+
+/* c[rows][vectors] = the sum over taps of their weights and pixels, as they come in the kernel. */
+static inline __attribute__((always_inline)) void depthwise_tile(const float *weights, const float *from, lattice at,
+                                                                 float *c, uint64_t c_stride, int kernel, int step,
+                                                                 int rows, int vectors) {
     vf sum[DEPTHWISE_ROWS][VECTORS];
-    for (int r = 0; r < rows; r++)
-        for (int j = 0; j < VECTORS; j++) sum[r][j] = v_splat(0);
-    for (uint64_t k = 0; k < taps; k++) {
-        vf weight = v_splat(weights[k]);
-        const float *at = from + offsets[k];
 #pragma GCC unroll 4
-        for (int r = 0; r < rows; r++)
-#pragma GCC unroll 4
-            for (int j = 0; j < VECTORS; j++)
-                sum[r][j] = v_fma(weight, v_load(at + (uint64_t)r * line + j * MF_WIDTH), sum[r][j]);
-    }
     for (int r = 0; r < rows; r++)
-        for (int j = 0; j < VECTORS; j++) v_store(c + (uint64_t)r * stride + j * MF_WIDTH, sum[r][j]);
+#pragma GCC unroll 2
+        for (int v = 0; v < vectors; v++) sum[r][v] = v_splat(0);
+#pragma GCC unroll 16
+    for (int i = 0; i < (rows - 1) * step + kernel; i++)
+#pragma GCC unroll 8
+        for (int j = 0; j < kernel; j++) {
+            const float *row = from + (uint64_t)(i % step) * at.row_split + (uint64_t)(i / step) * at.line +
+                               (uint64_t)(j % step) * at.column_split + j / step;
+            vf pixels[VECTORS];
+#pragma GCC unroll 2
+            for (int v = 0; v < vectors; v++) pixels[v] = v_load(row + v * MF_WIDTH);
+#pragma GCC unroll 4
+            for (int r = 0; r < rows; r++) {
+                int tap = i - r * step;
+                if (tap < 0 || tap >= kernel) continue;
+                vf weight = v_splat(weights[tap * kernel + j]);
+#pragma GCC unroll 2
+                for (int v = 0; v < vectors; v++) sum[r][v] = v_fma(weight, pixels[v], sum[r][v]);
+            }
+        }
+#pragma GCC unroll 4
+    for (int r = 0; r < rows; r++)
+#pragma GCC unroll 2
+        for (int v = 0; v < vectors; v++) v_store(c + (uint64_t)r * c_stride + v * MF_WIDTH, sum[r][v]);
 }
 
-/* Some output rows of a plane. */
+/* As depthwise_tile, of one row and any taps. */
+static inline void depthwise_vector(const float *weights, const int32_t *offsets, uint64_t taps, const float *from,
+                                    float *c) {
+    vf sum = v_splat(0);
+    for (uint64_t k = 0; k < taps; k++) sum = v_fma(v_splat(weights[k]), v_load(from + offsets[k]), sum);
+    v_store(c, sum);
+}
+
+/*
+ * All tiles of a band. c's rows are out_w long, and what a tile has beyond the end of one runs over into the next, which is
+ * written after it: tiles go from the right to the left.
+ */
+static inline __attribute__((always_inline)) void depthwise_tiles(const float *weights, const float *from, lattice at,
+                                                                  float *c, uint64_t out_w, uint64_t width,
+                                                                  uint64_t rows, int kernel, int step) {
+    uint64_t r = 0, last = width / TILE_N * TILE_N;
+    for (; r + DEPTHWISE_ROWS <= rows;
+         r += DEPTHWISE_ROWS, from += DEPTHWISE_ROWS * at.line, c += DEPTHWISE_ROWS * out_w) {
+        if (last < width) depthwise_tile(weights, from + last, at, c + last, out_w, kernel, step, DEPTHWISE_ROWS, 1);
+        for (uint64_t x = last; x > 0; x -= TILE_N)
+            depthwise_tile(weights, from + x - TILE_N, at, c + x - TILE_N, out_w, kernel, step, DEPTHWISE_ROWS,
+                           VECTORS);
+    }
+    for (; r < rows; r++, from += at.line, c += out_w)
+        for (uint64_t x = width; x > 0; x -= MF_WIDTH)
+            depthwise_tile(weights, from + x - MF_WIDTH, at, c + x - MF_WIDTH, out_w, kernel, step, 1, 1);
+}
+
+/* A band's rows, of the kernels and steps that networks have; the others tap by tap. */
+static void depthwise_rows(const convolution_job *job, const float *weights, const int32_t *offsets, const float *from,
+                           float *c, uint64_t rows) {
+    const phase *p = &job->phases[0];
+    const band *b = &job->b;
+    uint64_t line = (uint64_t)b->pitch, split = line * (uint64_t)b->lines, out_w = (uint64_t)p->out_w,
+             width = (uint64_t)b->width;
+    lattice at = {line, split, split * (uint64_t)b->row_splits};
+    int64_t kernel = p->tap_h == p->tap_w && b->splits == b->row_splits && job->tap_move > 0 ? p->tap_h : 0;
+    if (kernel == 3 && b->splits == 1)
+        depthwise_tiles(weights, from, at, c, out_w, width, rows, 3, 1);
+    else if (kernel == 3 && b->splits == 2)
+        depthwise_tiles(weights, from, at, c, out_w, width, rows, 3, 2);
+    else if (kernel == 5 && b->splits == 1)
+        depthwise_tiles(weights, from, at, c, out_w, width, rows, 5, 1);
+    else if (kernel == 5 && b->splits == 2)
+        depthwise_tiles(weights, from, at, c, out_w, width, rows, 5, 2);
+    else
+        for (uint64_t r = 0; r < rows; r++)
+            for (uint64_t x = width; x > 0; x -= MF_WIDTH)
+                depthwise_vector(weights, offsets, job->depth, from + r * line + x - MF_WIDTH,
+                                 c + r * out_w + x - MF_WIDTH);
+}
+
+/* As band_fill, of one channel: the steps that networks have, without divisions. */
+static void depthwise_fill(const convolution_job *job, uint64_t image, int64_t channel, int64_t y, float *to) {
+    const band *b = &job->b;
+    int64_t step = b->splits;
+    if (step > 2 || b->row_splits != step) {
+        band_fill(job, image, channel, 1, y, to);
+        return;
+    }
+    int64_t top = b->top + y * step, split = b->lines * b->pitch, width = job->image_w;
+    const float *plane = job->call->inputs[0] + ((int64_t)image * job->g.groups + channel) * job->image_h * width;
+    int64_t before = -b->left, inside = b->pitch - before < width ? b->pitch - before : width;
+    for (int64_t line = 0; line < b->lines * step; line++) {
+        int64_t row = top + line;
+        float *at = to + (step == 2 ? (line & 1) * split + (line >> 1) * b->pitch : line * b->pitch);
+        if (row < 0 || row >= job->image_h) {
+            for (int64_t i = 0; i < step; i++) v_clear(at + 2 * i * split, b->pitch);
+        } else if (step == 2) {
+            gather_pairs(plane + row * width, width, b->left, b->pitch, at, at + 2 * split);
+        } else if (before < 0 || before >= b->pitch) {
+            gather_columns(plane + row * width, width, b->left, 1, b->pitch, at);
+        } else {
+            v_clear(at, before);
+            v_copy(at + before, plane + row * width, inside);
+            v_clear(at + before + inside, b->pitch - before - inside);
+        }
+    }
+}
+
+static size_t depthwise_tasks(const convolution_job *job) {
+    return (size_t)((uint64_t)job->g.groups + job->b.planes - 1) / job->b.planes * job->blocks;
+}
+
+/* Some output rows of a plane, or some whole planes. */
 static void convolution_depthwise(void *context, size_t index, int worker) {
     const convolution_job *job = context;
     const phase *p = &job->phases[0];
     const mf_geometry *g = &job->g;
     const band *b = &job->b;
-    uint64_t group = index / job->blocks, part = index % job->blocks, image = part / b->per_image;
+    uint64_t first = index / job->blocks * b->planes, part = index % job->blocks, image = part / b->per_image,
+             end = first + b->planes < (uint64_t)g->groups ? first + b->planes : (uint64_t)g->groups;
     int64_t y = (int64_t)(part % b->per_image) * b->rows, rows = p->out_h - y < b->rows ? p->out_h - y : b->rows;
     float *pixels_in = job->scratch + (size_t)worker * job->thread_scratch, *c = pixels_in + band_floats(b);
     float *weights = c + band_tile(b);
     int32_t *offsets = (int32_t *)(void *)(weights + up_to(job->depth, 16));
     evaluator v = evaluator_make(job->call->instruction->expression, weights + 2 * up_to(job->depth, 16));
-    const float *kernel = job->call->inputs[1] + (int64_t)group * g->kernel_h * g->kernel_w;
-    for (int64_t i = 0; i < p->tap_h; i++)
-        for (int64_t j = 0; j < p->tap_w; j++)
-            weights[i * p->tap_w + j] =
-                kernel[(p->first_h + i * p->tap_step_h) * g->kernel_w + p->first_w + j * p->tap_step_w];
     band_offsets(job, p, offsets);
-    band_fill(job, image, (int64_t)group, 1, y, pixels_in);
-    uint64_t line = (uint64_t)b->pitch, stride = (uint64_t)b->width;
-    for (uint64_t x = 0; x < stride; x += TILE_N) {
-        int64_t r = 0;
-        for (; r + DEPTHWISE_ROWS <= rows; r += DEPTHWISE_ROWS)
-            depthwise_tile(weights, offsets, job->depth, pixels_in + (uint64_t)r * line + x, line,
-                           c + (uint64_t)r * stride + x, stride, DEPTHWISE_ROWS);
-        for (; r < rows; r++)
-            depthwise_tile(weights, offsets, job->depth, pixels_in + (uint64_t)r * line + x, line,
-                           c + (uint64_t)r * stride + x, stride, 1);
+    for (uint64_t group = first; group < end; group++) {
+        const float *kernel = job->call->inputs[1] + (int64_t)group * g->kernel_h * g->kernel_w;
+        for (int64_t i = 0; i < p->tap_h; i++)
+            for (int64_t j = 0; j < p->tap_w; j++)
+                weights[i * p->tap_w + j] =
+                    kernel[(p->first_h + i * p->tap_step_h) * g->kernel_w + p->first_w + j * p->tap_step_w];
+        depthwise_fill(job, image, (int64_t)group, y, pixels_in);
+        depthwise_rows(job, weights, offsets, pixels_in, c, (uint64_t)rows);
+        convolution_store_rows(job, image, group, y, c, p->out_w, rows, &v);
     }
-    convolution_store_rows(job, image, group, y, c, b->width, rows, &v);
 }

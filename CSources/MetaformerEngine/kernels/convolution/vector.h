@@ -2,7 +2,8 @@
  * Convolution and its input gradient as matrix products of the weights and the image's patches, of which no matrix is
  * ever made. Where rows of the output are wide, or many, the product's columns are read straight from a band of the image
  * (band_vector.h); of the smallest images, patches are gathered into panels; 3 x 3 taps of many channels take fewer
- * products (winograd_vector.h); of one channel to one there is no product to make (depthwise_vector.h). The input gradient
+ * products (winograd_vector.h); of one channel to one there is no product to make (depthwise_vector.h); of one tap there are no patches to gather
+ * (point_vector.h). The input gradient
  * of a strided convolution falls into stride_h x stride_w phases, each a convolution of dy, at stride 1, with the taps
  * that reach that phase's pixels; phases that go by bands share them and are stored together.
  */
@@ -29,6 +30,7 @@ typedef struct band {
     int64_t width, across;      /* floats of a run, a multiple of MF_WIDTH, and from one row to the next in a tile */
     uint64_t per_image, down, m_rows; /* tasks down an image, blocks of output channels, and channels of one */
     uint64_t stride;                  /* floats of a channel in a tile */
+    uint64_t planes;                  /* of one channel to one: channels of a task */
 } band;
 
 /* How a phase goes by tiles of 4 x 4 outputs: see winograd_vector.h. */
@@ -40,6 +42,12 @@ typedef struct winograd {
     uint64_t pitch;        /* floats of a line of the image with its borders */
     uint64_t first, count; /* the rows of tiles of the chunk at work */
 } winograd;
+
+/* How a convolution of one tap is cut into tasks: see point_vector.h. */
+typedef struct point {
+    uint64_t columns, across; /* pixels of a task, and tasks over an image; 0 where another way is taken */
+    uint64_t m_rows, down;    /* output channels of a task, and tasks over all of them */
+} point;
 
 enum { MOST_PHASES = 4 };
 
@@ -60,6 +68,7 @@ typedef struct convolution_job {
     int shares;     /* patches are gathered once for all blocks, into panels */
     band b;         /* rows is 0 where patches are gathered */
     winograd w;
+    point p;
     const float *weights;   /* packed */
     float *tiles, *results; /* of a chunk of tiles */
     float *shared;          /* panels of patches, or bands, for all tasks */
@@ -105,6 +114,8 @@ static int64_t phase_column(const convolution_job *job, const phase *p) {
 static int is_depthwise(const convolution_job *job);
 static band depthwise_band_of(const convolution_job *job);
 static winograd winograd_of(const convolution_job *job);
+static point point_of(const convolution_job *job);
+static uint64_t point_thread(const convolution_job *job);
 static uint64_t winograd_weights(const convolution_job *job);
 static uint64_t winograd_matrices(const convolution_job *job);
 static uint64_t winograd_thread(const convolution_job *job);
@@ -237,11 +248,17 @@ static uint64_t phase_depth(const convolution_job *job, const phase *p) {
 static void convolution_enter(convolution_job *job, int64_t step) {
     phases_enter(job, step);
     job->w = winograd_of(job);
+    job->p = point_of(job);
     job->b = (band){0};
     job->shares = 0;
     uint64_t expression = mf_expression_scratch(job->call->instruction->expression);
     if (job->w.rows) {
         job->thread_scratch = winograd_thread(job) + expression;
+        return;
+    }
+    if (job->p.columns) {
+        job->thread_scratch = point_thread(job);
+        job->blocks = job->p.across * job->p.down * (uint64_t)job->g.batch;
         return;
     }
     job->b = is_depthwise(job) ? depthwise_band_of(job) : band_of(job);
@@ -340,36 +357,7 @@ static void convolution_pack_weights(void *context, size_t index, int worker) {
 
 /* ---- Image ------------------------------------------------------------------------------------------------------- */
 
-/* n values of an image row, step apart, from column x; 0 outside. */
-static inline void gather_columns(const float *row, int64_t width, int64_t x, int64_t step, int64_t n, float *to) {
-    int64_t i = 0;
-    for (; i < n && x < 0; i++, x += step) to[i] = 0;
-    int64_t inside = x < width ? (width - x + step - 1) / step : 0, end = i + (inside < n - i ? inside : n - i);
-    if (step == 1) {
-        int64_t count = end - i;
-        if (count > 0) memcpy(to + i, row + x, (size_t)count * sizeof(float));
-        i = end;
-    } else if (step == 2) {
-        const float *from = row + x;
-        /* The last of a vector's 2 MF_WIDTH values may lie past the row. */
-        for (; i + MF_WIDTH < end; i += MF_WIDTH, from += 2 * MF_WIDTH)
-            v_store(to + i, v_even(v_load(from), v_load(from + MF_WIDTH)));
-        for (; i < end; i++, from += 2) to[i] = *from;
-    } else {
-        for (const float *from = row + x; i < end; i++, from += step) to[i] = *from;
-    }
-    for (; i < n; i++) to[i] = 0;
-}
-
-/* n pairs of values of an image row, from column x on, the first ones to even and the second ones to odd; 0 outside. */
-static inline void gather_pairs(const float *row, int64_t width, int64_t x, int64_t n, float *even, float *odd) {
-    int64_t i = 0, inside = width > x ? (width - x) / 2 : 0;
-    for (; i < n && x + 2 * i < 0; i++)
-        even[i] = 0, odd[i] = x + 2 * i + 1 >= 0 && x + 2 * i + 1 < width ? row[x + 2 * i + 1] : 0;
-    if (inside > n) inside = n;
-    for (const float *from = row + x; i < inside; i++) even[i] = from[2 * i], odd[i] = from[2 * i + 1];
-    for (; i < n; i++) even[i] = x + 2 * i < width ? row[x + 2 * i] : 0, odd[i] = 0;
-}
+#include "kernels/convolution/gather_vector.h"
 
 /* Runs of a block's columns that lie in one row of one image's pixels. */
 typedef struct pixels {
@@ -510,6 +498,7 @@ static void convolution_block(void *context, size_t index, int worker) {
 
 #include "kernels/convolution/band_vector.h"
 #include "kernels/convolution/depthwise_vector.h"
+#include "kernels/convolution/point_vector.h"
 #include "kernels/convolution/winograd_vector.h"
 
 static void step_pack(const convolution_job *job, const mf_pool *pool, float *packed) {
@@ -574,8 +563,10 @@ static void convolution_run(const mf_call *call, const mf_pool *pool, void *scra
         if (job.shares)
             mf_parallel_for(pool, (size_t)((uint64_t)job.g.groups * ((job.phases[0].k + DEPTH - 1) / DEPTH)),
                             convolution_gather, &job);
-        mf_parallel_for(pool, (size_t)job.g.groups * job.blocks,
-                        !job.b.rows          ? convolution_block
+        size_t tasks = is_depthwise(&job) && job.b.rows ? depthwise_tasks(&job) : (size_t)job.g.groups * job.blocks;
+        mf_parallel_for(pool, tasks,
+                        job.p.columns        ? convolution_point
+                        : !job.b.rows        ? convolution_block
                         : is_depthwise(&job) ? convolution_depthwise
                                              : convolution_band,
                         &job);

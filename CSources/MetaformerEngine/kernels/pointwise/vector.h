@@ -1,4 +1,12 @@
-/* Expressions, a block at a time: each step runs over the whole block before the next one starts. */
+/* Expressions, a block at a time: each step runs over the whole block before the next one starts. What follows most
+   convolutions, a scale and a shift with limits or with a residual, goes through registers instead. */
+
+/* y = x scale + shift, then + residual, then no lower than low and no higher than high. Inputs by number; -1 for none. */
+typedef struct affine {
+    int scale, shift, residual;
+    int is_limited;
+    float low, high;
+} affine;
 
 /* An expression with its scratch: constants are filled in once, blocks are used again and again. */
 typedef struct evaluator {
@@ -7,10 +15,44 @@ typedef struct evaluator {
     float *gathered; /* a block for each input, for those that do not lie one after the other */
     float *tails;    /* another for each input, for the last few values of a run */
     float *result;   /* a block for their result */
+    int is_affine;
+    affine affine;
 } evaluator;
 
+static float expression_constant(const mf_expression *e, uint8_t place, int *is_one) {
+    for (uint32_t i = 0; i < e->constant_count; i++)
+        if (e->constants[i].place == place) return e->constants[i].value;
+    *is_one = 0;
+    return 0;
+}
+
+/* Whether an expression is no more than that. */
+static int affine_of(const mf_expression *e, affine *to) {
+    *to = (affine){.scale = -1, .shift = -1, .residual = -1};
+    uint32_t s = 0, n = e->step_count;
+    uint8_t at = 0; /* the place of the value so far */
+    if (s < n && e->steps[s].op == MF_STEP_multiply && e->steps[s].a == at && e->steps[s].b < e->input_count)
+        to->scale = e->steps[s].b, at = e->steps[s++].result;
+    if (s < n && e->steps[s].op == MF_STEP_add && e->steps[s].a == at && e->steps[s].b < e->input_count)
+        to->shift = e->steps[s].b, at = e->steps[s++].result;
+    if (s < n && e->steps[s].op == MF_STEP_add && (e->steps[s].a == at || e->steps[s].b == at)) {
+        uint8_t other = e->steps[s].a == at ? e->steps[s].b : e->steps[s].a;
+        if (other < e->input_count && other != at) to->residual = other, at = e->steps[s++].result;
+    }
+    if (s + 2 == n && e->steps[s].op == MF_STEP_maximum && e->steps[s].a == at &&
+        e->steps[s + 1].op == MF_STEP_minimum && e->steps[s + 1].a == e->steps[s].result) {
+        to->is_limited = 1;
+        to->low = expression_constant(e, e->steps[s].b, &to->is_limited);
+        to->high = expression_constant(e, e->steps[s + 1].b, &to->is_limited);
+        if (to->is_limited) at = e->steps[s + 1].result, s += 2;
+    }
+    return s > 0 && s == n && at == MF_PLACE_OUTPUT && to->scale > 0 && to->shift > 0;
+}
+
 static evaluator evaluator_make(const mf_expression *e, float *scratch) {
-    evaluator v = {.e = e};
+    evaluator v;
+    v.e = e;
+    v.is_affine = affine_of(e, &v.affine);
     for (uint32_t i = 0; i < e->block_count; i++) v.places[MF_PLACE_BLOCK + i] = scratch + (size_t)i * MF_BLOCK;
     v.gathered = scratch + (size_t)e->block_count * MF_BLOCK;
     v.tails = v.gathered + (size_t)e->input_count * MF_BLOCK;
@@ -85,6 +127,45 @@ static void evaluate_block(evaluator *v, float *out, size_t n) {
     for (uint32_t s = 0; s < v->e->step_count; s++) evaluate_step(&v->e->steps[s], v->places, n);
 }
 
+static inline __attribute__((always_inline)) vf affine_vector(const affine *a, vf x, vf scale, vf shift, vf residual,
+                                                              int adds, int limits) {
+    x = x * scale + shift;
+    if (adds) x = residual + x;
+    return limits ? v_min(v_max(x, v_splat(a->low)), v_splat(a->high)) : x;
+}
+
+static inline __attribute__((always_inline)) void affine_run(const affine *a, const mf_operand *operands, float *out,
+                                                             size_t n, int adds, int limits) {
+    const float *x = operands[0].data, *residual = adds ? operands[a->residual].data : x;
+    const vf scale = v_splat(*operands[a->scale].data), shift = v_splat(*operands[a->shift].data);
+    size_t i = 0;
+    for (; i + MF_WIDTH <= n; i += MF_WIDTH)
+        v_store(out + i, affine_vector(a, v_load(x + i), scale, shift, v_load(residual + i), adds, limits));
+    if (i < n)
+        v_store_first(
+            out + i,
+            affine_vector(a, v_load_first(x + i, n - i), scale, shift, v_load_first(residual + i, n - i), adds, limits),
+            n - i);
+}
+
+/* As evaluate, where the expression is affine and its operands are laid out for it. */
+static int evaluate_affine(const evaluator *v, const mf_operand *operands, float *out, size_t n) {
+    const affine *a = &v->affine;
+    if (!v->is_affine || operands[0].step != 1 || operands[a->scale].step != 0 || operands[a->shift].step != 0)
+        return 0;
+    int adds = a->residual >= 0;
+    if (adds && operands[a->residual].step != 1) return 0;
+    if (adds && a->is_limited)
+        affine_run(a, operands, out, n, 1, 1);
+    else if (adds)
+        affine_run(a, operands, out, n, 1, 0);
+    else if (a->is_limited)
+        affine_run(a, operands, out, n, 0, 1);
+    else
+        affine_run(a, operands, out, n, 0, 0);
+    return 1;
+}
+
 /* n outputs in a row; out may be an operand of step 1. Reads and writes nothing past the n-th. */
 static void evaluate(evaluator *v, const mf_operand *operands, float *out, size_t n) {
     const mf_expression *e = v->e;
@@ -92,6 +173,7 @@ static void evaluate(evaluator *v, const mf_operand *operands, float *out, size_
         if (out != operands[0].data) memcpy(out, operands[0].data, n * sizeof(float));
         return;
     }
+    if (evaluate_affine(v, operands, out, n)) return;
     for (uint32_t k = 0; k < e->input_count; k++)
         if (operands[k].step == 0)
             for (size_t i = 0, end = n < MF_BLOCK ? (n + MF_WIDTH - 1) / MF_WIDTH * MF_WIDTH : MF_BLOCK; i < end;

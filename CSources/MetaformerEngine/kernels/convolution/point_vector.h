@@ -1,0 +1,161 @@
+/*
+ * Convolution of one tap at stride 1: a product of the weights and the image's planes where they lie. A task takes some
+ * pixels and some output channels; a tile of pixels stays in the nearest cache while all of them read it. A scale and a
+ * shift, with limits or a residual, are applied before a tile leaves the registers.
+ */
+enum { POINT_TASKS = 16, POINT_COLUMNS = 512 };
+
+/* An output of so many bytes outlives no cache of one core: it is written past them, without reading what it replaces. */
+enum { POINT_STREAMED = 8 << 20 };
+
+/* What is done to the sums of some output channels, from a pixel on: rows are channels. */
+typedef struct point_finish {
+    affine a;
+    const float *scale, *shift, *residual; /* residual may be anything where nothing is added */
+    uint64_t scale_row, shift_row, residual_row;
+    int streams;
+} point_finish;
+
+/* An operand of the epilogue, by its number in the expression. */
+static const mf_strides *point_strides(const mf_call *call, int input) {
+    return &call->instruction->epilogue[input - 1];
+}
+static const float *point_operand(const mf_call *call, int input) {
+    return call->inputs[mf_ops[call->instruction->op].fixed_inputs + (uint32_t)input - 1];
+}
+
+/* Depends on one image's shape alone, as winograd_of. */
+static point point_of(const convolution_job *job) {
+    const mf_geometry *g = &job->g;
+    const phase *p = &job->phases[0];
+    const mf_call *call = job->call;
+    point none = {0};
+    affine a;
+    uint64_t n = (uint64_t)(p->out_h * p->out_w), m = (uint64_t)job->output_channels;
+    if (g->kernel_h != 1 || g->kernel_w != 1 || g->stride_h != 1 || g->stride_w != 1 || g->groups != 1) return none;
+    if (g->pad_top != 0 || g->pad_left != 0 || p->out_h != job->image_h || p->out_w != job->image_w) return none;
+    if (n == 0 || n % MF_WIDTH != 0 || m < 4 || p->k == 0 || !affine_of(call->instruction->expression, &a)) return none;
+    if (point_strides(call, a.scale)->column != 0 || point_strides(call, a.shift)->column != 0) return none;
+    if (a.residual >= 0 && point_strides(call, a.residual)->column != 1) return none;
+    point q = {.columns = up_to(n / POINT_TASKS, TILE_N)};
+    q.columns = q.columns < TILE_N ? TILE_N : q.columns > POINT_COLUMNS ? POINT_COLUMNS : q.columns;
+    q.across = (n + q.columns - 1) / q.columns;
+    q.down = (POINT_TASKS + q.across - 1) / q.across;
+    q.m_rows = up_to((m + q.down - 1) / q.down, TILE_M);
+    q.down = (m + q.m_rows - 1) / q.m_rows;
+    return q;
+}
+
+/* Floats of a thread's sums: of all channels of a task, in a tile of pixels. */
+static uint64_t point_thread(const convolution_job *job) {
+    return job->p.m_rows * TILE_N;
+}
+
+/* A tile of so many channels and vectors of pixels, over a block of k: sums go on in c where more are to come, and are
+   finished into out after the last. Planes of the image and of the output lie plane apart. */
+static inline __attribute__((always_inline)) void point_tile(const float *a, const float *b, uint64_t plane,
+                                                             uint64_t depth, float *c, int is_first, int is_last,
+                                                             const point_finish *f, float *out, int rows, int vectors) {
+    vf sum[TILE_M][VECTORS];
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; i++)
+#pragma GCC unroll 2
+        for (int j = 0; j < vectors; j++)
+            sum[i][j] = is_first ? v_splat(0) : v_load(c + (uint64_t)i * TILE_N + j * MF_WIDTH);
+    for (uint64_t k = 0; k < depth; k++, a += TILE_M, b += plane) {
+        vf column[VECTORS];
+#pragma GCC unroll 2
+        for (int j = 0; j < vectors; j++) column[j] = v_load(b + j * MF_WIDTH);
+#pragma GCC unroll 16
+        for (int i = 0; i < rows; i++) {
+            vf weight = v_splat(a[i]);
+#pragma GCC unroll 2
+            for (int j = 0; j < vectors; j++) sum[i][j] = v_fma(weight, column[j], sum[i][j]);
+        }
+    }
+    int adds = f->a.residual >= 0;
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; i++) {
+        vf scale = v_splat(f->scale[(uint64_t)i * f->scale_row]), shift = v_splat(f->shift[(uint64_t)i * f->shift_row]);
+#pragma GCC unroll 2
+        for (int j = 0; j < vectors; j++) {
+            vf x = sum[i][j];
+            if (!is_last) {
+                v_store(c + (uint64_t)i * TILE_N + j * MF_WIDTH, x);
+                continue;
+            }
+            const float *residual = f->residual + (uint64_t)i * f->residual_row + j * MF_WIDTH;
+            if (adds)
+                x = affine_vector(&f->a, x, scale, shift, v_load(residual), 1, f->a.is_limited);
+            else
+                x = affine_vector(&f->a, x, scale, shift, x, 0, f->a.is_limited);
+            if (f->streams)
+                v_stream(out + (uint64_t)i * plane + j * MF_WIDTH, x);
+            else
+                v_store(out + (uint64_t)i * plane + j * MF_WIDTH, x);
+        }
+    }
+}
+
+/* All channels of a task in a tile of pixels. */
+static inline __attribute__((always_inline)) void point_column(const float *a, const float *b, uint64_t plane,
+                                                               uint64_t depth, float *c, int is_first, int is_last,
+                                                               point_finish f, float *out, uint64_t m, int vectors) {
+    for (uint64_t i = 0; i < m; i += TILE_M) {
+        uint64_t rows = m - i < TILE_M ? m - i : TILE_M;
+        /* Channels that are too few for a tile go by fours. */
+        for (uint64_t r = 0; r < rows;) {
+            const float *weights = a + i * depth + r;
+            uint64_t count = rows - r == TILE_M ? TILE_M : rows - r >= 4 ? 4 : 1;
+            if (count == TILE_M)
+                point_tile(weights, b, plane, depth, c, is_first, is_last, &f, out, TILE_M, vectors);
+            else if (count == 4)
+                point_tile(weights, b, plane, depth, c, is_first, is_last, &f, out, 4, vectors);
+            else
+                point_tile(weights, b, plane, depth, c, is_first, is_last, &f, out, 1, vectors);
+            r += count, c += count * TILE_N, out += count * plane;
+            f.scale += count * f.scale_row, f.shift += count * f.shift_row, f.residual += count * f.residual_row;
+        }
+    }
+}
+
+/* Some pixels of an image, and some output channels. */
+static void convolution_point(void *context, size_t index, int worker) {
+    const convolution_job *job = context;
+    const mf_call *call = job->call;
+    const point *q = &job->p;
+    uint64_t k = job->phases[0].k, all = (uint64_t)job->output_channels,
+             plane = (uint64_t)(job->image_h * job->image_w);
+    uint64_t m0 = index % q->down * q->m_rows, m = all - m0 < q->m_rows ? all - m0 : q->m_rows;
+    uint64_t x0 = index / q->down % q->across * q->columns, image = index / q->down / q->across;
+    uint64_t end = plane - x0 < q->columns ? plane : x0 + q->columns;
+    float *c = job->scratch + (size_t)worker * job->thread_scratch, *out = call->output + (image * all + m0) * plane;
+    point_finish f;
+    affine_of(call->instruction->expression, &f.a);
+    const mf_strides *scale = point_strides(call, f.a.scale), *shift = point_strides(call, f.a.shift);
+    f.scale_row = scale->row, f.scale = point_operand(call, f.a.scale) + image * scale->batch + m0 * scale->row;
+    f.shift_row = shift->row, f.shift = point_operand(call, f.a.shift) + image * shift->batch + m0 * shift->row;
+    f.residual = c, f.residual_row = 0;
+    f.streams = all * plane * sizeof(float) >= POINT_STREAMED && (uintptr_t)out % sizeof(vf) == 0;
+    if (f.a.residual >= 0) {
+        const mf_strides *residual = point_strides(call, f.a.residual);
+        f.residual_row = residual->row;
+        f.residual = point_operand(call, f.a.residual) + image * residual->batch + m0 * residual->row + x0;
+    }
+    for (uint64_t x = x0; x < end;) {
+        const float *b = call->inputs[0] + image * k * plane + x;
+        uint64_t wide = end - x >= TILE_N ? TILE_N : MF_WIDTH;
+        for (uint64_t k0 = 0; k0 < k; k0 += DEPTH) {
+            uint64_t depth = k - k0 < DEPTH ? k - k0 : DEPTH;
+            const float *a = job->weights + up_to(all, TILE_M) * k0 + m0 * depth;
+            int is_first = k0 == 0, is_last = k0 + depth == k;
+            if (wide == TILE_N)
+                point_column(a, b + k0 * plane, plane, depth, c, is_first, is_last, f, out + x, m, VECTORS);
+            else
+                point_column(a, b + k0 * plane, plane, depth, c, is_first, is_last, f, out + x, m, 1);
+        }
+        x += wide;
+        if (f.a.residual >= 0) f.residual += wide;
+    }
+    if (f.streams) v_streamed();
+}
