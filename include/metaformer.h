@@ -209,8 +209,9 @@ MF_API MF_MUST_USE mf_status mf_model_open_reader(const mf_reader *reader, const
 
 /**
  * Writes a model file: to a temporary file beside path, synced, then renamed over it; on failure, what was at path is
- * there still. A model reads back bit for bit: what its file had in half precision and adaptation did not change is
- * written in half precision again. Any number of threads may write one model.
+ * there still, or the new file, whole, where the text says that it is written: its folder alone could not be synced then.
+ * A model reads back bit for bit: what its file had in half precision and adaptation did not change is written in half
+ * precision again. Any number of threads may write one model.
  * @return MF_OK, MF_E_INVALID, MF_E_IO, MF_E_LIMIT (over MF_MAX_FILE_BYTES), MF_E_NOMEM
  */
 MF_API MF_MUST_USE mf_status mf_model_save(const mf_model *model, const char *path, mf_error *error);
@@ -470,6 +471,10 @@ typedef struct mf_scores {
     uint64_t count, anomalous; /**< inspections, and those with is_anomalous */
     double mean;
     float lowest, highest; /**< 0 where there was none */
+    int32_t drift; /**< 1 once scores have left what they were: the first 300 since then lie above those of frames
+                                held out in adaptation, by more than chance, or later ones lie elsewhere than the first
+                                300 did (a cumulative sum of their logarithms). It stays until they are reset */
+    float drift_evidence; /**< how much of what makes it drift there was at most: 1 and above is drift */
 } mf_scores;
 
 MF_API MF_MUST_USE mf_status mf_context_scores(mf_context *context, mf_scores *out_scores);

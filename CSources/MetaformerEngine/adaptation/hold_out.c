@@ -3,6 +3,7 @@
 #include "image/score.h"
 #include "support/error.h"
 #include "support/memory.h"
+#include "support/number.h"
 
 #include <math.h>
 #include <metaformer/engine.h>
@@ -62,13 +63,13 @@ mf_status mf_hold_out_fold(uint64_t seed, size_t count, size_t fold, size_t *ord
 mf_status mf_held_out_restore(mf_held_out *h, const mf_adaptation *a) {
     if (!a->earlier) return MF_OK;
     const char *text = mf_model_setting(a->model, "adapted.scores");
-    char *end;
-    for (; text && *text && h->count < MF_KEPT_SCORES; text = end) {
-        float score = strtof(text, &end);
-        if (end == text || !isfinite(score))
+    while (text && *text && h->count < MF_KEPT_SCORES) {
+        double score;
+        if (!mf_number_read(&text, &score) || (*text && *text != ' '))
             return mf_fail(a->error, MF_E_FORMAT, "'adapted.scores' is '%.60s': numbers with blanks between them",
                            text);
-        h->scores[h->count++] = score;
+        h->scores[h->count++] = (float)score;
+        while (*text == ' ') text++;
     }
     return MF_OK;
 }
@@ -79,6 +80,7 @@ mf_status mf_held_out_record(const mf_held_out *h, mf_model *adapted, mf_error *
     for (size_t i = 0; i < kept; i++)
         length += (size_t)snprintf(text + length, sizeof text - length, "%s%.9g", i ? " " : "",
                                    (double)h->scores[mf_share(h->count, kept, i)]);
+    mf_number_point(text);
     if (kept) return mf_model_set(adapted, "adapted.scores", text, error);
     mf_model_unset(adapted, "adapted.scores");
     return MF_OK;

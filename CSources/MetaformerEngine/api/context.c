@@ -1,4 +1,5 @@
 /* Contexts: an inspection, and what one thread of a host sets and asks around it. */
+#include "api/drift.h"
 #include "api/inspection.h"
 #include "api/settings.h"
 #include "api/statistics.h"
@@ -23,6 +24,7 @@ struct mf_context {
     mf_cancellation cancellation;
     uint64_t time_limit; /* of an inspection, ns; 0 for none */
     mf_statistics statistics;
+    mf_drift drift;
     mf_error error;
 };
 
@@ -86,6 +88,7 @@ mf_status mf_context_create(const mf_model *model, const mf_context_options *opt
     context->has_threshold = model->is_adapted;
     context->threshold = model->threshold;
     context->error.struct_size = sizeof context->error;
+    mf_drift_start(&context->drift, model);
     mf_status status = prepare(context, &resolved, error);
     if (status != MF_OK) {
         mf_context_release(context);
@@ -191,6 +194,7 @@ static mf_status inspect(mf_context *context, const request *r) {
                              &context->error));
     context->inspected = 1;
     mf_statistics_add(&context->statistics, result.score, result.is_anomalous);
+    mf_drift_add(&context->drift, result.score);
     result.elapsed_ns = mf_clock() - start;
     mf_result_write(r->result, &result);
     return MF_OK;
@@ -281,7 +285,9 @@ static mf_status copy_scores(mf_context *context, mf_scores *out_scores) {
                         .anomalous = s->anomalous,
                         .mean = s->count ? s->sum / (double)s->count : 0,
                         .lowest = s->lowest,
-                        .highest = s->highest};
+                        .highest = s->highest,
+                        .drift = context->drift.evidence >= 1,
+                        .drift_evidence = (float)context->drift.evidence};
     mf_scores_write(out_scores, &scores);
     return MF_OK;
 }
@@ -311,5 +317,6 @@ mf_status mf_context_reset_scores(mf_context *context) {
     if (!context) return MF_E_INVALID;
     MF_TRY(enter(context));
     memset(&context->statistics, 0, sizeof context->statistics);
+    mf_drift_start(&context->drift, context->model);
     return leave(context, MF_OK);
 }

@@ -4,6 +4,7 @@
 #include "support/abi.h"
 #include "support/error.h"
 #include "support/memory.h"
+#include "support/number.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,8 +49,7 @@ mf_status mf_model_set_number(mf_model *model, const char *key, float value, mf_
         snprintf(text, sizeof text, "%.*g", digits, (double)value);
         if (strtof(text, NULL) == value) break;
     }
-    for (char *c = text; *c; c++)
-        if (*c == ',') *c = '.'; /* a host's locale */
+    mf_number_point(text);
     return mf_model_set(model, key, text, error);
 }
 

@@ -2,6 +2,7 @@
 
 #include "support/abi.h"
 #include "support/error.h"
+#include "support/number.h"
 #include "support/thread_pool.h"
 
 #include <math.h>
@@ -88,24 +89,8 @@ mf_status mf_option_info(size_t index, mf_setting_description *out_description) 
 
 /* ---- Settings of a model ----------------------------------------------------------------------------------------- */
 
-/* A decimal number whatever the host's locale: its comma or point would change what strtod reads. */
 static int parse_number(const char *text, double *out_value) {
-    double value = 0, scale = 1;
-    int exponent = 0, digits = 0, negative = *text == '-';
-    const char *c = text + negative;
-    for (; *c >= '0' && *c <= '9'; c++, digits++) value = value * 10 + (*c - '0');
-    if (*c == '.')
-        for (c++; *c >= '0' && *c <= '9'; c++, digits++) value = value * 10 + (*c - '0'), scale *= 10;
-    if (digits && (*c == 'e' || *c == 'E')) {
-        int down = *++c == '-', any = 0;
-        if (*c == '-' || *c == '+') c++;
-        for (; *c >= '0' && *c <= '9' && exponent < 1000; c++, any = 1) exponent = exponent * 10 + (*c - '0');
-        if (!any) return 0;
-        if (down) exponent = -exponent;
-    }
-    if (!digits || *c) return 0;
-    *out_value = (negative ? -value : value) / scale * pow(10, exponent);
-    return 1;
+    return mf_number_read(&text, out_value) && !*text;
 }
 
 mf_status mf_model_number(const mf_model *model, mf_key key, double *out_value, mf_error *error) {

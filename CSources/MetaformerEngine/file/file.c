@@ -475,14 +475,22 @@ static int write_target(void *opaque, const void *bytes, size_t count) {
     return 0;
 }
 
+/* A signal is no failure. */
+static int sync_descriptor(int descriptor) {
+    int result;
+    while ((result = fsync(descriptor)) != 0 && errno == EINTR) continue;
+    return result;
+}
+
 /* Makes a rename last: the folder's own entry has to reach the disk too. */
 static int sync_folder(const char *path) {
     char copy[4096];
     snprintf(copy, sizeof copy, "%s", path);
     int folder = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder < 0) return -1;
-    int result = fsync(folder);
+    int result = sync_descriptor(folder), cause = errno;
     close(folder);
+    errno = cause;
     return result;
 }
 
@@ -498,14 +506,15 @@ mf_status mf_file_write_with(const char *path, const mf_tensor *tensors, size_t 
     mf_writer writer = {sizeof writer, &target, write_target};
     mf_status status = mf_file_write_to_with(&writer, tensors, tensor_count, entries, entry_count, allocator, &e);
     if (status == MF_E_IO) status = mf_fail(&e, MF_E_IO, "%s", strerror(target.cause));
-    if (status == MF_OK && (fchmod(target.descriptor, 0644) != 0 || fsync(target.descriptor) != 0))
+    if (status == MF_OK && (fchmod(target.descriptor, 0644) != 0 || sync_descriptor(target.descriptor) != 0))
         status = mf_fail(&e, MF_E_IO, "%s", strerror(errno));
-    if (close(target.descriptor) != 0 && status == MF_OK) status = mf_fail(&e, MF_E_IO, "%s", strerror(errno));
+    if (close(target.descriptor) != 0 && errno != EINTR && status == MF_OK)
+        status = mf_fail(&e, MF_E_IO, "%s", strerror(errno));
     if (status == MF_OK && rename(temporary, path) != 0) status = mf_fail(&e, MF_E_IO, "%s", strerror(errno));
     if (status != MF_OK)
         unlink(temporary);
     else if (sync_folder(path) != 0)
-        status = mf_fail(&e, MF_E_IO, "%s", strerror(errno));
+        status = mf_fail(&e, MF_E_IO, "written, but a power cut may undo it: %s", strerror(errno));
     return status == MF_OK ? MF_OK : mf_fail(error, status, "%.120s: %s", path, e.text);
 }
 

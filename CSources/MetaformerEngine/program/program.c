@@ -89,6 +89,19 @@ static mf_status read_buffer(mf_program *p, const sections *s, uint32_t index, m
     return MF_OK;
 }
 
+/* The arena ends with its last buffer: memory is taken for what is used alone. */
+static mf_status check_arena(const mf_program *p, mf_error *error) {
+    uint64_t end = 0;
+    for (uint32_t i = 0; i < p->buffer_count; i++) {
+        const mf_buffer *b = &p->buffers[i];
+        uint64_t own = b->kind == MF_BUFFER_ARENA ? b->offset + b->shape.count * sizeof(float) : 0;
+        if (own > end) end = own;
+    }
+    if (p->arena_bytes <= (end + MF_ALIGNMENT - 1) / MF_ALIGNMENT * MF_ALIGNMENT) return MF_OK;
+    return mf_fail(error, MF_E_FORMAT, "an arena of %llu bytes, of which its buffers take %llu",
+                   (unsigned long long)p->arena_bytes, (unsigned long long)end);
+}
+
 static int same_dims(const mf_shape *a, const mf_shape *b) {
     return a->rank == b->rank && memcmp(a->dims, b->dims, a->rank * sizeof *a->dims) == 0;
 }
@@ -204,6 +217,7 @@ static mf_status unpack(mf_program *p, const sections *s, mf_error *error) {
     memcpy(p->constants, s->constants, h->constant_bytes);
     MF_TRY(mf_names_make(&p->slot_names, count_named(s), &p->allocator, error));
     for (uint32_t i = 0; i < h->buffer_count; i++) MF_TRY(read_buffer(p, s, i, error));
+    MF_TRY(check_arena(p, error));
 
     parts most = count_parts(p->words, h->word_count), done = {0};
     p->expressions = mf_allocate(&p->allocator, sizeof *p->expressions * most.expressions);

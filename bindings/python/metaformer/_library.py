@@ -104,6 +104,8 @@ class CScores(ctypes.Structure):
         ("mean", ctypes.c_double),
         ("lowest", ctypes.c_float),
         ("highest", ctypes.c_float),
+        ("drift", ctypes.c_int32),
+        ("drift_evidence", ctypes.c_float),
     ]
 
 

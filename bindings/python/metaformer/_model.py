@@ -60,13 +60,19 @@ class Inspection:
 
 @dataclasses.dataclass(frozen=True)
 class Scores:
-    """What a context's inspections gave since it was made or reset: a product that drifts shows here first."""
+    """What a context's inspections gave since it was made or reset.
+
+    `has_drifted` once scores have left what they were in adaptation, or in the first 300 inspections: the light, the lens or the product
+    changes. `drift_evidence` is how much of what makes it so there was at most, 1 and above is drift.
+    """
 
     count: int
     anomalous: int
     mean: float
     lowest: float
     highest: float
+    has_drifted: bool
+    drift_evidence: float
 
 
 _UNLIKE = {"dark": 0x1, "bright": 0x2, "flat": 0x4, "blurred": 0x8, "different": 0x10}
@@ -387,7 +393,15 @@ class Context:
         """How many inspections there were, and what they gave."""
         scores = _library.CScores(struct_size=ctypes.sizeof(_library.CScores))
         self._check(_library.mf_context_scores(self._handle, ctypes.byref(scores)))
-        return Scores(scores.count, scores.anomalous, scores.mean, scores.lowest, scores.highest)
+        return Scores(
+            scores.count,
+            scores.anomalous,
+            scores.mean,
+            scores.lowest,
+            scores.highest,
+            bool(scores.drift),
+            scores.drift_evidence,
+        )
 
     def score_quantile(self, share: float) -> float:
         """The score that this share of inspections did not exceed, within 1/32 of itself. Raises `Error`."""

@@ -489,6 +489,7 @@ class InspectionTests(unittest.TestCase):
         found = [context.inspect(ramp() + seed).score for seed in range(3)]
         scores = context.scores()
         self.assertEqual((scores.count, scores.lowest, scores.highest), (3, min(found), max(found)))
+        self.assertEqual((scores.has_drifted, scores.drift_evidence), (False, 0))
         self.assertAlmostEqual(scores.mean, sum(found) / 3, places=5)
         self.assertAlmostEqual(context.score_quantile(1), max(found), delta=max(found) / 16)
         context.reset_scores()

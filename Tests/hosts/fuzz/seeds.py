@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+"""Writes small inputs for the targets to start from:  seeds.py GOLDEN-MODEL FOLDER"""
+import json
+import os
+import struct
+import sys
+import zlib
+
+from encoders import chunk, png, tiff
+
+NO_NAME = (1 << 32) - 1
+ADD, MULTIPLY, ABSOLUTE = 2, 4, 11
+
+
+def program(buffers, names, instructions, arena=0, constants=b""):
+    """buffers: (kind, dims, offset, name offset or NO_NAME)"""
+    words = b"".join(struct.pack(f"<{len(i)}I", *i) for i in instructions)
+    records = b"".join(
+        struct.pack("<8IQ2I", kind, len(dims), *dims, *([0] * (6 - len(dims))), offset, name, 0)
+        for kind, dims, offset, name in buffers)
+    head = struct.pack("<6I3Q", 0x4750464D, 1, len(buffers), len(instructions), len(words) // 4, len(names), len(constants), arena, 0)
+    body = head + records + words + bytes(-len(words) % 8) + names
+    return body + bytes(-len(body) % 64) + constants
+
+
+def model(programs, tensors=(), settings=()):
+    entries = {"format": "metaformer 1", "input.channels": "1", "input.height": "32", "input.width": "32", **dict(settings),
+               "checksum": "0" * 32}
+    header, data = {"__metadata__": entries}, b""
+    for name, dtype, shape, content in [*tensors, *((f"program/{k}", "U8", [len(v)], v) for k, v in programs.items())]:
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [len(data), len(data) + len(content)]}
+        data += content
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * ((-8 - len(text)) % 64)
+    return struct.pack("<Q", len(text)) + text + data
+
+
+def models():
+    size, names = [1, 1, 32, 32], b"image\0map\0w\0"
+    ends = [(1, size, 0, 0), (2, size, 0, 6)]
+    weight = ("w", "F32", [1, 1, 3, 3], struct.pack("<9f", *range(9)))
+    variable = (3, [1, 1, 3, 3], 0, 10)
+    convolution = [2, 15, 2, 1, 0, 2, 1, 1, 1, 1, 1, 1, 1, 1, ABSOLUTE]
+    yield model({"inspect": program(ends, names, [[1, 7, 1, 1, 0, 1, ABSOLUTE]])})
+    yield model({"inspect": program(ends, names, [[1, 6, 1, 1, 0, 0]])}, settings={"threshold": "0.5", "input.framing": "tile"}.items())
+    yield model({"inspect": program([*ends, variable], names, [convolution])}, [weight])
+    arena = [*ends, (0, size, 0, NO_NAME), (0, [1, 1, 16, 16], 4096, NO_NAME)]
+    yield model({"inspect": program(arena, names, [
+        [14, 9, 1, 3, 0, 2, 2, 2, 2], [16, 7, 1, 2, 3, 1, 0],
+        [1, 9, 2, 1, 0, 2, 2, MULTIPLY | 0 << 8 | 1 << 16, ADD | 2 << 8 | 0 << 16]], 5120)},
+        settings={"score.share": "0.1", "input.framing": "letterbox"}.items())
+    half = ("h", "F16", [4], bytes(8))
+    yield model({"inspect": program([*ends, (4, [1], 0, NO_NAME)], names, [[1, 8, 2, 1, 0, 2, 1, ADD | 0 << 8 | 1 << 16]],
+                                    constants=struct.pack("<f", 1.5))}, [half])
+
+
+def images():
+    yield png(8, 0, 5, [bytes(range(5))] * 3)
+    yield png(16, 2, 2, [bytes(range(12))] * 2)
+    yield png(16, 4, 2, [bytes(range(8))] * 2)
+    yield png(2, 3, 4, [b"\x1b"] * 2, extra=chunk(b"PLTE", bytes(range(12))))
+    yield b"P5 5 3 255\n" + bytes(range(15))
+    yield b"P2 2 2 9\n1 2 3 4\n"
+    yield b"P6 2 1 65535\n" + bytes(range(12))
+    row = bytes(range(15)) + b"\0"
+    yield b"BM" + struct.pack("<IHHI", 54 + 48, 0, 0, 54) + struct.pack("<IiiHHIIiiII", 40, 5, 3, 1, 24, 0, 48, 0, 0, 0, 0) + row * 3
+    yield tiff(4, 2, 1, 8, 1, bytes(range(8)))
+    yield tiff(2, 2, 1, 32, 1, struct.pack("<4f", 0, 1, float("nan"), float("inf")), kind=3)
+    yield tiff(4, 2, 1, 8, 1, zlib.compress(bytes(range(8))), compression=8)
+
+
+def calls():
+    yield bytes([1, 3, 1, 0, 100, 4, 0, 0, 0, 60, 60, 5, 0, 0, 0, 0, 3])
+    yield bytes([1, 8, 5] + [0, 0, 60, 60, 9] * 3 + [0, 20, 0, 2])
+    yield bytes([1, 7, 8] + [0, 0, 60, 60, 9, 0, 0, 9] * 3 + [7, 0, 0, 1, 0, 2, 0, 0, 7, 0, 9, 8, 0, 0, 3])
+    yield bytes([0, 3, 9, 7, 8] + [0, 3, 60, 60, 9, 0, 0, 9] * 3 + [7, 0])
+    yield bytes([1, 15, 0, 9, 0, 14, 5, 9, 9, 1, 40, 10, 1, 1, 11, 1, 12, 1, 9, 13, 1, 1])
+
+
+for target, contents in ("model", models()), ("images", images()), ("calls", calls()):
+    os.makedirs(f"{sys.argv[2]}/{target}", exist_ok=True)
+    for number, content in enumerate(contents):
+        with open(f"{sys.argv[2]}/{target}/seed-{number}", "wb") as file:
+            file.write(content)
