@@ -442,8 +442,7 @@ typedef struct mf_result {
  * @param map     NULL, or an image of the frame's size that receives the anomaly map: outside the mask it says nothing,
  *                and after a failure it may be partly written
  * @return MF_OK, MF_E_INVALID, MF_E_UNSUPPORTED (pixel format), MF_E_LIMIT (frame too small or too large), MF_E_STATE
- *         (the model knows no product, and the host set no threshold: mf_adapt comes first), MF_E_DEADLINE and MF_E_CANCELLED (looked for between instructions; the
- *         context serves on)
+ *         (the model knows no product: mf_adapt comes first), MF_E_DEADLINE, MF_E_CANCELLED (the context serves on)
  */
 MF_API MF_MUST_USE mf_status mf_inspect(mf_context *context, const mf_image *frame, const mf_mask *mask, mf_map *map,
                                         mf_result *out_result);
@@ -458,9 +457,8 @@ MF_API MF_MUST_USE mf_status mf_inspect(mf_context *context, const mf_image *fra
 MF_API MF_MUST_USE mf_status mf_inspect_batch(mf_context *context, const mf_image *frames, const mf_mask *masks,
                                               mf_map *maps, mf_result *results, size_t count, size_t *out_done);
 
-/** Copies one of the planes that the last mf_inspect computed at the model's own size (of a tiled frame, at its last
- *  view), channels first: "image" as the model saw it, "reconstruction", "response" (where the model has a prior),
- *  "map". size is in floats; NULL data asks for it. */
+/** Copies a plane that the last mf_inspect computed at the model's own size (of a tiled frame, its last tile's), channels
+ *  first: "image", "reconstruction", "response" (of a prior), "map". size is in floats; NULL data asks for it. */
 MF_API MF_MUST_USE mf_status mf_context_plane(mf_context *context, const char *name, float *data, size_t *size);
 
 /* How a context's scores have been since it was created or they were reset: where good products' scores creep up, the

@@ -125,7 +125,8 @@ import Testing
         ])
     }
 
-    @Test("a host's own OpenMP threads and OpenBLAS's threads change no bit, and are left alone") func threads() throws {
+    @Test("a host's own OpenMP threads and OpenBLAS's threads change no bit, and are left alone") func threads() throws
+    {
         let installation = try Installation.shared
         try SmallModel.adaptedFile().write(path: path("model"))
         let host = try installation.compile(

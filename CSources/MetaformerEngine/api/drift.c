@@ -13,7 +13,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { BASELINE = 300 };
+#define BASELINE 300.0 /* inspections */
 #define ALLOWANCE 0.25
 #define LIMIT 40.0
 #define HIGHEST 3.0       /* deviations that one score counts for at most: a defect is no drift */
@@ -40,14 +40,14 @@ void mf_drift_start(mf_drift *d, const mf_model *model) {
 /* The first ones are there: are they adaptation's? */
 static void compare_means(mf_drift *d) {
     if (!d->reference_count) return;
-    double uncertainty = d->reference_spread * sqrt(1 / (double)d->reference_count + 1.0 / BASELINE);
+    double uncertainty = d->reference_spread * sqrt(1 / (double)d->reference_count + 1 / BASELINE);
     d->evidence = fmax(d->evidence, (d->mean - d->reference) / (CERTAINTY * uncertainty));
 }
 
 void mf_drift_add(mf_drift *d, float score) {
     double value = logarithm((double)score);
     d->count++;
-    if (d->count <= BASELINE) {
+    if ((double)d->count <= BASELINE) {
         double spread = d->count > 20 ? sqrt(d->squares / (double)(d->count - 2)) : INFINITY;
         double away = fmin(fmax(value - d->mean, -HIGHEST * spread), HIGHEST * spread);
         double before = d->mean;

@@ -5,7 +5,9 @@ import MetaformerEngine
 public struct Digest: Sendable, Hashable {
     public let value: UInt64
 
-    public init(of bytes: some ContiguousBytes) { value = bytes.withUnsafeBytes { mf_digest($0.baseAddress, $0.count) } }
+    public init(of bytes: some ContiguousBytes) {
+        value = bytes.withUnsafeBytes { mf_digest($0.baseAddress, $0.count) }
+    }
 
     /// In hexadecimal.
     public var text: String { String(value, radix: 16) }
