@@ -22,15 +22,14 @@ static int fail(const char *what) {
     return 1;
 }
 
-/* Resident memory that is the process's own, KiB. */
+/* Memory that the process has written to, KiB: clean pages of the library are its own or not as other processes come and go. */
 static long own_memory(void) {
     char line[256];
     long total = 0, value;
     FILE *file = fopen("/proc/self/smaps_rollup", "r");
     if (!file) return -1;
     while (fgets(line, sizeof line, file))
-        if (sscanf(line, "Private_Clean: %ld", &value) == 1 || sscanf(line, "Private_Dirty: %ld", &value) == 1)
-            total += value;
+        if (sscanf(line, "Private_Dirty: %ld", &value) == 1) total += value;
     fclose(file);
     return total;
 }
