@@ -9,8 +9,9 @@ struct AdaptCommand: ParsableCommand {
         commandName: "adapt",
         abstract: "Adapts a model to a product, by good images of it.",
         discussion: """
-            Tunes a model on images of good products and sets its threshold from good images that were held out: of 30 \
-            or more a fifth, but 10 at least; by cross-validation where there are fewer. The result is a model file for inspect.
+            Makes a model file for inspect, which knows what good images of the product are like. Its threshold is set from good \
+            images that were held out: by the universal model in up to 16 folds; by models that are tuned, such as paper, of 30 \
+            or more a fifth, but 10 at least, and of fewer in three folds. Of one image it is that of other products.
             """
     )
 
