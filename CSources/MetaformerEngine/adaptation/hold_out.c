@@ -65,11 +65,10 @@ mf_status mf_held_out_restore(mf_held_out *h, const mf_adaptation *a) {
     const char *text = mf_model_setting(a->model, "adapted.scores");
     while (text && *text && h->count < MF_KEPT_SCORES) {
         double score;
-        if (!mf_number_read(&text, &score) || (*text && *text != ' '))
+        if (!mf_number_next(&text, &score))
             return mf_fail(a->error, MF_E_FORMAT, "'adapted.scores' is '%.60s': numbers with blanks between them",
                            text);
         h->scores[h->count++] = (float)score;
-        while (*text == ' ') text++;
     }
     return MF_OK;
 }

@@ -99,17 +99,16 @@ mf_status mf_samples_read(mf_samples *s, const mf_sample *sample, float *image, 
     mf_tile tile = mf_tiling_tile(&s->tiling, sample->row, sample->column);
     const mf_adaptation *a = s->adaptation;
     mf_frame_resample(&s->frame, a->model->channels, &s->tiling, &tile, image, &a->pool, s->scratch);
-    if (!inside) return MF_OK;
-    mf_mask_resample(mf_mask_of(&s->mask), &s->tiling, &tile, s->grid);
-    for (size_t i = 0; i < s->plane; i++) inside[i] = s->grid[i];
+    const mf_mask *mask = mf_mask_of(&s->mask);
+    if (mask || inside) mf_mask_resample(mask, &s->tiling, &tile, s->grid);
+    for (size_t i = 0; inside && i < s->plane; i++) inside[i] = s->grid[i];
     return MF_OK;
 }
 
 void mf_samples_measure(mf_samples *s, const mf_sample *sample, const float *image, mf_appearance_sums *sums) {
     mf_tile tile = mf_tiling_tile(&s->tiling, sample->row, sample->column);
-    const mf_mask *mask = mf_mask_of(&s->mask);
-    if (mask) mf_mask_resample(mask, &s->tiling, &tile, s->grid);
-    mf_appearance_add(sums, image, s->adaptation->model->channels, &s->tiling, &tile, mask ? s->grid : NULL);
+    const uint8_t *inside = mf_mask_of(&s->mask) ? s->grid : NULL;
+    mf_appearance_add(sums, image, s->adaptation->model->channels, &s->tiling, &tile, inside);
 }
 
 /* A row or column of an image that is moved by shift, with its edges mirrored, and turned round where flip is set. */

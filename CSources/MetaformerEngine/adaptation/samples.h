@@ -52,7 +52,7 @@ int mf_samples_tile(mf_samples *samples, int32_t at, mf_sample *out_tile);
    0 elsewhere. */
 mf_status mf_samples_read(mf_samples *samples, const mf_sample *tile, float *image, float *inside);
 
-/* Adds what the planes of a tile of the opened frame look like. */
+/* Adds what the planes of the tile that was read last look like. */
 void mf_samples_measure(mf_samples *samples, const mf_sample *tile, const float *image, mf_appearance_sums *sums);
 
 /* Copies planes of the model's input moved, with their edges mirrored, and flipped. */

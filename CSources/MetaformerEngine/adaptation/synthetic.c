@@ -135,6 +135,12 @@ static mf_status run(trial *t, const float *image) {
     return mf_runner_run(t->inspection->runner, t->samples->adaptation->error);
 }
 
+static mf_status map_of_clean(trial *t) {
+    MF_TRY(run(t, t->image));
+    memcpy(t->map, t->inspection->map, t->samples->plane * sizeof(float));
+    return MF_OK;
+}
+
 /* A defect of each kind in a tile: adds the tile's map with each of them alone to that kind's score. */
 static mf_status paint_tile(trial *t, unsigned *out_painted) {
     canvas *c = &t->canvas;
@@ -167,8 +173,7 @@ static mf_status inspect(trial *t, int32_t painted_tile, unsigned *out_painted) 
         mf_sample tile;
         if (!mf_samples_tile(s, at, &tile)) continue;
         MF_TRY(mf_samples_read(s, &tile, t->image, t->inside));
-        MF_TRY(run(t, t->image));
-        memcpy(t->map, t->inspection->map, s->plane * sizeof(float));
+        if (mf_samples_tiles(s) > 1) MF_TRY(map_of_clean(t));
         if (at == painted_tile) {
             MF_TRY(paint_tile(t, out_painted));
             continue;
@@ -229,8 +234,11 @@ mf_status mf_synthetic_add(mf_synthetic *s, mf_inspection *inspection, mf_sample
                           .width = model->width,
                           .channels = model->channels,
                           .random = samples->adaptation->options.seed ^ (frame + 1) * 0x9e3779b97f4a7c15ULL}};
-    mf_status status = mf_samples_open(samples, frame);
-    if (status == MF_OK) status = prepare(&t);
+    if (most == 0 || s->images == MF_SYNTHETIC_IMAGES) return MF_OK;
+    MF_TRY(mf_samples_open(samples, frame));
+    mf_status status = prepare(&t);
+    /* Of a frame that is one tile the inspection has its map still. */
+    if (status == MF_OK) memcpy(t.map, inspection->map, samples->plane * sizeof(float));
     for (size_t i = 0; status == MF_OK && i < most && s->images < MF_SYNTHETIC_IMAGES; i++)
         status = add_one(s, &t, scale);
     end(&t);

@@ -23,8 +23,8 @@ typedef struct mf_synthetic {
     float scores[MF_SYNTHETIC_KINDS][MF_SYNTHETIC_IMAGES];
 } mf_synthetic;
 
-/* Inspects the frame again with defects in one of its tiles, so many times as there is room for but no more than most,
-   and keeps the scores, multiplied by scale. */
+/* Inspects the frame, which was just inspected, again with defects in one of its tiles, so many times as there is room for
+   but no more than most, and keeps the scores, multiplied by scale. */
 mf_status mf_synthetic_add(mf_synthetic *synthetic, mf_inspection *inspection, mf_samples *samples, size_t frame,
                            size_t most, float scale);
 

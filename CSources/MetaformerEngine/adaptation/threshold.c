@@ -1,6 +1,7 @@
 #include "adaptation/threshold.h"
 
 #include "api/settings.h"
+#include "image/score.h"
 #include "support/error.h"
 #include "support/memory.h"
 
@@ -9,9 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The spread of the logarithms of good frames' scores, and how many scores that knowledge is worth. Measured over the
-   products that detection was developed on (EXPERIMENTS.md, "Threshold"): few scores say little of their spread. */
-#define PRIOR_SPREAD 0.13
+/* How many scores the usual spread, MF_SCORE_SPREAD, is worth (EXPERIMENTS.md, "Threshold"). */
 #define PRIOR_SCORES 5.0
 
 const char *mf_threshold_rule_name(mf_threshold_rule rule) {
@@ -76,7 +75,7 @@ float mf_threshold_of(float *scores, size_t count, double rate, const mf_thresho
     double level = prior->level + prior->excess / (double)(frames ? frames : 1);
     double worth = prior->weight + n, mean = (prior->weight * level + sum) / worth;
     double freedom = PRIOR_SCORES + (count ? n - 1 : 0);
-    double deviation = sqrt((PRIOR_SCORES * PRIOR_SPREAD * PRIOR_SPREAD + squares) / freedom);
+    double deviation = sqrt((PRIOR_SCORES * MF_SCORE_SPREAD * MF_SCORE_SPREAD + squares) / freedom);
     return (float)exp(mean + normal_quantile(1 - rate) * deviation * sqrt(1 + 1 / worth));
 }
 

@@ -8,6 +8,7 @@
  */
 #include "api/drift.h"
 
+#include "image/score.h"
 #include "support/number.h"
 
 #include <math.h>
@@ -16,9 +17,8 @@
 #define BASELINE 300.0 /* inspections */
 #define ALLOWANCE 0.25
 #define LIMIT 40.0
-#define HIGHEST 3.0       /* deviations that one score counts for at most: a defect is no drift */
-#define USUAL_SPREAD 0.13 /* as of threshold.c, the least that a few scores are believed */
-#define CERTAINTY 5.0     /* deviations of the difference of two means */
+#define HIGHEST 3.0   /* deviations that one score counts for at most: a defect is no drift */
+#define CERTAINTY 5.0 /* deviations of the difference of two means */
 
 static double logarithm(double score) {
     return log(fmax(score, 1e-12));
@@ -28,13 +28,12 @@ void mf_drift_start(mf_drift *d, const mf_model *model) {
     memset(d, 0, sizeof *d);
     const char *text = mf_model_setting(model, "adapted.scores");
     double score, squares = 0;
-    while (text && mf_number_read(&text, &score)) {
+    while (text && mf_number_next(&text, &score)) {
         double value = logarithm(score), away = value - d->reference;
         d->reference += away / (double)++d->reference_count;
         squares += away * (value - d->reference);
-        while (*text == ' ') text++;
     }
-    if (d->reference_count) d->reference_spread = fmax(sqrt(squares / (double)d->reference_count), USUAL_SPREAD);
+    if (d->reference_count) d->reference_spread = fmax(sqrt(squares / (double)d->reference_count), MF_SCORE_SPREAD);
 }
 
 /* The first ones are there: are they adaptation's? */
@@ -53,7 +52,7 @@ void mf_drift_add(mf_drift *d, float score) {
         double before = d->mean;
         d->mean += away / (double)d->count;
         d->squares += away * (before + away - d->mean);
-        if (d->count == BASELINE) compare_means(d);
+        if ((double)d->count == BASELINE) compare_means(d);
         return;
     }
     double spread = fmax(sqrt(d->squares / (BASELINE - 1)), 1e-6);

@@ -84,7 +84,7 @@ static void read_row(findings *f, const float *row, const uint8_t *inside) {
 }
 
 static mf_status conclude(mf_inspection *s, findings *f, float threshold, mf_result *out_result, mf_error *error) {
-    if (f->broken) return mf_fail(error, MF_E_STATE, "the map holds what is no number: this model cannot judge");
+    if (f->broken) return mf_fail(error, MF_E_STATE, "the map holds what is no number: this model cannot inspect");
     mf_region_search_finish(&f->search);
     float score = mf_score_finish(&f->score);
     mf_appearance_finish(&f->appearance, &s->appearance);

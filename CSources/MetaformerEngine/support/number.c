@@ -23,6 +23,14 @@ int mf_number_read(const char **text, double *out_value) {
     return 1;
 }
 
+int mf_number_next(const char **text, double *out_value) {
+    const char *c = *text;
+    if (!mf_number_read(&c, out_value) || (*c && *c != ' ')) return 0;
+    while (*c == ' ') c++;
+    *text = c;
+    return 1;
+}
+
 void mf_number_point(char *text) {
     for (; *text; text++)
         if (*text == ',') *text = '.';

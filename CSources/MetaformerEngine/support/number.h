@@ -5,6 +5,9 @@
 /* Reads a number at *text, and moves *text behind it; 0 where there is none. */
 int mf_number_read(const char **text, double *out_value);
 
+/* Reads the next of numbers with blanks between them, and moves *text to the one after it; 0 where none stands there. */
+int mf_number_next(const char **text, double *out_value);
+
 /* Makes of a number that printf wrote one with a point. */
 void mf_number_point(char *text);
 

@@ -122,8 +122,8 @@ public struct InspectionRun {
         let finished = row
         try folder.announce(finished.files)
         try writers.submit {
-            let map = FloatMap(
-                width: image.width, height: image.height, values: found.map, isNeeded: !found.map.isEmpty)
+            let map =
+                found.map.isEmpty ? nil : FloatMap(width: image.width, height: image.height, values: found.map)
             if let file = finished.overlay, let map {
                 try Overlay(of: image, map: map, finished).image.write(png: folder.place(file))
             }
@@ -143,13 +143,6 @@ public struct InspectionRun {
         let height = min(map.height, grid.isTiled ? (map.height + cell - 1) / cell : max(1, grid.height))
         guard width < map.width || height < map.height else { return map }
         return FloatMap(width: width, height: height, values: Panels.highest(map, width: width, height: height))
-    }
-}
-
-extension FloatMap {
-    fileprivate init?(width: Int, height: Int, values: [Float], isNeeded: Bool) {
-        guard isNeeded else { return nil }
-        self.init(width: width, height: height, values: values)
     }
 }
 

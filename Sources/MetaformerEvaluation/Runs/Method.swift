@@ -66,26 +66,26 @@ public struct Method: Sendable {
     }
 
     /// The autoencoder with squared error as its loss and its map (Bergmann et al., CVPR 2019), from scratch.
-    public static let squaredErrorAutoencoder = Method("l2-AE", origin: "ℓ2-AE from random parameters") {
-        var description = ModelDescription(mode: .autoencoder, channels: $0, origin: "ℓ2-AE")
-        description.architecture.loss.weight = 0
-        description.map.kind = .squaredError
-        description.map.isNormalized = false
-        description.learningRate = 2e-4
-        description.batch = 16
-        return description
-    }
+    public static let squaredErrorAutoencoder = autoencoder(
+        "l2-AE", "ℓ2-AE", similarityWeight: 0, map: .squaredError)
 
     /// The autoencoder with structural similarity as its loss and its map (Bergmann et al. 2018), from scratch. The squared
     /// error that remains in the loss weighs a thousandth of it.
-    public static let similarityAutoencoder = Method("SSIM-AE", origin: "SSIM-AE from random parameters") {
-        var description = ModelDescription(mode: .autoencoder, channels: $0, origin: "SSIM-AE")
-        description.architecture.loss.weight = 1000
-        description.map.kind = .dissimilarity
-        description.map.isNormalized = false
-        description.learningRate = 2e-4
-        description.batch = 16
-        return description
+    public static let similarityAutoencoder = autoencoder(
+        "SSIM-AE", "SSIM-AE", similarityWeight: 1000, map: .dissimilarity)
+
+    private static func autoencoder(
+        _ name: String, _ origin: String, similarityWeight: Float, map: AnomalyMap.Kind
+    ) -> Method {
+        Method(name, origin: "\(origin) from random parameters") {
+            var description = ModelDescription(mode: .autoencoder, channels: $0, origin: origin)
+            description.architecture.loss.weight = similarityWeight
+            description.map.kind = map
+            description.map.isNormalized = false
+            description.learningRate = 2e-4
+            description.batch = 16
+            return description
+        }
     }
 
     /// A detector by the features of a frozen network, whose weights lie in a file.
