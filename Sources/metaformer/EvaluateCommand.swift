@@ -29,6 +29,12 @@ struct EvaluateCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
+            "Evaluate each model file for images of these sizes, such as 256,384,512; in its own where left out.",
+            valueName: "list"))
+    var sizes: String?
+
+    @Option(
+        help: ArgumentHelp(
             "Give scratch:A+P and scratch:A+P+T the learned prior of this file: of prior train, or a model with one.",
             valueName: "file"), completion: .file())
     var prior: String?
@@ -75,6 +81,7 @@ struct EvaluateCommand: ParsableCommand {
         _ = try shotList()
         _ = try baselineList()
         _ = try modeList()
+        _ = try sizeList()
         if configuration != nil, !sources.contains(where: \.isFile) {
             throw ValidationError("--configuration takes parts of model files; give --model a file.")
         }
@@ -123,7 +130,7 @@ struct EvaluateCommand: ParsableCommand {
     }
 
     private func methods() throws -> [Method] {
-        let (modes, learned) = (try modeList(), try prior.map { try FrozenPrior(path: $0) })
+        let (modes, sizes, learned) = (try modeList(), try sizeList(), try prior.map { try FrozenPrior(path: $0) })
         let files = try sources.compactMap { source in
             switch source {
             case .shipped(let model): try model.path()
@@ -132,10 +139,10 @@ struct EvaluateCommand: ParsableCommand {
             }
         }
         var methods = try files.flatMap { path in
-            try modes.map { mode in
+            try modes.flatMap { mode in
                 var method = try Method(file: path, mode: mode)
                 method.name = folder(of: path, among: files) + method.name
-                return method
+                return try sizes.map { try $0.map(method.resized) ?? method }
             }
         }
         for case .scratch(let mode, let size) in sources {
@@ -173,6 +180,20 @@ struct EvaluateCommand: ParsableCommand {
                 throw ValidationError("--configuration: \(name) is none; there are A, A+P and A+P+T.")
             }
             return mode
+        }
+    }
+
+    /// nil stands for a file's own size.
+    private func sizeList() throws -> [Int?] {
+        guard let sizes else { return [nil] }
+        guard !sources.contains(where: { !$0.isFile }) else {
+            throw ValidationError("--sizes goes with the universal model, or files made of it.")
+        }
+        return try sizes.split(separator: ",", omittingEmptySubsequences: false).map { text in
+            guard let size = Int(text.trimmingCharacters(in: .whitespaces)) else {
+                throw ValidationError("--sizes: '\(text)' is no size; give numbers such as 256,384,512.")
+            }
+            return size
         }
     }
 

@@ -171,6 +171,23 @@ struct FeatureModelTests {
         }
     }
 
+    @Test("images of another size: what is learned stays, what was known of a product goes") func resizes() throws {
+        let file = try smallFeatureDescription(.full).file(seed: 5)
+        let path = folder.path("adapted")
+        try Model(file).adapted(to: frames(0..<3)).save(path: path)
+        let resized = try TensorFile(path: path).resized(to: 128)
+        #expect(resized.metadata["input.height"] == "128" && resized.metadata["threshold"] == nil)
+        #expect(resized.floats("transformer.0.weight") == file.floats("transformer.0.weight"))
+        #expect(resized.floats("sums.0.count") == [Float](repeating: 0, count: 16 * 16))
+        #expect(try Inspector(Model(resized).adapted(to: frames(0..<2))).inspect(disc(1)).score.isFinite)
+        for size in [100, 96, 1056] {
+            #expect("\(try #require(#expect(throws: ModelError.self) { try file.resized(to: size) }))".contains("\(size) is no size"))
+        }
+        let pixels = try ModelDescription(mode: .autoencoder, channels: 3, origin: "").file(seed: 1)
+        let error = #expect(throws: ModelError.self) { try pixels.resized(to: 128) }
+        #expect("\(try #require(error))".contains("compares pixels"))
+    }
+
     @Test("a file without what its programs write is refused") func refusesHalfAFile() throws {
         for missing in ["program/fit", "program/observe", "sums.0.products", "normal.1.mean"] {
             var file = try smallFeatureDescription().file(seed: 5)

@@ -55,6 +55,18 @@ public struct Method: Sendable {
             origin: "\(name) from random parameters" + (trained == nil ? "" : ", its prior from \(priorOrigin)"))
     }
 
+    /// The same for images of another size. Throws where the method is no model over features.
+    public func resized(to imageSize: Int) throws -> Method {
+        guard case .model(var model) = source else { throw ModelError("\(name) has no size to set") }
+        model.imageSize = imageSize
+        _ = try model.file(channels: 3, seed: 0)
+        var method = self
+        method.source = .model(model)
+        method.name += " \(imageSize) px"
+        method.origin += ", for images of \(imageSize) x \(imageSize)"
+        return method
+    }
+
     /// The same, adapted by another optimiser. Only models have one.
     public func updated(by optimizer: Optimizer) -> Method {
         guard case .model(var model) = source else { return self }

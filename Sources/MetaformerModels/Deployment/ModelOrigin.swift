@@ -11,16 +11,20 @@ public struct ModelOrigin: Sendable {
     public var source: Source
     /// Fewer parts than the file has; all of them where nil.
     public var mode: Metaformer.Mode?
+    /// Height and width of the images that a model over features takes; its own where nil.
+    public var imageSize: Int?
     /// A learned prior for a model from scratch.
     public var prior: FrozenPrior?
     /// Another optimiser for adaptation; the model's own where nil.
     public var optimizer: Optimizer?
 
     public init(
-        _ source: Source, mode: Metaformer.Mode? = nil, prior: FrozenPrior? = nil, optimizer: Optimizer? = nil
+        _ source: Source, mode: Metaformer.Mode? = nil, imageSize: Int? = nil, prior: FrozenPrior? = nil,
+        optimizer: Optimizer? = nil
     ) {
         self.source = source
         self.mode = mode
+        self.imageSize = imageSize
         self.prior = prior
         self.optimizer = optimizer
     }
@@ -47,6 +51,7 @@ public struct ModelOrigin: Sendable {
             file = try TensorFile(path: path)
             do {
                 if let mode { file = try file.reduced(to: mode) }
+                if let imageSize { file = try file.resized(to: imageSize) }
             } catch let error as ModelError { throw ModelError("\(path): \(error.description)") }
         case .scratch(let describe):
             var description = describe(channels)
@@ -72,7 +77,7 @@ public struct ModelOrigin: Sendable {
 
     /// The path of a file that is taken as it is; nil where a model is made.
     private var unchangedPath: String? {
-        if case .file(let path) = source, mode == nil, optimizer == nil { path } else { nil }
+        if case .file(let path) = source, mode == nil, imageSize == nil, optimizer == nil { path } else { nil }
     }
 }
 
@@ -90,11 +95,34 @@ extension TensorFile {
         }
         description.mode = mode
         description.origin += ", its parts \(mode.rawValue)"
+        return try description.file(parameters: learnedParameters)
+    }
+
+    /// The model file over features for images of `size` x `size` pixels, with what adaptation measured forgotten.
+    ///
+    /// Throws where the file is none, or the size is no multiple of 32 or out of `FeatureModel.imageSizes`.
+    public func resized(to size: Int) throws -> TensorFile {
+        var description = try ModelDescription(settings: metadata)
+        guard let own = description.features?.imageSize else {
+            throw ModelError("the model compares pixels: the size of its images is that of its parameters")
+        }
+        let sizes = FeatureModel.imageSizes
+        guard sizes.contains(size), size % 32 == 0 else {
+            throw ModelError("\(size) is no size; give a multiple of 32 from \(sizes.lowerBound) to \(sizes.upperBound)")
+        }
+        guard own != size else { return self }
+        description.features?.imageSize = size
+        description.origin += ", for images of \(size) x \(size)"
+        return try description.file(parameters: learnedParameters)
+    }
+
+    /// The parameters that are the same for every product.
+    private var learnedParameters: [String: [Float]] {
         var parameters: [String: [Float]] = [:]
         for entry in entries where !ModelDescription.isMeasured(entry.name) {
             if case .floats(let values) = entry.contents { parameters[entry.name] = values }
         }
-        return try description.file(parameters: parameters)
+        return parameters
     }
 
     /// The model file with another optimiser in its update program. Throws where the file is no model.

@@ -41,6 +41,9 @@ public struct FeatureModel: Hashable, Sendable {
 
     public let configuration: Configuration
 
+    /// Heights and widths of images that a model is made for; each is a multiple of 32.
+    public static let imageSizes = 128...1024
+
     public init(_ configuration: Configuration = Configuration()) { self.configuration = configuration }
 
     /// Of the image that the model takes: grey frames are shown in three equal channels.

@@ -95,7 +95,16 @@ struct ModelOptions: ParsableArguments {
             valueName: "file"), completion: .file())
     var prior: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Rows and columns of the images that the universal model takes, a multiple of 32: more finds smaller defects, and takes "
+                + "longer in proportion to the pixels; 384 where left out.", valueName: "n"))
+    var size: Int?
+
     func validate() throws {
+        if size != nil, !model.isFile {
+            throw ValidationError("--size goes with the universal model, or files made of it.")
+        }
         if prior != nil, !model.takesPrior {
             throw ValidationError("--prior goes with scratch:A+P and scratch:A+P+T only; \(model.name) takes none.")
         }
@@ -108,6 +117,7 @@ struct ModelOptions: ParsableArguments {
     func origin(optimizer: OptimizerChoice?) throws -> ModelOrigin {
         var origin = try model.origin(prior: prior.map { try FrozenPrior(path: $0) })
         origin.mode = configuration
+        origin.imageSize = size
         origin.optimizer = optimizer?.optimizer
         return origin
     }
