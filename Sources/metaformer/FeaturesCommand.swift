@@ -56,8 +56,10 @@ struct FeaturesCommand: ParsableCommand {
             try CommonOptions.requirePath(images, named: "--images")
             try CommonOptions.requirePath(weights, named: "--weights")
             try CommonOptions.requirePath(output, named: "--output")
-            guard size >= 64, size % 32 == 0, size <= 1024 else {
-                throw ValidationError("--size is \(size); give a multiple of 32 from 64 to 1024.")
+            let sizes = FeatureModel.imageSizes
+            guard sizes.contains(size), size % 32 == 0 else {
+                throw ValidationError(
+                    "--size is \(size); give a multiple of 32 from \(sizes.lowerBound) to \(sizes.upperBound).")
             }
             guard (1...1_000_000).contains(count) else { throw ValidationError("--count is \(count); give 1 or more.") }
         }

@@ -119,7 +119,9 @@ struct MetaTrainCommand: ParsableCommand {
             guard initial != nil, images != nil else {
                 throw ValidationError("--target features needs --initial, a model of features build, and --images.")
             }
-            do { try features.settings(seed: common.seed, rate: rate, tasksPerStep: tasksPerStep).check() } catch {
+            do {
+                try features.settings(mode: mode, seed: common.seed, rate: rate, tasksPerStep: tasksPerStep).check()
+            } catch {
                 throw ValidationError("\(error)")
             }
             return
@@ -146,7 +148,7 @@ struct MetaTrainCommand: ParsableCommand {
 
     private func trainOverFeatures(_ group: ProcessGroup) throws -> TrainingOptions.Outcome {
         let (initial, images) = (initial ?? "", images ?? "")
-        let settings = features.settings(seed: common.seed, rate: rate, tasksPerStep: tasksPerStep)
+        let settings = features.settings(mode: mode, seed: common.seed, rate: rate, tasksPerStep: tasksPerStep)
         let photographs = try Dataset(directory: URL(fileURLWithPath: images)).items.map(\.url)
         let made = try options.makeRun(
             FeatureTrainingOptions.RunSettings(
@@ -247,6 +249,9 @@ struct FeatureTrainingOptions: ParsableArguments {
             "The bound of T's weight of the gap, of --target features: the power that it is taken to.", valueName: "x"))
     var bound = FeatureTrainingConfiguration().bound
 
+    @Flag(help: "Give T the response of P beside the gaps, of --target features.")
+    var response = false
+
     /// All that a run depends on; a resumed one must have the same.
     struct RunSettings: Encodable {
         let training: FeatureTrainingConfiguration
@@ -254,8 +259,12 @@ struct FeatureTrainingOptions: ParsableArguments {
         let photographs: Int
     }
 
-    func settings(seed: UInt64, rate: Float?, tasksPerStep: Int?) -> FeatureTrainingConfiguration {
+    func settings(
+        mode: LearningMode, seed: UInt64, rate: Float?, tasksPerStep: Int?
+    ) -> FeatureTrainingConfiguration {
         var settings = FeatureTrainingConfiguration()
+        settings.adaptsToTasks = mode != .joint
+        settings.usesResponse = response
         settings.episodes = episodes
         settings.steps = steps
         settings.bound = bound

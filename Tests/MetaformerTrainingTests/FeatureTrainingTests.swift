@@ -38,9 +38,12 @@ struct FeatureTrainingTests {
         return try ModelDescription(features: features, origin: "test").file(seed: 3)
     }
 
-    private func training(_ cache: String = "tasks", steps: Int = 30) throws -> FeatureMetaTraining {
+    private func training(
+        _ cache: String = "tasks", steps: Int = 30, change: (inout FeatureTrainingConfiguration) -> Void = { _ in }
+    ) throws -> FeatureMetaTraining {
         var settings = FeatureTrainingConfiguration()
         settings.episodes = 12
+        change(&settings)
         settings.steps = steps
         settings.tasksPerStep = 2
         settings.rate = 0.01
@@ -99,6 +102,36 @@ struct FeatureTrainingTests {
         _ = try Model(file)
     }
 
+    @Test("T learns from P's response as well where it is given") func response() throws {
+        let training = try training { $0.usesResponse = true }
+        for number in 0..<3 { _ = try training.step(number) }
+        let file = try training.modelFile(origin: "test")
+        #expect(file.entries.first { $0.name == "transformer.0.weight" }?.shape == [16, 4, 3, 3])
+        #expect(file.entries.contains { $0.name.hasPrefix("prior.") })
+        _ = try Model(file)
+        var base = try ModelDescription(settings: model().metadata)
+        base.mode = .autoencoder
+        var settings = FeatureTrainingConfiguration()
+        settings.usesResponse = true
+        #expect(
+            "\(try #require(#expect(throws: TrainingError.self) { try settings.features(of: base) }))".contains("no P"))
+    }
+
+    @Test("the control adapts to all tasks at once: their gaps are another's, the images and faults the same")
+    func control() throws {
+        func tasks(_ adapts: Bool) throws -> [FeatureEpisode] {
+            var settings = FeatureTrainingConfiguration()
+            settings.episodes = 3
+            settings.adaptsToTasks = adapts
+            let builder = try FeatureEpisodeBuilder(model(), photographs: photographs, for: settings, threads: 2)
+            return try (0..<3).map(builder.episode)
+        }
+        let (own, shared) = (try tasks(true), try tasks(false))
+        for (own, shared) in zip(own, shared) {
+            #expect(own.masks == shared.masks && own.gaps != shared.gaps)
+        }
+    }
+
     @Test("a run that was stopped gives the same bits, and finds its tasks again") func resumes() throws {
         let whole = try training()
         for number in 0..<20 { _ = try whole.step(number) }
@@ -118,8 +151,8 @@ struct FeatureTrainingTests {
         let pixels = try ModelDescription(mode: .autoencoder, channels: 3, origin: "test")
         #expect(throws: TrainingError.self) {
             try FeatureEpisodeBuilder(
-                TensorFile(entries: [], metadata: pixels.settings()), photographs: photographs, texturePrefix: "dtd_",
-                seed: 0, threads: 1)
+                TensorFile(entries: [], metadata: pixels.settings()), photographs: photographs,
+                for: FeatureTrainingConfiguration(), threads: 1)
         }
         var settings = FeatureTrainingConfiguration()
         settings.bound = 0

@@ -206,8 +206,8 @@ MF_API MF_MUST_USE mf_status mf_map_score(const float *values, size_t count, dou
 
 /**
  * The score that a good image exceeds with the given probability, from the scores of good images that the model was not
- * adapted to: an order statistic where they suffice for it (conformal prediction), otherwise a prediction bound of their
- * logarithms, whose spread is known in part from other products.
+ * adapted to: an order statistic below the highest where they suffice for it (conformal prediction), otherwise a prediction
+ * bound of their logarithms, whose spread is known in part from other products.
  * @param scores    count finite scores, count at least 1
  * @param rate      in (0, 0.5]
  * @param out_rule  NULL, or receives "conformal" or "extrapolated", which live for ever

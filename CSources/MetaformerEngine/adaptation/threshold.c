@@ -11,7 +11,7 @@
 #include <string.h>
 
 /* How many scores the usual spread, MF_SCORE_SPREAD, is worth (EXPERIMENTS.md, "Threshold"). */
-#define PRIOR_SCORES 5.0
+#define PRIOR_SCORES 8.0
 
 const char *mf_threshold_rule_name(mf_threshold_rule rule) {
     return mf_key_choice(MF_KEY_threshold_rule, (int)rule);
@@ -62,7 +62,7 @@ float mf_threshold_of(float *scores, size_t count, double rate, const mf_thresho
                       mf_threshold_rule *out_rule) {
     qsort(scores, count, sizeof *scores, ascending);
     size_t k = (size_t)ceil((1 - rate) * (double)(count + 1));
-    if (k >= 1 && k <= count) {
+    if (k < count) {
         *out_rule = MF_THRESHOLD_CONFORMAL;
         return scores[k - 1];
     }

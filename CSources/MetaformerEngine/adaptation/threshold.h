@@ -45,8 +45,8 @@ const char *mf_threshold_rule_name(mf_threshold_rule rule);
 /*
  * The score that a good frame exceeds with probability rate by a model of so many frames, from count scores of held-out good
  * frames, sorted in place; count may be 0 where the prior has a weight. Conformal prediction: of n exchangeable scores and one more, the new one
- * exceeds the k-th smallest, k = ceil((1 - rate) (n + 1)), with probability at most rate (Vovk, Gammerman, Shafer 2005);
- * where k > n, see above.
+ * exceeds the k-th smallest, k = ceil((1 - rate) (n + 1)), with probability at most rate (Vovk, Gammerman, Shafer 2005).
+ * That is taken where k < n, as how far the highest of few scores lies out is chance; otherwise, see above.
  */
 float mf_threshold_of(float *scores, size_t count, double rate, const mf_threshold_prior *prior, size_t frames,
                       mf_threshold_rule *out_rule);

@@ -108,7 +108,8 @@ extension TensorFile {
         }
         let sizes = FeatureModel.imageSizes
         guard sizes.contains(size), size % 32 == 0 else {
-            throw ModelError("\(size) is no size; give a multiple of 32 from \(sizes.lowerBound) to \(sizes.upperBound)")
+            throw ModelError(
+                "\(size) is no size; give a multiple of 32 from \(sizes.lowerBound) to \(sizes.upperBound)")
         }
         guard own != size else { return self }
         description.features?.imageSize = size

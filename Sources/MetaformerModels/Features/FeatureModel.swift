@@ -42,7 +42,7 @@ public struct FeatureModel: Hashable, Sendable {
     public let configuration: Configuration
 
     /// Heights and widths of images that a model is made for; each is a multiple of 32.
-    public static let imageSizes = 128...1024
+    public static let imageSizes = 64...1024
 
     public init(_ configuration: Configuration = Configuration()) { self.configuration = configuration }
 
@@ -148,12 +148,15 @@ public struct FeatureModel: Hashable, Sendable {
         return ModelGraph(outputs: [], updates: updates, parameters: scope.parameters)
     }
 
-    /// Image → the groups' gaps on the finest grid, [1, groups, H/8, W/8]: what T is trained on.
+    /// Image → the groups' gaps on the finest grid, [1, groups, H/8, W/8], and P's response [1, 1, H/8, W/8] where T takes it:
+    /// what T is trained on.
     public func gapGraph() throws -> ModelGraph {
         let graph = Graph()
         let scope = Scope(graph)
-        let gaps = try gaps(of: groups(of: graph.input("image", imageShape), in: scope), in: scope)
-        return ModelGraph(outputs: [("gaps", try concatenate(gaps, axis: 1))], parameters: scope.parameters)
+        let features = try self.features(of: graph.input("image", imageShape), in: scope)
+        var outputs = [(name: "gaps", tensor: try concatenate(gaps(of: features.groups, in: scope), axis: 1))]
+        if let response = features.response { outputs.append((name: "response", tensor: response)) }
+        return ModelGraph(outputs: outputs, parameters: scope.parameters)
     }
 
     /// Image → map, and P's response where there is one.

@@ -13,6 +13,8 @@ struct FeatureEpisode: Sendable {
 
     /// The groups' squared distances on the finest grid, [queryCount, groups, h, w].
     let gaps: [Float]
+    /// P's response on the same grid, [queryCount, 1, h, w]; empty where T does without it.
+    let responses: [Float]
     /// The share of each place that is defective, [queryCount, h, w].
     let masks: [Float]
 }
@@ -22,25 +24,21 @@ final class FeatureEpisodeBuilder {
     private let model: FeatureModel
     private let photographs: [URL]
     private let textures: [URL]
-    private let seed: UInt64
+    private let configuration: FeatureTrainingConfiguration
     private let observe: Runner
     private let fit: Runner
     private let gap: Runner
     /// [groups, h, w] of the gaps.
     let shape: Shape
 
-    /// - Parameters:
-    ///   - file: a model over features; its frozen parts are used.
-    ///   - texturePrefix: what the names of photographs of textures begin with.
-    init(_ file: TensorFile, photographs: [URL], texturePrefix: String, seed: UInt64, threads: Int) throws {
-        let description = try ModelDescription(settings: file.metadata)
-        guard let features = description.features else {
-            throw TrainingError("the model to train from is one over pixels; name one of features build")
-        }
-        model = FeatureModel(features)
+    /// - Parameter file: a model over features; its frozen parts are used.
+    init(
+        _ file: TensorFile, photographs: [URL], for configuration: FeatureTrainingConfiguration, threads: Int
+    ) throws {
+        self.configuration = configuration
+        model = FeatureModel(try configuration.features(of: ModelDescription(settings: file.metadata)))
         self.photographs = photographs
-        textures = photographs.filter { $0.lastPathComponent.hasPrefix(texturePrefix) }
-        self.seed = seed
+        textures = photographs.filter { $0.lastPathComponent.hasPrefix(configuration.texturePrefix) }
         guard !photographs.isEmpty else { throw TrainingError("there are no photographs to make tasks of") }
         let graphs = [try model.observeGraph(), try model.fitGraph(), try model.gapGraph()]
         let runners = try graphs.map { try Runner(program: $0.program().data, threads: threads) }
@@ -60,22 +58,40 @@ final class FeatureEpisodeBuilder {
     }
 
     private let sums: [FloatBuffer]
+    /// Whether A is adapted to the support of all tasks, where it is not to each.
+    private var knowsAllTasks = false
+
+    /// The product of a task, once its support was added to the sums.
+    private func observeSupport(_ number: Int) throws -> (views: ProductViews, generator: RandomGenerator) {
+        var generator = RandomGenerator(seed: configuration.seed, stream: UInt64(number))
+        let size = model.imageShape[2]
+        let views = ProductViews(
+            of: try read(photograph(using: &generator), size), size: size, using: &generator)
+        for _ in 0..<generator.choice([1, 2, 3, 4, 4, 6, 8]) {
+            let image = views.view(using: &generator)
+            guard !knowsAllTasks else { continue }
+            observe.buffer("image")?.assign(image)
+            try observe.run()
+        }
+        return (views, generator)
+    }
+
+    private func adaptToAllTasks() throws {
+        for number in 0..<configuration.episodes { _ = try observeSupport(number) }
+        try fit.run()
+        knowsAllTasks = true
+    }
 
     /// The task of a number: the same whenever it is made.
     func episode(_ number: Int) throws -> FeatureEpisode {
-        var generator = RandomGenerator(seed: seed, stream: UInt64(number))
+        if configuration.adaptsToTasks { for sum in sums { sum.fill(0) } }
+        if !configuration.adaptsToTasks, !knowsAllTasks { try adaptToAllTasks() }
+        var (views, generator) = try observeSupport(number)
+        if configuration.adaptsToTasks { try fit.run() }
         let size = model.imageShape[2]
-        let url = photograph(using: &generator)
-        let views = ProductViews(of: try read(url, size), size: size, using: &generator)
-        for sum in sums { sum.fill(0) }
-        for _ in 0..<generator.choice([1, 2, 3, 4, 4, 6, 8]) {
-            observe.buffer("image")?.assign(views.view(using: &generator))
-            try observe.run()
-        }
-        try fit.run()
         let other = ProductViews(of: try read(photograph(using: &generator), size), size: size, using: &generator)
             .view(using: &generator)
-        var (gaps, masks): ([Float], [Float]) = ([], [])
+        var (gaps, responses, masks): ([Float], [Float], [Float]) = ([], [], [])
         let places = shape[1] * shape[2]
         for query in 0..<FeatureEpisode.queryCount {
             var planes = views.view(using: &generator)
@@ -88,9 +104,10 @@ final class FeatureEpisodeBuilder {
             gap.buffer("image")?.assign(planes)
             try gap.run()
             gaps += gap.buffer("gaps")?.values ?? []
+            responses += gap.buffer("response")?.values ?? []
             masks += mask
         }
-        return FeatureEpisode(gaps: gaps, masks: masks)
+        return FeatureEpisode(gaps: gaps, responses: responses, masks: masks)
     }
 
     /// Textures are taken more often than they are there: surfaces are what is inspected most.
@@ -158,15 +175,18 @@ struct FeatureEpisodeStore {
             guard let gaps = file.floats("\(number).gaps"), let masks = file.floats("\(number).masks") else {
                 return nil
             }
-            return FeatureEpisode(gaps: gaps, masks: masks)
+            return FeatureEpisode(gaps: gaps, responses: file.floats("\(number).responses") ?? [], masks: masks)
         }
         return block.count == numbers.count ? block : nil
     }
 
     private func write(_ block: [FeatureEpisode], _ numbers: Range<Int>, _ path: String) throws {
         let entries = zip(numbers, block).flatMap { number, episode in
-            [("gaps", episode.gaps), ("masks", episode.masks)].map { name, values in
-                TensorFile.Entry(name: "\(number).\(name)", shape: [values.count], contents: .floats(values))
+            [("gaps", episode.gaps), ("responses", episode.responses), ("masks", episode.masks)].compactMap {
+                name, values in
+                values.isEmpty
+                    ? nil
+                    : TensorFile.Entry(name: "\(number).\(name)", shape: [values.count], contents: .floats(values))
             }
         }
         try TensorFile(entries: entries, metadata: [:]).write(path: path)

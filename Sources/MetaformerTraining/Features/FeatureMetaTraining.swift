@@ -14,6 +14,11 @@ public struct FeatureTrainingConfiguration: Hashable, Sendable, Codable {
     public var weightDecay: Float = 1e-4
     /// λ of the model that results; in training it is 1.
     public var bound = FeatureReweighting.Configuration().bound
+    /// Whether A is adapted to the support of each task. The control, without a structure of tasks, adapts it to that of all of
+    /// them at once: T then learns what defects are like, and not how they differ from what is normal of one product.
+    public var adaptsToTasks = true
+    /// Whether T is given P's response beside the gaps.
+    public var usesResponse = false
     /// What the names of photographs of textures begin with.
     public var texturePrefix = "dtd_"
     /// The share of tasks that are held out.
@@ -31,6 +36,20 @@ public struct FeatureTrainingConfiguration: Hashable, Sendable, Codable {
             throw TrainingError("the rate must lie between 0 and 1, the weight decay from 0 to 1")
         }
         guard bound > 0, bound <= 1 else { throw TrainingError("the bound is \(bound); give one above 0, at most 1") }
+    }
+
+    /// Of the model to train: that of a base, with the inputs of T that are asked for.
+    func features(of base: ModelDescription) throws -> FeatureModel.Configuration {
+        guard var features = base.features else {
+            throw TrainingError("the model to train from is one over pixels; name one of features build")
+        }
+        guard !usesResponse || base.mode != .autoencoder else {
+            throw TrainingError(
+                "the model to train from has no P whose response T could take; give features build --prior")
+        }
+        features.mode = .full
+        features.reweighting.usesResponse = usesResponse
+        return features
     }
 }
 
@@ -67,8 +86,7 @@ public final class FeatureMetaTraining: SteppedTraining {
         self.file = file
         self.group = group
         let builder = try FeatureEpisodeBuilder(
-            file, photographs: photographs, texturePrefix: configuration.texturePrefix, seed: configuration.seed,
-            threads: threads)
+            file, photographs: photographs, for: configuration, threads: threads)
         let folder = group.isFirst ? cache : cache.appendingPathComponent("rank-\(group.rank)")
         let episodes = try FeatureEpisodeStore(folder: folder)
             .episodes(configuration.episodes, by: builder, progress: progress)
@@ -77,8 +95,8 @@ public final class FeatureMetaTraining: SteppedTraining {
         training = Array(episodes.dropFirst(held))
         shape = builder.shape
 
-        let description = try ModelDescription(settings: file.metadata)
-        let program = try FeatureMetaTraining.program(description, shape)
+        let features = try configuration.features(of: ModelDescription(settings: file.metadata))
+        let program = try FeatureMetaTraining.program(features, shape)
         let parameters = ParameterVector(ParameterLayout(program.parameters), seed: configuration.seed)
         outer = try OuterOptimizer(.adam(Adam()), of: parameters, threads: threads)
         sum = OrderedSum(outer.gradient, over: group)
@@ -91,28 +109,28 @@ public final class FeatureMetaTraining: SteppedTraining {
 
     // MARK: Loss
 
-    private static func program(_ description: ModelDescription, _ shape: Shape) throws -> (
+    private static func program(_ features: FeatureModel.Configuration, _ shape: Shape) throws -> (
         program: Program, parameters: [ParameterSpecification]
     ) {
-        guard let features = description.features else { throw TrainingError("the model is one over pixels") }
         let graph = Graph()
         let scope = Scope(graph)
         let (queries, places) = (FeatureEpisode.queryCount, [shape[1], shape[2]])
         let gaps = try graph.input("gaps", Shape([queries] + shape.dims))
         let label = try graph.input("label", Shape([queries, 1] + places))
-        let weight = try graph.input("weight", Shape([queries, 1] + places))
+        let importance = try graph.input("weight", Shape([queries, 1] + places))
         var reweighting = features.reweighting
         reweighting.bound = 1
         let parts = try (0..<shape[0]).map { try gaps.slice(axis: 1, $0..<$0 + 1) }
-        let response = try FeatureReweighting(reweighting)(gaps: parts, response: nil, in: scope["transformer"])
-        let level = try log(features.weightedMean(of: parts) * response + 1e-6)
+        let response = features.usesPrior ? try graph.input("response", Shape([queries, 1] + places)) : nil
+        let weight = try FeatureReweighting(reweighting)(gaps: parts, response: response, in: scope["transformer"])
+        let level = try log(features.weightedMean(of: parts) * weight + 1e-6)
 
         // softplus(z) − label · z, of z = slope · (level − bias).
         let logistic = scope["logistic"]
         let slope = try logistic.parameter("slope", .scalar, .ones)
         let bias = try logistic.parameter("bias", .scalar, .ones)
         let z = try slope * (level - bias)
-        let entropy = try (weight * (softplus(z) - label * z)).sum()
+        let entropy = try (importance * (softplus(z) - label * z)).sum()
 
         // A soft maximum stands for the mean of the highest hundredth.
         let sharpness: Float = 4
@@ -151,6 +169,7 @@ public final class FeatureMetaTraining: SteppedTraining {
         let positive = max(label.reduce(0, +), 1)
         let negative = max(zip(counts, label).reduce(0) { $0 + $1.0 * (1 - $1.1) }, 1)
         gradient.buffer("gaps")?.assign(seen(episode.gaps))
+        gradient.buffer("response")?.assign(seen(episode.responses))
         gradient.buffer("label")?.assign(label)
         gradient.buffer("weight")?.assign(zip(counts, label).map { $0 * ($1 == 1 ? 0.5 / positive : 0.5 / negative) })
     }
@@ -200,6 +219,7 @@ public final class FeatureMetaTraining: SteppedTraining {
     /// The model with T as it now is, its bound that of the configuration.
     public func modelFile(origin: String) throws -> TensorFile {
         var description = try ModelDescription(settings: file.metadata)
+        description.features = try configuration.features(of: description)
         description.mode = .full
         description.features?.reweighting.bound = configuration.bound
         description.origin += ", " + origin
