@@ -9,6 +9,7 @@ public final class MapComparison {
     public let imageShape: Shape
 
     /// - Parameters:
+    ///   - description: of a model over pixels.
     ///   - file: the parameters; throws where one is missing or has another count.
     ///   - threads: worker threads, 0 for one a processor.
     public init(_ description: ModelDescription, parameters file: TensorFile, threads: Int = 0) throws {

@@ -40,7 +40,7 @@ public final class Runner {
     public let slots: [Slot]
 
     /// - Parameters:
-    ///   - program: the binary form of a program, which is validated.
+    ///   - bytes: the binary form of a program, which is validated.
     ///   - threads: worker threads, 0 for one a processor.
     ///   - instructionSet: the kernels to use; the best of this processor where nil.
     public init(program bytes: [UInt8], threads: Int = 0, instructionSet: InstructionSet? = nil) throws {

@@ -7,6 +7,7 @@ public struct ONNXModel: Sendable {
     public let data: [UInt8]
 
     /// - Parameters:
+    ///   - name: of the graph, for people.
     ///   - outputs: the results, and what they are called.
     ///   - parameters: the values of all variables, by name, row-major.
     ///   - documentation: texts for inputs, by name.

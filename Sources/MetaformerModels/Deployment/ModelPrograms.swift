@@ -40,7 +40,11 @@ public struct ModelPrograms: Sendable {
 
     /// Those of the target pixels.
     ///
-    /// - Parameter microBatch: images that the gradient program takes at once; memory grows with it.
+    /// - Parameters:
+    ///   - configuration: of A, P and T.
+    ///   - map: how an image and its reconstruction are compared.
+    ///   - optimizer: what the update program follows the gradient by.
+    ///   - microBatch: images that the gradient program takes at once; memory grows with it.
     public init(
         _ configuration: Metaformer.Configuration, map: AnomalyMap = AnomalyMap(), optimizer: Optimizer = .adam(Adam()),
         microBatch: Int = 1

@@ -25,6 +25,7 @@ public struct TrainingRun {
     private let start: Checkpoint?
 
     /// - Parameters:
+    ///   - folder: of the run; made where it is not there.
     ///   - configuration: the text of all settings; a run is resumed with the same only.
     ///   - resumes: whether to go on from the folder's last checkpoint. Without it the folder must hold no run.
     ///   - group: the processes that train together; only the first looks into the folder.
@@ -55,10 +56,13 @@ public struct TrainingRun {
     /// Steps that are done already.
     public var stepsDone: Int { start?.step ?? 0 }
 
-    /// Trains up to `steps`, with a checkpoint every `interval` steps and at the end.
+    /// Trains up to a step, with checkpoints on the way and at the end.
     ///
-    /// - Parameter progress: called after each step with its number and what it measured; false stops the run, with a
-    ///   checkpoint.
+    /// - Parameters:
+    ///   - training: is brought to the folder's last checkpoint first.
+    ///   - steps: of the whole run, those that are done already included.
+    ///   - interval: steps between checkpoints.
+    ///   - progress: called after each step with its number and what it measured; false stops the run, with a checkpoint.
     public func run(
         _ training: some SteppedTraining, steps: Int, interval: Int,
         progress: (Int, [String: Double]) throws -> Bool = { _, _ in true }

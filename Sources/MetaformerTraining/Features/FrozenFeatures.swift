@@ -6,10 +6,14 @@ public struct FrozenFeatures: Sendable {
     /// By their names in a model: "network.…" and "features.…".
     public let parameters: [String: [Float]]
 
-    /// Reads published weights, and measures mean and spread of the network's features over images [3, H, W] with values in
-    /// [0, 1], of the model's size.
+    /// Reads published weights, and measures mean and spread of the network's features over images.
     ///
-    /// - Parameter progress: called after each image.
+    /// - Parameters:
+    ///   - configuration: of the model that they are for.
+    ///   - path: the weights, as scripts/convert-weights.py writes them.
+    ///   - images: [3, H, W] with values in [0, 1], of the model's size.
+    ///   - threads: worker threads, 0 for one a processor.
+    ///   - progress: called after each image.
     /// - Throws: an error that names the tensor where the file is not of the model's network; where there are no images.
     public init(
         _ configuration: FeatureModel.Configuration, weights path: String, images: some Sequence<[Float]>,

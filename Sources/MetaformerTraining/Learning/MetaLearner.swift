@@ -80,12 +80,16 @@ public final class MetaLearner {
         ])
     }
 
-    /// Adds weight · ∇_θ of the mean query loss after adaptation to `sum`, and where `rateSum` is given, its gradient with
-    /// respect to ρ to that.
+    /// Adds weight · ∇_θ of the mean query loss after adaptation to a sum.
     ///
     /// - Parameters:
-    ///   - logRates: ρ, of `rateLayout`.
+    ///   - episode: the support to adapt to, and the queries.
+    ///   - weight: of this episode in the sum.
     ///   - mode: `joint` takes the mean loss of all samples at θ itself.
+    ///   - parameters: θ, before adaptation.
+    ///   - logRates: ρ, of `rateLayout`.
+    ///   - sum: what the gradient with respect to θ is added to.
+    ///   - rateSum: the same for ρ; it is not derived by where nil.
     @discardableResult
     public func addMetaGradient(
         of episode: Episode, weight: Float = 1, mode: LearningMode = .maml, at parameters: ParameterVector,

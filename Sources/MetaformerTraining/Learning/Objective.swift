@@ -33,6 +33,7 @@ public final class Objective {
     private let response: FloatBuffer?
 
     /// - Parameters:
+    ///   - model: A and T, whose loss it is.
     ///   - microBatch: samples that go through the programs at once.
     ///   - threads: worker threads, 0 for one a processor.
     public init(_ model: Metaformer, microBatch: Int = 2, threads: Int = 0) throws {

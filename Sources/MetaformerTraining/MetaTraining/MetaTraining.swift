@@ -24,9 +24,12 @@ public final class MetaTraining: SteppedTraining {
     public private(set) var isFinished = false
 
     /// - Parameters:
+    ///   - configuration: of model and training; checked first.
+    ///   - tasks: groups of similar photographs.
     ///   - prior: the frozen instance prior; nil for the autoencoder alone.
     ///   - cache: the folder of its response maps.
     ///   - initial: a model file to go on from, of the same sizes, with or without a transformer; random parameters where nil.
+    ///   - threads: worker threads, 0 for one a processor.
     ///   - group: the processes that share the tasks of every step.
     public init(
         _ configuration: MetaTrainingConfiguration, tasks: TaskSet, prior: FrozenPrior?, cache: URL,

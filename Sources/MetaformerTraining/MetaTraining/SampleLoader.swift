@@ -44,8 +44,11 @@ public final class SampleLoader {
     private let cache: URL
 
     /// - Parameters:
+    ///   - size: rows and columns of a sample.
+    ///   - channels: 1 or 3.
     ///   - prior: nil for the autoencoder alone.
     ///   - cache: a folder of this prior's and this size's own.
+    ///   - threads: worker threads, 0 for one a processor.
     public init(size: Int, channels: Int, prior: FrozenPrior?, cache: URL, threads: Int = 0) throws {
         self.size = size
         self.channels = channels

@@ -59,8 +59,10 @@ public final class PriorTraining: SteppedTraining {
     public var isFinished: Bool { false }
 
     /// - Parameters:
+    ///   - configuration: of networks and training.
     ///   - inputs: photos without the effect, domain A.
     ///   - domain: images that carry it, domain B.
+    ///   - threads: worker threads, 0 for one a processor.
     public init(
         _ configuration: PriorTrainingConfiguration, inputs: [URL], domain: EffectDomain, threads: Int = 0
     ) throws {

@@ -48,7 +48,9 @@ public struct TaskSet: Codable, Sendable, Equatable {
 
     /// Reads a file. Throws where it is none, or its images are not where it says.
     ///
-    /// - Parameter directory: where the images lie now; where nil, where they lay.
+    /// - Parameters:
+    ///   - url: the file.
+    ///   - directory: where the images lie now; where nil, where they lay.
     public init(contentsOf url: URL, directory: String? = nil) throws {
         let name = url.relativePath
         guard let data = try? Data(contentsOf: url) else {
@@ -93,7 +95,9 @@ public struct TaskBuilder: Sendable {
     public init(network: FeatureNetwork.Architecture) { self.network = network }
 
     /// - Parameters:
-    ///   - names: paths of the images within the folder.
+    ///   - directory: the folder of the images.
+    ///   - names: their paths within it.
+    ///   - extractor: what images are grouped by.
     ///   - progress: called once an image is done.
     /// - Returns: the tasks, and the images that could not be read, with the reason.
     public func build(
