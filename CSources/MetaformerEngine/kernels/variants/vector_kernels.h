@@ -22,7 +22,7 @@
 #include "kernels/gemm/vector.h"
 #include "kernels/matmul/vector.h"
 #include "kernels/convolution/vector.h"
-#include "kernels/convolution/weight_gradient_vector.h"
+#include "kernels/convolution/weight_gradient.h"
 #include "kernels/softmax/vector.h"
 #include "kernels/standardize/vector.h"
 #include "kernels/attention/vector.h"
@@ -30,7 +30,6 @@
 #include "kernels/triangular_solve/vector.h"
 #include "kernels/cholesky/vector.h"
 #include "kernels/machine/vector.h"
-#include "kernels/similarity/rows.h"
 /* clang-format on */
 
 const mf_variant MF_VARIANT = {
@@ -41,5 +40,4 @@ const mf_variant MF_VARIANT = {
 #undef MF_OP
         },
     .peak = peak,
-    .similarity = MF_SIMILARITY_ROWS,
 };

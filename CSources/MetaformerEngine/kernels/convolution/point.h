@@ -8,6 +8,13 @@ enum { POINT_TASKS = 16, POINT_COLUMNS = 512 };
 /* An output of so many bytes outlives no cache of one core: it is written past them, without reading what it replaces. */
 enum { POINT_STREAMED = 8 << 20 };
 
+/* How it is cut into tasks. */
+typedef struct point {
+    const convolution_job *job;
+    uint64_t columns, across; /* pixels of a task, and tasks over an image; 0 where it does not fit */
+    uint64_t m_rows, down;    /* output channels of a task, and tasks over all of them */
+} point;
+
 /* What is done to the sums of some output channels, from a pixel on: rows are channels. */
 typedef struct point_finish {
     affine a;
@@ -24,12 +31,11 @@ static const float *point_operand(const mf_call *call, int input) {
     return call->inputs[mf_ops[call->instruction->op].fixed_inputs + (uint32_t)input - 1];
 }
 
-/* Depends on one image's shape alone, as winograd_of. */
-static point point_of(const convolution_job *job) {
+static point point_plan(const convolution_job *job) {
     const mf_geometry *g = &job->g;
     const phase *p = &job->phases[0];
     const mf_call *call = job->call;
-    point none = {0};
+    point none = {.job = job};
     affine a;
     uint64_t n = (uint64_t)(p->out_h * p->out_w), m = (uint64_t)job->output_channels;
     if (g->kernel_h != 1 || g->kernel_w != 1 || g->stride_h != 1 || g->stride_w != 1 || g->groups != 1) return none;
@@ -37,7 +43,7 @@ static point point_of(const convolution_job *job) {
     if (n == 0 || n % MF_WIDTH != 0 || m < 4 || p->k == 0 || !affine_of(call->instruction->expression, &a)) return none;
     if (point_strides(call, a.scale)->column != 0 || point_strides(call, a.shift)->column != 0) return none;
     if (a.residual >= 0 && point_strides(call, a.residual)->column != 1) return none;
-    point q = {.columns = up_to(n / POINT_TASKS, TILE_N)};
+    point q = {.job = job, .columns = up_to(n / POINT_TASKS, TILE_N)};
     q.columns = q.columns < TILE_N ? TILE_N : q.columns > POINT_COLUMNS ? POINT_COLUMNS : q.columns;
     q.across = (n + q.columns - 1) / q.columns;
     q.down = (POINT_TASKS + q.across - 1) / q.across;
@@ -46,9 +52,13 @@ static point point_of(const convolution_job *job) {
     return q;
 }
 
-/* Floats of a thread's sums: of all channels of a task, in a tile of pixels. */
-static uint64_t point_thread(const convolution_job *job) {
-    return job->p.m_rows * TILE_N;
+static int point_fits(const convolution_job *job) {
+    return point_plan(job).columns > 0;
+}
+
+/* A thread's sums are those of all channels of a task, in a tile of pixels. */
+static footprint point_scratch(const convolution_job *job) {
+    return (footprint){.weights = phase_weights(job, &job->phases[0]), .thread = point_plan(job).m_rows * TILE_N};
 }
 
 /* A tile of so many channels and vectors of pixels, over a block of k: sums go on in c where more are to come, and are
@@ -56,22 +66,12 @@ static uint64_t point_thread(const convolution_job *job) {
 static inline __attribute__((always_inline)) void point_tile(const float *a, const float *b, uint64_t plane,
                                                              uint64_t depth, float *c, int is_first, int is_last,
                                                              const point_finish *f, float *out, int rows, int vectors) {
-    vf sum[TILE_M][VECTORS];
-#pragma GCC unroll 16
-    for (int i = 0; i < rows; i++)
-#pragma GCC unroll 2
-        for (int j = 0; j < vectors; j++)
-            sum[i][j] = is_first ? v_splat(0) : v_load(c + (uint64_t)i * TILE_N + j * MF_WIDTH);
-    for (uint64_t k = 0; k < depth; k++, a += TILE_M, b += plane) {
-        vf column[VECTORS];
-#pragma GCC unroll 2
-        for (int j = 0; j < vectors; j++) column[j] = v_load(b + j * MF_WIDTH);
-#pragma GCC unroll 16
-        for (int i = 0; i < rows; i++) {
-            vf weight = v_splat(a[i]);
-#pragma GCC unroll 2
-            for (int j = 0; j < vectors; j++) sum[i][j] = v_fma(weight, column[j], sum[i][j]);
-        }
+    tile_row sum[TILE_M];
+    tile_load(sum, c, TILE_N, !is_first, rows, vectors);
+    tile_accumulate(sum, a, 1, TILE_M, b, plane, NULL, depth, rows, vectors);
+    if (!is_last) {
+        tile_store(sum, c, TILE_N, rows, vectors);
+        return;
     }
     int adds = f->a.residual >= 0;
 #pragma GCC unroll 16
@@ -80,10 +80,6 @@ static inline __attribute__((always_inline)) void point_tile(const float *a, con
 #pragma GCC unroll 2
         for (int j = 0; j < vectors; j++) {
             vf x = sum[i][j];
-            if (!is_last) {
-                v_store(c + (uint64_t)i * TILE_N + j * MF_WIDTH, x);
-                continue;
-            }
             const float *residual = f->residual + (uint64_t)i * f->residual_row + j * MF_WIDTH;
             if (adds)
                 x = affine_vector(&f->a, x, scale, shift, v_load(residual), 1, f->a.is_limited);
@@ -120,16 +116,16 @@ static inline __attribute__((always_inline)) void point_column(const float *a, c
 }
 
 /* Some pixels of an image, and some output channels. */
-static void convolution_point(void *context, size_t index, int worker) {
-    const convolution_job *job = context;
+static void point_task(void *context, size_t index, int worker) {
+    const point *q = context;
+    const convolution_job *job = q->job;
     const mf_call *call = job->call;
-    const point *q = &job->p;
     uint64_t k = job->phases[0].k, all = (uint64_t)job->output_channels,
              plane = (uint64_t)(job->image_h * job->image_w);
     uint64_t m0 = index % q->down * q->m_rows, m = all - m0 < q->m_rows ? all - m0 : q->m_rows;
     uint64_t x0 = index / q->down % q->across * q->columns, image = index / q->down / q->across;
     uint64_t end = plane - x0 < q->columns ? plane : x0 + q->columns;
-    float *c = job->scratch + (size_t)worker * job->thread_scratch, *out = call->output + (image * all + m0) * plane;
+    float *c = convolution_own(job, worker), *out = call->output + (image * all + m0) * plane;
     point_finish f;
     affine_of(call->instruction->expression, &f.a);
     const mf_strides *scale = point_strides(call, f.a.scale), *shift = point_strides(call, f.a.shift);
@@ -159,3 +155,10 @@ static void convolution_point(void *context, size_t index, int worker) {
     }
     if (f.streams) v_streamed();
 }
+
+static void point_run(const convolution_job *job, const mf_pool *pool) {
+    point q = point_plan(job);
+    mf_parallel_for(pool, q.across * q.down * (uint64_t)job->g.batch, point_task, &q);
+}
+
+static const strategy point_strategy = {point_fits, point_scratch, convolution_pack_deep, point_run};

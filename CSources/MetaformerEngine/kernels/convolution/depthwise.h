@@ -1,18 +1,14 @@
 /*
  * Convolution of one channel to one, as in a depthwise convolution: there is no product of matrices in it. A task takes
- * some output rows of a plane; their band of the image is copied as in band_vector.h, and a tile of pixels goes through
+ * some output rows of a plane; their band of the image is copied as in band.h, and a tile of pixels goes through
  * all taps in registers. Where the taps are known here, a vector of the image is loaded once for all rows that it is in.
  */
 enum { DEPTHWISE_ROWS = 4, DEPTHWISE_PIXELS = 4096, DEPTHWISE_PLANES = 8 };
 
-static int is_depthwise(const convolution_job *job) {
-    return job->image_channels == 1 && job->output_channels == 1;
-}
-
-static band depthwise_band_of(const convolution_job *job) {
+static band depthwise_plan(const convolution_job *job) {
     const phase *p = &job->phases[0];
-    band b = {.channels = 1, .down = 1, .m_rows = 1, .width = (int64_t)up_to((uint64_t)p->out_w, MF_WIDTH)};
-    if (p->k == 0 || p->out_h <= 0 || p->out_w <= 0) return (band){0};
+    band b = {.job = job, .channels = 1, .down = 1, .m_rows = 1, .width = (int64_t)up_to((uint64_t)p->out_w, MF_WIDTH)};
+    if (p->k == 0 || p->out_h <= 0 || p->out_w <= 0) return b;
     int64_t wanted = DEPTHWISE_PIXELS / b.width / DEPTHWISE_ROWS * DEPTHWISE_ROWS;
     b.rows = wanted < 1 ? 1 : wanted > p->out_h ? p->out_h : wanted;
     b.per_image = (uint64_t)((p->out_h + b.rows - 1) / b.rows);
@@ -23,7 +19,24 @@ static band depthwise_band_of(const convolution_job *job) {
     b.planes = b.planes > DEPTHWISE_PLANES ? DEPTHWISE_PLANES : b.planes;
     b.across = b.width, b.stride = (uint64_t)(b.rows * b.width);
     b.pitch = b.width + (p->tap_w - 1) / b.splits;
+    b.blocks = b.per_image * (uint64_t)job->g.batch, b.depth = phase_depth(&b, p);
     return b;
+}
+
+static int depthwise_fits(const convolution_job *job) {
+    return is_depthwise(job) && job->together == 1 && depthwise_plan(job).rows > 0;
+}
+
+/* A thread has a band, its results, and the weights of a plane and where they read. */
+static footprint depthwise_scratch(const convolution_job *job) {
+    band b = depthwise_plan(job);
+    return (footprint){.thread = band_floats(&b) + band_tile(&b) + 2 * up_to(b.depth, 16) +
+                                 mf_expression_scratch(job->call->instruction->expression)};
+}
+
+/* A plane's weights are few, and are read where they lie. */
+static void depthwise_pack(const convolution_job *job, const mf_pool *pool, float *packed) {
+    (void)job, (void)pool, (void)packed;
 }
 
 /* Where a band's pixels lie: floats from one line to the next, and from one split of rows and of columns to the next. */
@@ -93,10 +106,10 @@ static inline __attribute__((always_inline)) void depthwise_tiles(const float *w
 }
 
 /* A band's rows, of the kernels and steps that networks have; the others tap by tap. */
-static void depthwise_rows(const convolution_job *job, const float *weights, const int32_t *offsets, const float *from,
-                           float *c, uint64_t rows) {
+static void depthwise_rows(const band *b, const float *weights, const int32_t *offsets, const float *from, float *c,
+                           uint64_t rows) {
+    const convolution_job *job = b->job;
     const phase *p = &job->phases[0];
-    const band *b = &job->b;
     uint64_t line = (uint64_t)b->pitch, split = line * (uint64_t)b->lines, out_w = (uint64_t)p->out_w,
              width = (uint64_t)b->width;
     lattice at = {line, split, split * (uint64_t)b->row_splits};
@@ -112,16 +125,16 @@ static void depthwise_rows(const convolution_job *job, const float *weights, con
     else
         for (uint64_t r = 0; r < rows; r++)
             for (uint64_t x = width; x > 0; x -= MF_WIDTH)
-                depthwise_vector(weights, offsets, job->depth, from + r * line + x - MF_WIDTH,
+                depthwise_vector(weights, offsets, b->depth, from + r * line + x - MF_WIDTH,
                                  c + r * out_w + x - MF_WIDTH);
 }
 
 /* As band_fill, of one channel: the steps that networks have, without divisions. */
-static void depthwise_fill(const convolution_job *job, uint64_t image, int64_t channel, int64_t y, float *to) {
-    const band *b = &job->b;
+static void depthwise_fill(const band *b, uint64_t image, int64_t channel, int64_t y, float *to) {
+    const convolution_job *job = b->job;
     int64_t step = b->splits;
     if (step > 2 || b->row_splits != step) {
-        band_fill(job, image, channel, 1, y, to);
+        band_fill(b, image, channel, 1, y, to);
         return;
     }
     int64_t top = b->top + y * step, split = b->lines * b->pitch, width = job->image_w;
@@ -144,32 +157,35 @@ static void depthwise_fill(const convolution_job *job, uint64_t image, int64_t c
     }
 }
 
-static size_t depthwise_tasks(const convolution_job *job) {
-    return (size_t)((uint64_t)job->g.groups + job->b.planes - 1) / job->b.planes * job->blocks;
-}
-
 /* Some output rows of a plane, or some whole planes. */
-static void convolution_depthwise(void *context, size_t index, int worker) {
-    const convolution_job *job = context;
+static void depthwise_task(void *context, size_t index, int worker) {
+    const band *b = context;
+    const convolution_job *job = b->job;
     const phase *p = &job->phases[0];
     const mf_geometry *g = &job->g;
-    const band *b = &job->b;
-    uint64_t first = index / job->blocks * b->planes, part = index % job->blocks, image = part / b->per_image,
+    uint64_t first = index / b->blocks * b->planes, part = index % b->blocks, image = part / b->per_image,
              end = first + b->planes < (uint64_t)g->groups ? first + b->planes : (uint64_t)g->groups;
     int64_t y = (int64_t)(part % b->per_image) * b->rows, rows = p->out_h - y < b->rows ? p->out_h - y : b->rows;
-    float *pixels_in = job->scratch + (size_t)worker * job->thread_scratch, *c = pixels_in + band_floats(b);
+    float *pixels_in = convolution_own(job, worker), *c = pixels_in + band_floats(b);
     float *weights = c + band_tile(b);
-    int32_t *offsets = (int32_t *)(void *)(weights + up_to(job->depth, 16));
-    evaluator v = evaluator_make(job->call->instruction->expression, weights + 2 * up_to(job->depth, 16));
-    band_offsets(job, p, offsets);
+    int32_t *offsets = (int32_t *)(void *)(weights + up_to(b->depth, 16));
+    evaluator v = evaluator_make(job->call->instruction->expression, weights + 2 * up_to(b->depth, 16));
+    band_offsets(b, p, offsets);
     for (uint64_t group = first; group < end; group++) {
         const float *kernel = job->call->inputs[1] + (int64_t)group * g->kernel_h * g->kernel_w;
         for (int64_t i = 0; i < p->tap_h; i++)
             for (int64_t j = 0; j < p->tap_w; j++)
                 weights[i * p->tap_w + j] =
                     kernel[(p->first_h + i * p->tap_step_h) * g->kernel_w + p->first_w + j * p->tap_step_w];
-        depthwise_fill(job, image, (int64_t)group, y, pixels_in);
-        depthwise_rows(job, weights, offsets, pixels_in, c, (uint64_t)rows);
+        depthwise_fill(b, image, (int64_t)group, y, pixels_in);
+        depthwise_rows(b, weights, offsets, pixels_in, c, (uint64_t)rows);
         convolution_store_rows(job, image, group, y, c, p->out_w, rows, &v);
     }
 }
+
+static void depthwise_run(const convolution_job *job, const mf_pool *pool) {
+    band b = depthwise_plan(job);
+    mf_parallel_for(pool, (size_t)(((uint64_t)job->g.groups + b.planes - 1) / b.planes * b.blocks), depthwise_task, &b);
+}
+
+static const strategy depthwise_strategy = {depthwise_fits, depthwise_scratch, depthwise_pack, depthwise_run};
