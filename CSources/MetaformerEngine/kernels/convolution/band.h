@@ -21,6 +21,9 @@ typedef struct band {
     uint64_t blocks;                  /* tasks of a group */
     uint64_t depth;                   /* of the blocks that k goes in: the sum of those of all phases at work */
     uint64_t planes;                  /* of one channel to one: channels of a task */
+    /* Of a run: where each k of a block reads, phase after phase, and the bands that are filled once. */
+    const int32_t *offsets;
+    float *filled;
 } band;
 
 /* Floats of a run of so many rows. */
@@ -112,11 +115,13 @@ static int band_fits(const convolution_job *job) {
 
 static footprint band_scratch(const convolution_job *job) {
     band b = band_plan(job);
-    footprint f = {.thread = band_floats(&b) + up_to(b.depth, 16) + (uint64_t)job->together * band_tile(&b) +
-                             band_rows(&b) + mf_expression_scratch(job->call->instruction->expression)};
+    footprint f = {.shared = up_to(b.depth, 16),
+                   .thread = band_floats(&b) + (uint64_t)job->together * band_tile(&b) + band_rows(&b) +
+                             mf_expression_scratch(job->call->instruction->expression)};
     for (int64_t i = 0; i < job->together; i++) f.weights += phase_weights(job, &job->phases[i]);
     /* The last run reads on to the end of a vector. */
-    if (b.flat) f.shared = (uint64_t)(job->g.batch * job->g.groups * job->image_channels) * band_channel(&b) + MF_WIDTH;
+    if (b.flat)
+        f.shared += (uint64_t)(job->g.batch * job->g.groups * job->image_channels) * band_channel(&b) + MF_WIDTH;
     return f;
 }
 
@@ -218,7 +223,7 @@ static void band_fill_shared(void *context, size_t index, int worker) {
     const band *b = context;
     const convolution_job *job = b->job;
     uint64_t channels = (uint64_t)(job->g.groups * job->image_channels);
-    band_fill(b, index / channels, (int64_t)(index % channels), 1, 0, job->shared + index * band_channel(b));
+    band_fill(b, index / channels, (int64_t)(index % channels), 1, 0, b->filled + index * band_channel(b));
 }
 
 /* Stores a channel of a task: rows of each phase from row y on, whose tiles lie apart. Phases side by side are put together
@@ -256,23 +261,18 @@ static void band_task(void *context, size_t index, int worker) {
     int64_t y = (int64_t)(part % b->per_image) * b->rows, left = job->phases[0].out_h - y,
             rows = left < b->rows ? left : b->rows;
     float *own = convolution_own(job, worker), *c = own + band_floats(b), *whole = c + (uint64_t)job->together * tile;
-    int32_t *offsets = (int32_t *)(void *)(whole + band_rows(b)), *to = offsets;
-    evaluator v = evaluator_make(job->call->instruction->expression, whole + band_rows(b) + up_to(b->depth, 16));
-    for (int64_t i = 0; i < job->together; i++) {
-        band_offsets(b, &job->phases[i], to);
-        to += phase_depth(b, &job->phases[i]);
-    }
+    evaluator v = evaluator_make(job->call->instruction->expression, whole + band_rows(b));
     int64_t runs = b->flat ? 1 : rows, width = b->flat ? run_width(b, &job->phases[0], rows) : b->width;
     for (int64_t channel = 0; channel < job->image_channels; channel += b->channels) {
         int64_t channels = job->image_channels - channel < b->channels ? job->image_channels - channel : b->channels,
                 first = (int64_t)group * job->image_channels + channel;
         const float *pixels_in = own;
         if (b->flat)
-            pixels_in = job->shared + (uint64_t)(y * b->pitch) +
+            pixels_in = b->filled + (uint64_t)(y * b->pitch) +
                         (image * (uint64_t)(job->g.groups * job->image_channels) + (uint64_t)first) * band_channel(b);
         else
             band_fill(b, image, first, channels, y, own);
-        const int32_t *at = offsets;
+        const int32_t *at = b->offsets;
         const float *weights = job->weights;
         for (int64_t i = 0; i < job->together; i++) {
             const phase *p = &job->phases[i];
@@ -291,6 +291,12 @@ static void band_task(void *context, size_t index, int worker) {
 
 static void band_run(const convolution_job *job, const mf_pool *pool) {
     band b = band_plan(job);
+    int32_t *to = (int32_t *)(void *)job->shared;
+    b.offsets = to, b.filled = job->shared + up_to(b.depth, 16);
+    for (int64_t i = 0; i < job->together; i++) {
+        band_offsets(&b, &job->phases[i], to);
+        to += phase_depth(&b, &job->phases[i]);
+    }
     if (b.flat)
         mf_parallel_for(pool, (size_t)(job->g.batch * job->g.groups * job->image_channels), band_fill_shared, &b);
     mf_parallel_for(pool, (size_t)job->g.groups * b.blocks, band_task, &b);

@@ -9,7 +9,8 @@ static band depthwise_plan(const convolution_job *job) {
     const phase *p = &job->phases[0];
     band b = {.job = job, .channels = 1, .down = 1, .m_rows = 1, .width = (int64_t)up_to((uint64_t)p->out_w, MF_WIDTH)};
     if (p->k == 0 || p->out_h <= 0 || p->out_w <= 0) return b;
-    int64_t wanted = DEPTHWISE_PIXELS / b.width / DEPTHWISE_ROWS * DEPTHWISE_ROWS;
+    int64_t wanted =
+        DEPTHWISE_PIXELS / (b.width * job->image_step_h * job->image_step_w) / DEPTHWISE_ROWS * DEPTHWISE_ROWS;
     b.rows = wanted < 1 ? 1 : wanted > p->out_h ? p->out_h : wanted;
     b.per_image = (uint64_t)((p->out_h + b.rows - 1) / b.rows);
     b.top = phase_row(job, p), b.left = phase_column(job, p);
@@ -44,10 +45,12 @@ typedef struct lattice {
     uint64_t line, row_split, column_split;
 } lattice;
 
-/* c[rows][vectors] = the sum over taps of their weights and pixels, as they come in the kernel. */
+/* out[rows][vectors] = the sum over taps of their weights and pixels, as they come in the kernel; finished where f is not
+   NULL, from that pixel of the plane on. */
 static inline __attribute__((always_inline)) void depthwise_tile(const float *weights, const float *from, lattice at,
-                                                                 float *c, uint64_t c_stride, int kernel, int step,
-                                                                 int rows, int vectors) {
+                                                                 const finish *f, uint64_t pixel, float *out,
+                                                                 uint64_t out_w, int kernel, int step, int rows,
+                                                                 int vectors) {
     vf sum[DEPTHWISE_ROWS][VECTORS];
 #pragma GCC unroll 4
     for (int r = 0; r < rows; r++)
@@ -71,10 +74,15 @@ static inline __attribute__((always_inline)) void depthwise_tile(const float *we
                 for (int v = 0; v < vectors; v++) sum[r][v] = v_fma(weight, pixels[v], sum[r][v]);
             }
         }
+    vf scale = v_splat(f ? *f->scale : 1), shift = v_splat(f ? *f->shift : 0);
 #pragma GCC unroll 4
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 2
-        for (int v = 0; v < vectors; v++) v_store(c + (uint64_t)r * c_stride + v * MF_WIDTH, sum[r][v]);
+        for (int v = 0; v < vectors; v++) {
+            uint64_t to = (uint64_t)r * out_w + (uint64_t)v * MF_WIDTH;
+            vf x = sum[r][v];
+            v_store(out + to, f ? finish_vector(f, x, scale, shift, f->residual + pixel + to) : x);
+        }
 }
 
 /* As depthwise_tile, of one row and any taps. */
@@ -86,51 +94,72 @@ static inline void depthwise_vector(const float *weights, const int32_t *offsets
 }
 
 /*
- * All tiles of a band. c's rows are out_w long, and what a tile has beyond the end of one runs over into the next, which is
- * written after it: tiles go from the right to the left.
+  * All tiles of a band. The output's rows are out_w long, and what a tile has beyond the end of one runs over into the next,
+ * which is written after it: tiles go from the right to the left. The image is asked for from ahead on, which is read next.
+
  */
-static inline __attribute__((always_inline)) void depthwise_tiles(const float *weights, const float *from, lattice at,
-                                                                  float *c, uint64_t out_w, uint64_t width,
+static inline __attribute__((always_inline)) void depthwise_tiles(const band *b, const float *weights,
+                                                                  const float *from, const float *ahead,
+                                                                  const finish *f, uint64_t pixel, float *out,
                                                                   uint64_t rows, int kernel, int step) {
-    uint64_t r = 0, last = width / TILE_N * TILE_N;
-    for (; r + DEPTHWISE_ROWS <= rows;
-         r += DEPTHWISE_ROWS, from += DEPTHWISE_ROWS * at.line, c += DEPTHWISE_ROWS * out_w) {
-        if (last < width) depthwise_tile(weights, from + last, at, c + last, out_w, kernel, step, DEPTHWISE_ROWS, 1);
-        for (uint64_t x = last; x > 0; x -= TILE_N)
-            depthwise_tile(weights, from + x - TILE_N, at, c + x - TILE_N, out_w, kernel, step, DEPTHWISE_ROWS,
-                           VECTORS);
+    uint64_t line = (uint64_t)b->pitch, split = line * (uint64_t)b->lines, width = (uint64_t)b->width,
+             out_w = (uint64_t)b->job->phases[0].out_w, last = width / TILE_N * TILE_N;
+    lattice at = {line, split, split * (uint64_t)step};
+    for (uint64_t r = 0; r < rows;) {
+        uint64_t count = r + DEPTHWISE_ROWS <= rows ? DEPTHWISE_ROWS : 1;
+        for (uint64_t end = width; end > 0;) {
+            uint64_t wide = count > 1 && end <= last ? TILE_N : MF_WIDTH, x = end - wide;
+            if (count == 1)
+                depthwise_tile(weights, from + x, at, f, pixel + x, out + x, out_w, kernel, step, 1, 1);
+            else if (wide == MF_WIDTH)
+                depthwise_tile(weights, from + x, at, f, pixel + x, out + x, out_w, kernel, step, DEPTHWISE_ROWS, 1);
+            else
+                depthwise_tile(weights, from + x, at, f, pixel + x, out + x, out_w, kernel, step, DEPTHWISE_ROWS,
+                               VECTORS);
+            end = x;
+        }
+        uint64_t further = count * (uint64_t)(step * b->job->image_w);
+        for (uint64_t i = 0; i < further; i += 16) __builtin_prefetch(ahead + i, 0, 2);
+        ahead += further;
+        r += count, from += count * line, pixel += count * out_w, out += count * out_w;
     }
-    for (; r < rows; r++, from += at.line, c += out_w)
-        for (uint64_t x = width; x > 0; x -= MF_WIDTH)
-            depthwise_tile(weights, from + x - MF_WIDTH, at, c + x - MF_WIDTH, out_w, kernel, step, 1, 1);
 }
 
-/* A band's rows, of the kernels and steps that networks have; the others tap by tap. */
-static void depthwise_rows(const band *b, const float *weights, const int32_t *offsets, const float *from, float *c,
-                           uint64_t rows) {
-    const convolution_job *job = b->job;
-    const phase *p = &job->phases[0];
-    uint64_t line = (uint64_t)b->pitch, split = line * (uint64_t)b->lines, out_w = (uint64_t)p->out_w,
-             width = (uint64_t)b->width;
-    lattice at = {line, split, split * (uint64_t)b->row_splits};
-    int64_t kernel = p->tap_h == p->tap_w && b->splits == b->row_splits && job->tap_move > 0 ? p->tap_h : 0;
+/* Whether a convolution has one of the kernels and steps that networks have; the others go tap by tap. */
+static int depthwise_is_known(const band *b) {
+    const phase *p = &b->job->phases[0];
+    return p->tap_h == p->tap_w && b->splits == b->row_splits && b->job->tap_move > 0 &&
+           (p->tap_h == 3 || p->tap_h == 5) && b->splits <= 2;
+}
+
+/* A band's rows, into out; finished where f is not NULL, for rows of whole vectors: pixel is their first in the plane. */
+static void depthwise_known(const band *b, const float *weights, const float *from, const float *ahead, const finish *f,
+                            uint64_t pixel, float *out, uint64_t rows) {
+    int64_t kernel = b->job->phases[0].tap_h;
     if (kernel == 3 && b->splits == 1)
-        depthwise_tiles(weights, from, at, c, out_w, width, rows, 3, 1);
-    else if (kernel == 3 && b->splits == 2)
-        depthwise_tiles(weights, from, at, c, out_w, width, rows, 3, 2);
-    else if (kernel == 5 && b->splits == 1)
-        depthwise_tiles(weights, from, at, c, out_w, width, rows, 5, 1);
-    else if (kernel == 5 && b->splits == 2)
-        depthwise_tiles(weights, from, at, c, out_w, width, rows, 5, 2);
+        depthwise_tiles(b, weights, from, ahead, f, pixel, out, rows, 3, 1);
+    else if (kernel == 3)
+        depthwise_tiles(b, weights, from, ahead, f, pixel, out, rows, 3, 2);
+    else if (b->splits == 1)
+        depthwise_tiles(b, weights, from, ahead, f, pixel, out, rows, 5, 1);
     else
-        for (uint64_t r = 0; r < rows; r++)
-            for (uint64_t x = width; x > 0; x -= MF_WIDTH)
-                depthwise_vector(weights, offsets, b->depth, from + r * line + x - MF_WIDTH,
-                                 c + r * out_w + x - MF_WIDTH);
+        depthwise_tiles(b, weights, from, ahead, f, pixel, out, rows, 5, 2);
 }
 
-/* As band_fill, of one channel: the steps that networks have, without divisions. */
-static void depthwise_fill(const band *b, uint64_t image, int64_t channel, int64_t y, float *to) {
+/* As depthwise_known, of any taps. What a vector has beyond the end of a row runs over into the next, which is written
+   after it. */
+static void depthwise_any(const band *b, const float *weights, const int32_t *offsets, const float *from, float *c,
+                          uint64_t rows) {
+    uint64_t out_w = (uint64_t)b->job->phases[0].out_w;
+    for (uint64_t r = 0; r < rows; r++)
+        for (uint64_t x = (uint64_t)b->width; x > 0; x -= MF_WIDTH)
+            depthwise_vector(weights, offsets, b->depth, from + r * (uint64_t)b->pitch + x - MF_WIDTH,
+                             c + r * out_w + x - MF_WIDTH);
+}
+
+/* As band_fill, of one channel: the steps that networks have, without divisions. What lies around the image is cleared for
+   the first plane of a task alone: it stays so for the others. */
+static void depthwise_fill(const band *b, uint64_t image, int64_t channel, int64_t y, int is_first, float *to) {
     const convolution_job *job = b->job;
     int64_t step = b->splits;
     if (step > 2 || b->row_splits != step) {
@@ -144,14 +173,15 @@ static void depthwise_fill(const band *b, uint64_t image, int64_t channel, int64
         int64_t row = top + line;
         float *at = to + (step == 2 ? (line & 1) * split + (line >> 1) * b->pitch : line * b->pitch);
         if (row < 0 || row >= job->image_h) {
-            for (int64_t i = 0; i < step; i++) v_clear(at + 2 * i * split, b->pitch);
+            for (int64_t i = 0; is_first && i < step; i++) v_clear(at + 2 * i * split, b->pitch);
         } else if (step == 2) {
             gather_pairs(plane + row * width, width, b->left, b->pitch, at, at + 2 * split);
         } else if (before < 0 || before >= b->pitch) {
             gather_columns(plane + row * width, width, b->left, 1, b->pitch, at);
         } else {
-            v_clear(at, before);
             v_copy(at + before, plane + row * width, inside);
+            if (!is_first) continue;
+            v_clear(at, before);
             v_clear(at + before + inside, b->pitch - before - inside);
         }
     }
@@ -170,15 +200,29 @@ static void depthwise_task(void *context, size_t index, int worker) {
     float *weights = c + band_tile(b);
     int32_t *offsets = (int32_t *)(void *)(weights + up_to(b->depth, 16));
     evaluator v = evaluator_make(job->call->instruction->expression, weights + 2 * up_to(b->depth, 16));
-    band_offsets(b, p, offsets);
+    int is_known = depthwise_is_known(b), finishes = is_known && p->out_w % MF_WIDTH == 0 && finish_fits(job);
+    if (!is_known) band_offsets(b, p, offsets);
     for (uint64_t group = first; group < end; group++) {
         const float *kernel = job->call->inputs[1] + (int64_t)group * g->kernel_h * g->kernel_w;
-        for (int64_t i = 0; i < p->tap_h; i++)
+        for (int64_t i = 0; !is_known && i < p->tap_h; i++)
             for (int64_t j = 0; j < p->tap_w; j++)
                 weights[i * p->tap_w + j] =
                     kernel[(p->first_h + i * p->tap_step_h) * g->kernel_w + p->first_w + j * p->tap_step_w];
-        depthwise_fill(b, image, (int64_t)group, y, pixels_in);
-        depthwise_rows(b, weights, offsets, pixels_in, c, (uint64_t)rows);
+        depthwise_fill(b, image, (int64_t)group, y, group == first, pixels_in);
+        uint64_t plane = image * (uint64_t)g->groups + group, pixel = (uint64_t)(y * p->out_w);
+        const float *ahead = job->call->inputs[0] + (int64_t)plane * job->image_h * job->image_w +
+                             (b->top + y * b->splits + b->lines * b->splits) * job->image_w;
+        if (finishes) {
+            finish f = finish_make(job, image, group, 0);
+
+            depthwise_known(b, kernel, pixels_in, ahead, &f, pixel,
+                            job->call->output + plane * (uint64_t)(p->out_h * p->out_w) + pixel, (uint64_t)rows);
+            continue;
+        }
+        if (is_known)
+            depthwise_known(b, kernel, pixels_in, ahead, NULL, 0, c, (uint64_t)rows);
+        else
+            depthwise_any(b, weights, offsets, pixels_in, c, (uint64_t)rows);
         convolution_store_rows(job, image, group, y, c, p->out_w, rows, &v);
     }
 }

@@ -247,3 +247,51 @@ static void convolution_store_rows(const convolution_job *job, uint64_t image, u
     for (int64_t r = 0; r < rows; r++)
         convolution_store(job, image, channel, y + r, 0, values + r * pitch, (uint64_t)width, v);
 }
+
+/* ---- Output, from registers -------------------------------------------------------------------------------------- */
+
+/* A scale and a shift, with limits or a residual, of some output channels from a pixel on. */
+typedef struct finish {
+    affine a;
+    const float *scale, *shift, *residual;       /* residual may be anything where nothing is added */
+    uint64_t scale_row, shift_row, residual_row; /* from a channel to the next */
+} finish;
+
+/* An operand of the epilogue, by its number in the expression. */
+static const mf_strides *epilogue_strides(const mf_call *call, int input) {
+    return &call->instruction->epilogue[input - 1];
+}
+static const float *epilogue_operand(const mf_call *call, int input, uint64_t image, uint64_t channel) {
+    const mf_strides *s = epilogue_strides(call, input);
+    return call->inputs[mf_ops[call->instruction->op].fixed_inputs + (uint32_t)input - 1] + image * s->batch +
+           channel * s->row;
+}
+
+/* Whether that is all that is done to the sums. */
+static int finish_fits(const convolution_job *job) {
+    const mf_call *call = job->call;
+    affine a;
+    return affine_of(call->instruction->expression, &a) && epilogue_strides(call, a.scale)->column == 0 &&
+           epilogue_strides(call, a.shift)->column == 0 &&
+           (a.residual < 0 || epilogue_strides(call, a.residual)->column == 1);
+}
+
+static finish finish_make(const convolution_job *job, uint64_t image, uint64_t channel, uint64_t pixel) {
+    const mf_call *call = job->call;
+    finish f;
+    affine_of(call->instruction->expression, &f.a);
+    f.scale = epilogue_operand(call, f.a.scale, image, channel), f.scale_row = epilogue_strides(call, f.a.scale)->row;
+    f.shift = epilogue_operand(call, f.a.shift, image, channel), f.shift_row = epilogue_strides(call, f.a.shift)->row;
+    f.residual = f.scale, f.residual_row = 0;
+    if (f.a.residual >= 0) {
+        f.residual = epilogue_operand(call, f.a.residual, image, channel) + pixel;
+        f.residual_row = epilogue_strides(call, f.a.residual)->row;
+    }
+    return f;
+}
+
+static inline __attribute__((always_inline)) vf finish_vector(const finish *f, vf x, vf scale, vf shift,
+                                                              const float *residual) {
+    if (f->a.residual >= 0) return affine_vector(&f->a, x, scale, shift, v_load(residual), 1, f->a.is_limited);
+    return affine_vector(&f->a, x, scale, shift, x, 0, f->a.is_limited);
+}

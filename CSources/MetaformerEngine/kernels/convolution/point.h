@@ -1,54 +1,39 @@
 /*
  * Convolution of one tap at stride 1: a product of the weights and the image's planes where they lie. A task takes some
- * pixels and some output channels; a tile of pixels stays in the nearest cache while all of them read it. A scale and a
- * shift, with limits or a residual, are applied before a tile leaves the registers.
+ * pixels and some output channels; a tile of pixels stays in the nearest cache while all of them read it, copied there where
+ * planes lie far apart. A scale and a shift, with limits or a residual, are applied before a tile leaves the registers.
  */
 enum { POINT_TASKS = 16, POINT_COLUMNS = 512 };
 
+/* Planes of so many pixels lie a page apart or more: the nearest cache keeps too few of the lines that a tile reads. */
+enum { POINT_APART = 1024 };
+
 /* An output of so many bytes outlives no cache of one core: it is written past them, without reading what it replaces. */
-enum { POINT_STREAMED = 8 << 20 };
+enum { POINT_STREAMED = 3 << 20 };
 
 /* How it is cut into tasks. */
 typedef struct point {
     const convolution_job *job;
     uint64_t columns, across; /* pixels of a task, and tasks over an image; 0 where it does not fit */
     uint64_t m_rows, down;    /* output channels of a task, and tasks over all of them */
+    int packs;                /* a tile of pixels is copied, all k side by side, before it is read */
 } point;
-
-/* What is done to the sums of some output channels, from a pixel on: rows are channels. */
-typedef struct point_finish {
-    affine a;
-    const float *scale, *shift, *residual; /* residual may be anything where nothing is added */
-    uint64_t scale_row, shift_row, residual_row;
-    int streams;
-} point_finish;
-
-/* An operand of the epilogue, by its number in the expression. */
-static const mf_strides *point_strides(const mf_call *call, int input) {
-    return &call->instruction->epilogue[input - 1];
-}
-static const float *point_operand(const mf_call *call, int input) {
-    return call->inputs[mf_ops[call->instruction->op].fixed_inputs + (uint32_t)input - 1];
-}
 
 static point point_plan(const convolution_job *job) {
     const mf_geometry *g = &job->g;
     const phase *p = &job->phases[0];
-    const mf_call *call = job->call;
     point none = {.job = job};
-    affine a;
     uint64_t n = (uint64_t)(p->out_h * p->out_w), m = (uint64_t)job->output_channels;
     if (g->kernel_h != 1 || g->kernel_w != 1 || g->stride_h != 1 || g->stride_w != 1 || g->groups != 1) return none;
     if (g->pad_top != 0 || g->pad_left != 0 || p->out_h != job->image_h || p->out_w != job->image_w) return none;
-    if (n == 0 || n % MF_WIDTH != 0 || m < 4 || p->k == 0 || !affine_of(call->instruction->expression, &a)) return none;
-    if (point_strides(call, a.scale)->column != 0 || point_strides(call, a.shift)->column != 0) return none;
-    if (a.residual >= 0 && point_strides(call, a.residual)->column != 1) return none;
+    if (n == 0 || n % MF_WIDTH != 0 || m < 4 || p->k == 0 || !finish_fits(job)) return none;
     point q = {.job = job, .columns = up_to(n / POINT_TASKS, TILE_N)};
     q.columns = q.columns < TILE_N ? TILE_N : q.columns > POINT_COLUMNS ? POINT_COLUMNS : q.columns;
     q.across = (n + q.columns - 1) / q.columns;
     q.down = (POINT_TASKS + q.across - 1) / q.across;
     q.m_rows = up_to((m + q.down - 1) / q.down, TILE_M);
     q.down = (m + q.m_rows - 1) / q.m_rows;
+    q.packs = n >= POINT_APART && m >= 2 * TILE_M;
     return q;
 }
 
@@ -58,34 +43,31 @@ static int point_fits(const convolution_job *job) {
 
 /* A thread's sums are those of all channels of a task, in a tile of pixels. */
 static footprint point_scratch(const convolution_job *job) {
-    return (footprint){.weights = phase_weights(job, &job->phases[0]), .thread = point_plan(job).m_rows * TILE_N};
+    return (footprint){.weights = phase_weights(job, &job->phases[0]),
+                       .thread = (point_plan(job).m_rows + DEPTH) * TILE_N};
 }
 
 /* A tile of so many channels and vectors of pixels, over a block of k: sums go on in c where more are to come, and are
    finished into out after the last. Planes of the image and of the output lie plane apart. */
-static inline __attribute__((always_inline)) void point_tile(const float *a, const float *b, uint64_t plane,
-                                                             uint64_t depth, float *c, int is_first, int is_last,
-                                                             const point_finish *f, float *out, int rows, int vectors) {
+static inline __attribute__((always_inline)) void point_tile(const float *a, const float *b, uint64_t b_step,
+                                                             uint64_t plane, uint64_t depth, float *c, int is_first,
+                                                             int is_last, const finish *f, float *out, int streams,
+                                                             int rows, int vectors) {
     tile_row sum[TILE_M];
     tile_load(sum, c, TILE_N, !is_first, rows, vectors);
-    tile_accumulate(sum, a, 1, TILE_M, b, plane, NULL, depth, rows, vectors);
+    tile_accumulate(sum, a, 1, TILE_M, b, b_step, NULL, depth, rows, vectors);
     if (!is_last) {
         tile_store(sum, c, TILE_N, rows, vectors);
         return;
     }
-    int adds = f->a.residual >= 0;
 #pragma GCC unroll 16
     for (int i = 0; i < rows; i++) {
         vf scale = v_splat(f->scale[(uint64_t)i * f->scale_row]), shift = v_splat(f->shift[(uint64_t)i * f->shift_row]);
+        const float *residual = f->residual + (uint64_t)i * f->residual_row;
 #pragma GCC unroll 2
         for (int j = 0; j < vectors; j++) {
-            vf x = sum[i][j];
-            const float *residual = f->residual + (uint64_t)i * f->residual_row + j * MF_WIDTH;
-            if (adds)
-                x = affine_vector(&f->a, x, scale, shift, v_load(residual), 1, f->a.is_limited);
-            else
-                x = affine_vector(&f->a, x, scale, shift, x, 0, f->a.is_limited);
-            if (f->streams)
+            vf x = finish_vector(f, sum[i][j], scale, shift, residual + j * MF_WIDTH);
+            if (streams)
                 v_stream(out + (uint64_t)i * plane + j * MF_WIDTH, x);
             else
                 v_store(out + (uint64_t)i * plane + j * MF_WIDTH, x);
@@ -94,9 +76,10 @@ static inline __attribute__((always_inline)) void point_tile(const float *a, con
 }
 
 /* All channels of a task in a tile of pixels. */
-static inline __attribute__((always_inline)) void point_column(const float *a, const float *b, uint64_t plane,
-                                                               uint64_t depth, float *c, int is_first, int is_last,
-                                                               point_finish f, float *out, uint64_t m, int vectors) {
+static inline __attribute__((always_inline)) void point_column(const float *a, const float *b, uint64_t b_step,
+                                                               uint64_t plane, uint64_t depth, float *c, int is_first,
+                                                               int is_last, finish f, float *out, int streams,
+                                                               uint64_t m, int vectors) {
     for (uint64_t i = 0; i < m; i += TILE_M) {
         uint64_t rows = m - i < TILE_M ? m - i : TILE_M;
         /* Channels that are too few for a tile go by fours. */
@@ -104,11 +87,11 @@ static inline __attribute__((always_inline)) void point_column(const float *a, c
             const float *weights = a + i * depth + r;
             uint64_t count = rows - r == TILE_M ? TILE_M : rows - r >= 4 ? 4 : 1;
             if (count == TILE_M)
-                point_tile(weights, b, plane, depth, c, is_first, is_last, &f, out, TILE_M, vectors);
+                point_tile(weights, b, b_step, plane, depth, c, is_first, is_last, &f, out, streams, TILE_M, vectors);
             else if (count == 4)
-                point_tile(weights, b, plane, depth, c, is_first, is_last, &f, out, 4, vectors);
+                point_tile(weights, b, b_step, plane, depth, c, is_first, is_last, &f, out, streams, 4, vectors);
             else
-                point_tile(weights, b, plane, depth, c, is_first, is_last, &f, out, 1, vectors);
+                point_tile(weights, b, b_step, plane, depth, c, is_first, is_last, &f, out, streams, 1, vectors);
             r += count, c += count * TILE_N, out += count * plane;
             f.scale += count * f.scale_row, f.shift += count * f.shift_row, f.residual += count * f.residual_row;
         }
@@ -119,41 +102,39 @@ static inline __attribute__((always_inline)) void point_column(const float *a, c
 static void point_task(void *context, size_t index, int worker) {
     const point *q = context;
     const convolution_job *job = q->job;
-    const mf_call *call = job->call;
     uint64_t k = job->phases[0].k, all = (uint64_t)job->output_channels,
              plane = (uint64_t)(job->image_h * job->image_w);
     uint64_t m0 = index % q->down * q->m_rows, m = all - m0 < q->m_rows ? all - m0 : q->m_rows;
     uint64_t x0 = index / q->down % q->across * q->columns, image = index / q->down / q->across;
     uint64_t end = plane - x0 < q->columns ? plane : x0 + q->columns;
-    float *c = convolution_own(job, worker), *out = call->output + (image * all + m0) * plane;
-    point_finish f;
-    affine_of(call->instruction->expression, &f.a);
-    const mf_strides *scale = point_strides(call, f.a.scale), *shift = point_strides(call, f.a.shift);
-    f.scale_row = scale->row, f.scale = point_operand(call, f.a.scale) + image * scale->batch + m0 * scale->row;
-    f.shift_row = shift->row, f.shift = point_operand(call, f.a.shift) + image * shift->batch + m0 * shift->row;
-    f.residual = c, f.residual_row = 0;
-    f.streams = all * plane * sizeof(float) >= POINT_STREAMED && (uintptr_t)out % sizeof(vf) == 0;
-    if (f.a.residual >= 0) {
-        const mf_strides *residual = point_strides(call, f.a.residual);
-        f.residual_row = residual->row;
-        f.residual = point_operand(call, f.a.residual) + image * residual->batch + m0 * residual->row + x0;
-    }
+    float *c = convolution_own(job, worker), *panel = c + q->m_rows * TILE_N,
+          *out = job->call->output + (image * all + m0) * plane;
+    finish f = finish_make(job, image, m0, x0);
+    int streams = all * plane * sizeof(float) >= POINT_STREAMED && (uintptr_t)out % sizeof(vf) == 0;
     for (uint64_t x = x0; x < end;) {
-        const float *b = call->inputs[0] + image * k * plane + x;
+        const float *b = job->call->inputs[0] + image * k * plane + x;
         uint64_t wide = end - x >= TILE_N ? TILE_N : MF_WIDTH;
         for (uint64_t k0 = 0; k0 < k; k0 += DEPTH) {
             uint64_t depth = k - k0 < DEPTH ? k - k0 : DEPTH;
             const float *a = job->weights + up_to(all, TILE_M) * k0 + m0 * depth;
             int is_first = k0 == 0, is_last = k0 + depth == k;
+            const float *from = b + k0 * plane;
+            uint64_t step = plane;
+            if (q->packs && wide == TILE_N) {
+                for (uint64_t i = 0; i < depth; i++)
+                    for (int v = 0; v < VECTORS; v++)
+                        v_store(panel + i * TILE_N + v * MF_WIDTH, v_load(from + i * plane + v * MF_WIDTH));
+                from = panel, step = TILE_N;
+            }
             if (wide == TILE_N)
-                point_column(a, b + k0 * plane, plane, depth, c, is_first, is_last, f, out + x, m, VECTORS);
+                point_column(a, from, step, plane, depth, c, is_first, is_last, f, out + x, streams, m, VECTORS);
             else
-                point_column(a, b + k0 * plane, plane, depth, c, is_first, is_last, f, out + x, m, 1);
+                point_column(a, from, step, plane, depth, c, is_first, is_last, f, out + x, streams, m, 1);
         }
         x += wide;
         if (f.a.residual >= 0) f.residual += wide;
     }
-    if (f.streams) v_streamed();
+    if (streams) v_streamed();
 }
 
 static void point_run(const convolution_job *job, const mf_pool *pool) {

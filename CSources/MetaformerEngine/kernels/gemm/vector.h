@@ -40,6 +40,7 @@ static inline __attribute__((always_inline)) void tile_accumulate(tile_row *sum,
                                                                   const int32_t *offsets, uint64_t depth, int rows,
                                                                   int vectors) {
     for (uint64_t k = 0; k < depth; k++, a += a_step, b += offsets ? 0 : b_step) {
+        __builtin_prefetch(a + 64 * a_step);
         const float *row = offsets ? b + offsets[k] : b;
         vf column[MOST_VECTORS];
 #pragma GCC unroll 8
