@@ -5,8 +5,9 @@
  */
 enum { POINT_TASKS = 16, POINT_COLUMNS = 512 };
 
-/* Planes of so many pixels lie a page apart or more: the nearest cache keeps too few of the lines that a tile reads. */
-enum { POINT_APART = 1024 };
+/* Planes of so many pixels lie a page apart or more: the nearest cache keeps too few of the lines that a tile reads. So many
+   pixels are then copied at a time. */
+enum { POINT_APART = 1024, POINT_CHUNK = 32 };
 
 /* An output of so many bytes outlives no cache of one core: it is written past them, without reading what it replaces. */
 enum { POINT_STREAMED = 3 << 20 };
@@ -41,10 +42,10 @@ static int point_fits(const convolution_job *job) {
     return point_plan(job).columns > 0;
 }
 
-/* A thread's sums are those of all channels of a task, in a tile of pixels. */
+/* A thread has the sums of all channels of a task, and a block of k, of the pixels that it takes at a time. */
 static footprint point_scratch(const convolution_job *job) {
     return (footprint){.weights = phase_weights(job, &job->phases[0]),
-                       .thread = (point_plan(job).m_rows + DEPTH) * TILE_N};
+                       .thread = (point_plan(job).m_rows + DEPTH) * POINT_CHUNK};
 }
 
 /* A tile of so many channels and vectors of pixels, over a block of k: sums go on in c where more are to come, and are
@@ -98,6 +99,14 @@ static inline __attribute__((always_inline)) void point_column(const float *a, c
     }
 }
 
+/* Copies columns of pixels, whole tiles, into panels that hold depth steps of k. */
+static inline void point_pack(const float *b, uint64_t plane, uint64_t columns, uint64_t depth, float *panels) {
+    for (uint64_t k = 0; k < depth; k++)
+        for (uint64_t i = 0; i < columns; i += TILE_N)
+            for (int v = 0; v < VECTORS; v++)
+                v_store(panels + i * depth + k * TILE_N + v * MF_WIDTH, v_load(b + k * plane + i + v * MF_WIDTH));
+}
+
 /* Some pixels of an image, and some output channels. */
 static void point_task(void *context, size_t index, int worker) {
     const point *q = context;
@@ -107,32 +116,33 @@ static void point_task(void *context, size_t index, int worker) {
     uint64_t m0 = index % q->down * q->m_rows, m = all - m0 < q->m_rows ? all - m0 : q->m_rows;
     uint64_t x0 = index / q->down % q->across * q->columns, image = index / q->down / q->across;
     uint64_t end = plane - x0 < q->columns ? plane : x0 + q->columns;
-    float *c = convolution_own(job, worker), *panel = c + q->m_rows * TILE_N,
+    float *c = convolution_own(job, worker), *panels = c + q->m_rows * POINT_CHUNK,
           *out = job->call->output + (image * all + m0) * plane;
     finish f = finish_make(job, image, m0, x0);
+    uint64_t chunk = q->packs ? POINT_CHUNK : TILE_N;
     int streams = all * plane * sizeof(float) >= POINT_STREAMED && (uintptr_t)out % sizeof(vf) == 0;
-    for (uint64_t x = x0; x < end;) {
-        const float *b = job->call->inputs[0] + image * k * plane + x;
-        uint64_t wide = end - x >= TILE_N ? TILE_N : MF_WIDTH;
+    for (uint64_t x = x0; x < end; x += chunk) {
+        uint64_t n = end - x < chunk ? end - x : chunk, tiles = n / TILE_N * TILE_N;
         for (uint64_t k0 = 0; k0 < k; k0 += DEPTH) {
             uint64_t depth = k - k0 < DEPTH ? k - k0 : DEPTH;
             const float *a = job->weights + up_to(all, TILE_M) * k0 + m0 * depth;
+            const float *b = job->call->inputs[0] + (image * k + k0) * plane + x;
             int is_first = k0 == 0, is_last = k0 + depth == k;
-            const float *from = b + k0 * plane;
-            uint64_t step = plane;
-            if (q->packs && wide == TILE_N) {
-                for (uint64_t i = 0; i < depth; i++)
-                    for (int v = 0; v < VECTORS; v++)
-                        v_store(panel + i * TILE_N + v * MF_WIDTH, v_load(from + i * plane + v * MF_WIDTH));
-                from = panel, step = TILE_N;
+            if (q->packs) point_pack(b, plane, tiles, depth, panels);
+            for (uint64_t i = 0; i < n;) {
+                int is_tile = i < tiles, is_packed = is_tile && q->packs;
+                const float *from = is_packed ? panels + i * depth : b + i;
+                uint64_t step = is_packed ? TILE_N : plane;
+                float *sums = c + i * q->m_rows, *to = out + x + i;
+                finish at = f;
+                if (f.a.residual >= 0) at.residual += x - x0 + i;
+                if (is_tile)
+                    point_column(a, from, step, plane, depth, sums, is_first, is_last, at, to, streams, m, VECTORS);
+                else
+                    point_column(a, from, step, plane, depth, sums, is_first, is_last, at, to, streams, m, 1);
+                i += is_tile ? TILE_N : MF_WIDTH;
             }
-            if (wide == TILE_N)
-                point_column(a, from, step, plane, depth, c, is_first, is_last, f, out + x, streams, m, VECTORS);
-            else
-                point_column(a, from, step, plane, depth, c, is_first, is_last, f, out + x, streams, m, 1);
         }
-        x += wide;
-        if (f.a.residual >= 0) f.residual += wide;
     }
     if (streams) v_streamed();
 }
