@@ -68,14 +68,19 @@ private let problems: [(String, SingleInstruction)] = {
     conv("depthwise 3x3 of small planes", 2, 20, 12, 12, 20, 3, 3, pad: (1, 1, 1, 1), groups: 20)
     conv("depthwise 3x3, wide", 2, 3, 71, 100, 3, 3, 3, pad: (1, 1, 1, 1), groups: 3)
     conv("depthwise 5x5 stride 2", 1, 19, 25, 40, 19, 5, 5, stride: (2, 2), pad: (1, 1, 2, 2), groups: 19)
+    conv("depthwise 3x3 stride 2, wide", 1, 3, 150, 103, 3, 3, 3, stride: (2, 2), pad: (1, 1, 1, 1), groups: 3)
+    conv(
+        "depthwise 5x5 stride 2 of small planes", 2, 20, 24, 24, 20, 5, 5, stride: (2, 2), pad: (2, 2, 2, 2), groups: 20
+    )
     conv("large", 1, 16, 64, 64, 24, 7, 7, pad: (3, 3, 3, 3))
 
     // A scale and a shift by channel, then a residual or limits: what follows a normalised convolution.
     func scaled(
-        _ name: String, _ n: Int, _ c: Int, _ h: Int, _ w: Int, _ o: Int, _ kernel: Int = 1, groups: Int = 1,
-        residual: Bool = false, limits: Bool = false
+        _ name: String, _ n: Int, _ c: Int, _ h: Int, _ w: Int, _ o: Int, _ kernel: Int = 1, stride: Int = 1,
+        groups: Int = 1, residual: Bool = false, limits: Bool = false
     ) {
-        let (x, weight, channel, y) = ([n, c, h, w], [o, c / groups, kernel, kernel], [1, o, 1, 1], [n, o, h, w])
+        let (x, weight, channel) = ([n, c, h, w], [o, c / groups, kernel, kernel], [1, o, 1, 1])
+        let y = [n, o, (h - 1) / stride + 1, (w - 1) / stride + 1]
         let pad = UInt32(kernel / 2)
         var next = UInt32(residual ? 4 : 3)
         var expression = [Step.multiply.word(0, 1), Step.add.word(next, 2)]
@@ -94,7 +99,8 @@ private let problems: [(String, SingleInstruction)] = {
             name,
             .init(
                 opcode: .convolution, inputs: [x, weight, channel, channel] + (residual ? [y] : []), output: y,
-                attributes: [1, 1, pad, pad, pad, pad, UInt32(groups)], expression: expression,
+                attributes: [UInt32(stride), UInt32(stride), pad, pad, pad, pad, UInt32(groups)],
+                expression: expression,
                 steps: 2 + (residual ? 1 : 0) + (limits ? 4 : 0)))
     }
     scaled("1x1 scaled, with limits, two blocks of channels", 2, 300, 8, 10, 29, limits: true)
@@ -102,9 +108,24 @@ private let problems: [(String, SingleInstruction)] = {
     scaled("1x1 scaled, with both", 2, 5, 4, 8, 6, residual: true, limits: true)
     scaled("1x1 scaled, two blocks of channels and a residual", 1, 257, 12, 12, 40, residual: true)
     scaled("1x1 scaled, of planes that are no whole vectors", 2, 33, 9, 11, 18, residual: true, limits: true)
+    scaled("1x1 scaled, of planes that lie pages apart", 2, 20, 35, 48, 30, limits: true)
+    scaled("1x1 scaled, pages apart, two blocks of channels and a residual", 1, 260, 35, 48, 26, residual: true)
     scaled("1x1 scaled, larger than caches", 1, 2, 192, 128, 96, limits: true)
     scaled("3x3 scaled, with limits", 1, 3, 21, 40, 9, 3, limits: true)
     scaled("depthwise scaled, with limits", 2, 6, 12, 12, 6, 3, groups: 6, limits: true)
+    scaled("depthwise scaled, rows of whole vectors", 2, 6, 19, 32, 6, 3, groups: 6, residual: true, limits: true)
+    scaled("depthwise 5x5 scaled, in bands, with a residual", 1, 3, 90, 64, 3, 5, groups: 3, residual: true)
+    scaled("depthwise scaled, stride 2, in bands", 1, 3, 90, 192, 3, 3, stride: 2, groups: 3, limits: true)
+    scaled("depthwise 5x5 scaled, stride 2", 2, 9, 32, 32, 9, 5, stride: 2, groups: 9, residual: true, limits: true)
+
+    for (h, w, kh, kw, stride) in [(9, 18, 3, 3, 1), (7, 39, 3, 2, 1), (5, 6, 2, 4, 1), (12, 41, 3, 3, 2)] {
+        add(
+            "average pool \(kh)x\(kw) of \(h)x\(w), stride \(stride)",
+            .init(
+                opcode: .averagePool, inputs: [[2, 3, h, w]],
+                output: [2, 3, (h - kh) / stride + 1, (w - kw) / stride + 1],
+                attributes: [UInt32(kh), UInt32(kw), UInt32(stride), UInt32(stride)]))
+    }
 
     for (m, n, k) in [
         (1, 1, 1), (1, 77, 300), (3, 500, 2048), (2, 2048, 500), (4, 70, 33), (6, 16, 8), (37, 53, 29), (256, 64, 256),

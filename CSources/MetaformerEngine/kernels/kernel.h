@@ -2,7 +2,6 @@
 #ifndef MF_KERNELS_KERNEL_H
 #define MF_KERNELS_KERNEL_H
 
-#include "kernels/similarity/similarity.h"
 #include "program/program.h"
 #include "support/thread_pool.h"
 
@@ -36,7 +35,6 @@ typedef struct mf_variant {
     const mf_kernel *kernels[MF_OP_COUNT]; /* their run is NULL where the reference serves */
     /* Multiplies and adds for so many rounds; *out_flops is what that was, and the result has no meaning. */
     float (*peak)(uint64_t rounds, uint64_t *out_flops);
-    mf_similarity similarity;
 } mf_variant;
 
 extern const mf_variant mf_generic, mf_avx2, mf_avx512;

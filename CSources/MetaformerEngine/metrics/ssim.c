@@ -1,5 +1,5 @@
-#include "kernels/similarity/similarity.h"
 #include "metrics/metric.h"
+#include "metrics/similarity.h"
 #include "support/error.h"
 #include "support/isa.h"
 #include "support/memory.h"

@@ -12,32 +12,56 @@ enum { TILE_M = 6, VECTORS = 2 };
 #endif
 enum { TILE_N = VECTORS * MF_WIDTH, DEPTH = 256 };
 
-/* c[TILE_M][TILE_N] (+)= a b over depth steps. Element (i, k) of a lies at a + i * a_row + k * a_step; b's rows are
-   whole. */
+/* The register tile: rows x vectors of sums, which the compiler keeps in registers where both are known to it. */
+enum { MOST_VECTORS = 8 };
+typedef vf tile_row[MOST_VECTORS];
+
+static inline __attribute__((always_inline)) void tile_load(tile_row *sum, const float *c, uint64_t c_stride, int add,
+                                                            int rows, int vectors) {
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; i++)
+#pragma GCC unroll 8
+        for (int j = 0; j < vectors; j++)
+            sum[i][j] = add ? v_load(c + (uint64_t)i * c_stride + j * MF_WIDTH) : v_splat(0);
+}
+
+static inline __attribute__((always_inline)) void tile_store(tile_row *sum, float *c, uint64_t c_stride, int rows,
+                                                             int vectors) {
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; i++)
+#pragma GCC unroll 8
+        for (int j = 0; j < vectors; j++) v_store(c + (uint64_t)i * c_stride + j * MF_WIDTH, sum[i][j]);
+}
+
+/* sum += a b over depth steps. Element (i, k) of a lies at a + i * a_row + k * a_step; row k of b, which is whole, at
+   b + offsets[k], or where there are no offsets at b + k * b_step. */
+static inline __attribute__((always_inline)) void tile_accumulate(tile_row *sum, const float *a, uint64_t a_row,
+                                                                  uint64_t a_step, const float *b, uint64_t b_step,
+                                                                  const int32_t *offsets, uint64_t depth, int rows,
+                                                                  int vectors) {
+    for (uint64_t k = 0; k < depth; k++, a += a_step, b += offsets ? 0 : b_step) {
+        __builtin_prefetch(a + 64 * a_step);
+        const float *row = offsets ? b + offsets[k] : b;
+        vf column[MOST_VECTORS];
+#pragma GCC unroll 8
+        for (int j = 0; j < vectors; j++) column[j] = v_load(row + j * MF_WIDTH);
+#pragma GCC unroll 16
+        for (int i = 0; i < rows; i++) {
+            vf weight = v_splat(a[(uint64_t)i * a_row]);
+#pragma GCC unroll 8
+            for (int j = 0; j < vectors; j++) sum[i][j] = v_fma(weight, column[j], sum[i][j]);
+        }
+    }
+}
+
+/* c[TILE_M][TILE_N] (+)= a b, with b's rows one after the other. */
 static inline __attribute__((always_inline)) void tile_multiply(const float *a, uint64_t a_row, uint64_t a_step,
                                                                 const float *b, uint64_t depth, float *c,
                                                                 uint64_t c_stride, int add) {
-    vf sum[TILE_M][VECTORS];
-#pragma GCC unroll 16
-    for (int i = 0; i < TILE_M; i++)
-#pragma GCC unroll 4
-        for (int j = 0; j < VECTORS; j++)
-            sum[i][j] = add ? v_load(c + (uint64_t)i * c_stride + j * MF_WIDTH) : v_splat(0);
-    for (uint64_t k = 0; k < depth; k++, a += a_step, b += TILE_N) {
-        vf column[VECTORS];
-#pragma GCC unroll 4
-        for (int j = 0; j < VECTORS; j++) column[j] = v_load(b + j * MF_WIDTH);
-#pragma GCC unroll 16
-        for (int i = 0; i < TILE_M; i++) {
-            vf row = v_splat(a[(uint64_t)i * a_row]);
-#pragma GCC unroll 4
-            for (int j = 0; j < VECTORS; j++) sum[i][j] = v_fma(row, column[j], sum[i][j]);
-        }
-    }
-#pragma GCC unroll 16
-    for (int i = 0; i < TILE_M; i++)
-#pragma GCC unroll 4
-        for (int j = 0; j < VECTORS; j++) v_store(c + (uint64_t)i * c_stride + j * MF_WIDTH, sum[i][j]);
+    tile_row sum[TILE_M];
+    tile_load(sum, c, c_stride, add, TILE_M, VECTORS);
+    tile_accumulate(sum, a, a_row, a_step, b, TILE_N, NULL, depth, TILE_M, VECTORS);
+    tile_store(sum, c, c_stride, TILE_M, VECTORS);
 }
 
 /* Rows and columns of A, B and C that one task computes. */

@@ -1,23 +1,10 @@
 /* Pooling and its adjoints, a plane a task. */
-#include "kernels/kernel.h"
+#include "kernels/pool/pool.h"
 
 #include <string.h>
 
-typedef struct planes {
-    const mf_call *call;
-    int64_t height, width, out_height, out_width; /* of the large and of the pooled planes */
-    int64_t kernel_h, kernel_w, stride_h, stride_w, pad_top, pad_left;
-} planes;
-
-static planes planes_of(const mf_call *call, const mf_shape *large, const mf_shape *small) {
-    const uint32_t *a = call->instruction->attributes;
-    int padded = call->instruction->op == MF_OP_max_pool_gather || call->instruction->op == MF_OP_max_pool_scatter;
-    return (planes){call, large->dims[2], large->dims[3], small->dims[2],    small->dims[3],   a[0],
-                    a[1], a[2],           a[3],           padded ? a[4] : 0, padded ? a[5] : 0};
-}
-
 /* The first maximum of the window of pooled position (i, j), as an index into the plane. */
-static int64_t first_maximum(const planes *p, const float *x, int64_t i, int64_t j) {
+static int64_t first_maximum(const mf_pooling *p, const float *x, int64_t i, int64_t j) {
     int64_t best = -1;
     for (int64_t y = i * p->stride_h - p->pad_top, y_end = y + p->kernel_h; y < y_end; y++)
         for (int64_t k = j * p->stride_w - p->pad_left, k_end = k + p->kernel_w; k < k_end; k++) {
@@ -30,7 +17,7 @@ static int64_t first_maximum(const planes *p, const float *x, int64_t i, int64_t
 
 static void gather_plane(void *context, size_t index, int worker) {
     (void)worker;
-    const planes *p = context;
+    const mf_pooling *p = context;
     const float *x = p->call->inputs[0] + (int64_t)index * p->height * p->width,
                 *v = p->call->inputs[1] + (int64_t)index * p->height * p->width;
     float *out = p->call->output + (int64_t)index * p->out_height * p->out_width;
@@ -40,7 +27,7 @@ static void gather_plane(void *context, size_t index, int worker) {
 
 static void scatter_plane(void *context, size_t index, int worker) {
     (void)worker;
-    const planes *p = context;
+    const mf_pooling *p = context;
     const float *x = p->call->inputs[0] + (int64_t)index * p->height * p->width,
                 *g = p->call->inputs[1] + (int64_t)index * p->out_height * p->out_width;
     float *out = p->call->output + (int64_t)index * p->height * p->width;
@@ -51,7 +38,7 @@ static void scatter_plane(void *context, size_t index, int worker) {
 
 static void average_plane(void *context, size_t index, int worker) {
     (void)worker;
-    const planes *p = context;
+    const mf_pooling *p = context;
     const float *x = p->call->inputs[0] + (int64_t)index * p->height * p->width;
     float *out = p->call->output + (int64_t)index * p->out_height * p->out_width,
           scale = 1.0f / (float)(p->kernel_h * p->kernel_w);
@@ -72,7 +59,7 @@ static void average_plane(void *context, size_t index, int worker) {
 
 static void average_adjoint_plane(void *context, size_t index, int worker) {
     (void)worker;
-    const planes *p = context;
+    const mf_pooling *p = context;
     const float *g = p->call->inputs[0] + (int64_t)index * p->out_height * p->out_width;
     float *out = p->call->output + (int64_t)index * p->height * p->width,
           scale = 1.0f / (float)(p->kernel_h * p->kernel_w);
@@ -88,22 +75,22 @@ static void average_adjoint_plane(void *context, size_t index, int worker) {
 
 static void run_gather(const mf_call *call, const mf_pool *pool, void *scratch) {
     (void)scratch;
-    planes p = planes_of(call, call->shapes[0], call->shape);
+    mf_pooling p = mf_pooling_of(call, call->shapes[0], call->shape);
     mf_parallel_for(pool, (size_t)call->shape->dims[0] * call->shape->dims[1], gather_plane, &p);
 }
 static void run_scatter(const mf_call *call, const mf_pool *pool, void *scratch) {
     (void)scratch;
-    planes p = planes_of(call, call->shape, call->shapes[1]);
+    mf_pooling p = mf_pooling_of(call, call->shape, call->shapes[1]);
     mf_parallel_for(pool, (size_t)call->shape->dims[0] * call->shape->dims[1], scatter_plane, &p);
 }
 static void run_average(const mf_call *call, const mf_pool *pool, void *scratch) {
     (void)scratch;
-    planes p = planes_of(call, call->shapes[0], call->shape);
+    mf_pooling p = mf_pooling_of(call, call->shapes[0], call->shape);
     mf_parallel_for(pool, (size_t)call->shape->dims[0] * call->shape->dims[1], average_plane, &p);
 }
 static void run_average_adjoint(const mf_call *call, const mf_pool *pool, void *scratch) {
     (void)scratch;
-    planes p = planes_of(call, call->shape, call->shapes[0]);
+    mf_pooling p = mf_pooling_of(call, call->shape, call->shapes[0]);
     mf_parallel_for(pool, (size_t)call->shape->dims[0] * call->shape->dims[1], average_adjoint_plane, &p);
 }
 

@@ -4,6 +4,7 @@
 #include "kernels/kernel.h"
 #include "kernels/loops.h"
 #include "kernels/matmul/matmul.h"
+#include "kernels/pool/pool.h"
 #include "kernels/reduce/reduce.h"
 #include "kernels/triangular_solve/triangular_solve.h"
 #include "kernels/window_filter/window_filter.h"
@@ -22,15 +23,15 @@
 #include "kernels/gemm/vector.h"
 #include "kernels/matmul/vector.h"
 #include "kernels/convolution/vector.h"
-#include "kernels/convolution/weight_gradient_vector.h"
+#include "kernels/convolution/weight_gradient.h"
 #include "kernels/softmax/vector.h"
 #include "kernels/standardize/vector.h"
 #include "kernels/attention/vector.h"
 #include "kernels/window_filter/vector.h"
+#include "kernels/pool/vector.h"
 #include "kernels/triangular_solve/vector.h"
 #include "kernels/cholesky/vector.h"
 #include "kernels/machine/vector.h"
-#include "kernels/similarity/rows.h"
 /* clang-format on */
 
 const mf_variant MF_VARIANT = {
@@ -41,5 +42,4 @@ const mf_variant MF_VARIANT = {
 #undef MF_OP
         },
     .peak = peak,
-    .similarity = MF_SIMILARITY_ROWS,
 };

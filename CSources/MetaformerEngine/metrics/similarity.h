@@ -1,7 +1,7 @@
 /* Structural similarity a row at a time, in doubles: loops that gain from a processor's widest vectors. None fuses sums and
    products: the bits are the same in every variant. */
-#ifndef MF_KERNELS_SIMILARITY_H
-#define MF_KERNELS_SIMILARITY_H
+#ifndef MF_METRICS_SIMILARITY_H
+#define MF_METRICS_SIMILARITY_H
 
 #include <metaformer/engine.h>
 #include <stddef.h>

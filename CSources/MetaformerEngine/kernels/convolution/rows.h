@@ -33,7 +33,13 @@ static inline void gather_pairs(const float *row, int64_t width, int64_t x, int6
         vf a = v_load(from + 2 * i), b = v_load(from + 2 * i + MF_WIDTH);
         v_store(even + i, v_even(a, b)), v_store(odd + i, v_odd(a, b));
     }
-    for (; i < inside; i++) even[i] = from[2 * i], odd[i] = from[2 * i + 1];
+    if (i < inside) {
+        uint64_t rest = (uint64_t)(inside - i);
+        vf a = 2 * rest < MF_WIDTH ? v_load_first(from + 2 * i, 2 * rest) : v_load(from + 2 * i),
+           b = 2 * rest > MF_WIDTH ? v_load_first(from + 2 * i + MF_WIDTH, 2 * rest - MF_WIDTH) : v_splat(0);
+        v_store_first(even + i, v_even(a, b), rest), v_store_first(odd + i, v_odd(a, b), rest);
+        i = inside;
+    }
     if (i < n) {
         even[i] = x + 2 * i < width ? row[x + 2 * i] : 0, odd[i] = 0;
         i++;

@@ -8,11 +8,21 @@
  */
 enum { WINOGRAD_OUT = 4, WINOGRAD_IN = 6, WINOGRAD_POINTS = 36, WINOGRAD_TILES = 128, WINOGRAD_CHANNELS = 16 };
 
-/* Depends on one image's shape alone: in a batch, images must come out as they do by themselves. */
-static winograd winograd_of(const convolution_job *job) {
+typedef struct winograd {
+    const convolution_job *job;
+    uint64_t across, down;   /* tiles of an image; a row of tiles is all those of four output rows */
+    uint64_t rows;           /* rows of tiles in a chunk, of one image or several; 0 where the phase does not fit */
+    uint64_t tiles;          /* of a chunk, rounded up to TILE_N */
+    uint64_t m;              /* output channels, rounded up to TILE_M */
+    uint64_t pitch;          /* floats of a line of the image with its borders */
+    uint64_t first, count;   /* the rows of tiles of the chunk at work */
+    float *pixels, *results; /* of the chunk, at all points */
+} winograd;
+
+static winograd winograd_plan(const convolution_job *job) {
     const mf_geometry *g = &job->g;
     const phase *p = &job->phases[0];
-    winograd w = {.across = ((uint64_t)p->out_w + 3) / 4, .down = ((uint64_t)p->out_h + 3) / 4};
+    winograd w = {.job = job, .across = ((uint64_t)p->out_w + 3) / 4, .down = ((uint64_t)p->out_h + 3) / 4};
     if (g->kernel_h != 3 || g->kernel_w != 3 || g->stride_h != 1 || g->stride_w != 1 || g->groups != 1) return w;
     if (job->image_channels < WINOGRAD_CHANNELS || job->output_channels < WINOGRAD_CHANNELS) return w;
     uint64_t tiles = w.across * w.down;
@@ -27,15 +37,25 @@ static winograd winograd_of(const convolution_job *job) {
     return w;
 }
 
-/* Floats of the weights at all points, of a chunk's tiles and results, and of a thread. */
-static uint64_t winograd_weights(const convolution_job *job) {
-    return WINOGRAD_POINTS * job->w.m * (uint64_t)job->image_channels;
+static int winograd_fits(const convolution_job *job) {
+    return winograd_plan(job).rows > 0;
 }
-static uint64_t winograd_matrices(const convolution_job *job) {
-    return WINOGRAD_POINTS * job->w.tiles * ((uint64_t)job->image_channels + job->w.m);
+
+/* Floats of a chunk's tiles. */
+static uint64_t winograd_chunk(const winograd *w) {
+    return WINOGRAD_POINTS * w->tiles * (uint64_t)w->job->image_channels;
 }
-static uint64_t winograd_thread(const convolution_job *job) {
-    return WINOGRAD_POINTS * job->w.tiles + up_to(2 * WINOGRAD_IN * job->w.pitch, 16);
+
+/* Floats of a thread's tiles and lines. */
+static uint64_t winograd_thread(const winograd *w) {
+    return WINOGRAD_POINTS * w->tiles + up_to(2 * WINOGRAD_IN * w->pitch, 16);
+}
+
+static footprint winograd_scratch(const convolution_job *job) {
+    winograd w = winograd_plan(job);
+    return (footprint){.weights = WINOGRAD_POINTS * w.m * (uint64_t)job->image_channels,
+                       .shared = winograd_chunk(&w) + WINOGRAD_POINTS * w.tiles * w.m,
+                       .thread = winograd_thread(&w) + mf_expression_scratch(job->call->instruction->expression)};
 }
 
 /* ---- Weights: G g transposed(G) ---------------------------------------------------------------------------------- */
@@ -58,7 +78,7 @@ static void winograd_pack_weights(void *context, size_t panel, int worker) {
     const convolution_job *job = to_pack->job;
     const mf_geometry *g = &job->g;
     uint64_t m0 = panel * TILE_M, channels = (uint64_t)job->image_channels, m = (uint64_t)job->output_channels;
-    uint64_t n = m - m0 < TILE_M ? m - m0 : TILE_M, plane = job->w.m * channels;
+    uint64_t n = m - m0 < TILE_M ? m - m0 : TILE_M, plane = weight_panels(job) * TILE_M * channels;
     uint64_t channel = job->gradient ? (uint64_t)g->group_channels * 9 : 9,
              row = job->gradient ? 9 : (uint64_t)g->group_channels * 9;
     float taps[9][LANES], points[LANES];
@@ -100,10 +120,10 @@ static inline void winograd_tile_points(const vf *d, vf *to) {
 
 /* A channel of the chunk's tiles, at all points: into panels of TILE_N tiles that hold all channels. */
 static void winograd_pack_tiles(void *context, size_t channel, int worker) {
-    const convolution_job *job = context;
-    const winograd *w = &job->w;
+    const winograd *w = context;
+    const convolution_job *job = w->job;
     const phase *p = &job->phases[0];
-    float *columns = job->scratch + (size_t)worker * job->thread_scratch; /* [row of a tile][column of a tile][tile] */
+    float *columns = convolution_own(job, worker); /* [row of a tile][column of a tile][tile] */
     float *lines = columns + WINOGRAD_POINTS * w->tiles, *points = lines + WINOGRAD_IN * w->pitch;
     int64_t back = job->tap_move > 0 ? 0 : 2;
     uint64_t channels = (uint64_t)job->image_channels, size = (uint64_t)(job->image_h * job->image_w);
@@ -141,7 +161,7 @@ static void winograd_pack_tiles(void *context, size_t channel, int worker) {
     for (uint64_t i = 0; i < WINOGRAD_IN; i++)
         for (uint64_t t = 0; t < w->tiles; t += MF_WIDTH) {
             const float *from = columns + i * WINOGRAD_IN * w->tiles + t;
-            float *to = job->tiles + i * WINOGRAD_IN * plane + (t / TILE_N * channels + channel) * TILE_N + t % TILE_N;
+            float *to = w->pixels + i * WINOGRAD_IN * plane + (t / TILE_N * channels + channel) * TILE_N + t % TILE_N;
             vf d[WINOGRAD_IN], at[WINOGRAD_IN];
             for (uint64_t j = 0; j < WINOGRAD_IN; j++) d[j] = v_load(from + j * w->tiles);
             winograd_tile_points(d, at);
@@ -156,14 +176,14 @@ enum { WINOGRAD_COLUMNS = 4 * TILE_N };
 /* All output channels of some tiles, at one point. */
 static void winograd_multiply(void *context, size_t index, int worker) {
     (void)worker;
-    const convolution_job *job = context;
-    const winograd *w = &job->w;
+    const winograd *w = context;
+    const convolution_job *job = w->job;
     uint64_t channels = (uint64_t)job->image_channels, point = index % WINOGRAD_POINTS,
              from = index / WINOGRAD_POINTS * WINOGRAD_COLUMNS, rest = w->tiles - from,
              n = rest < WINOGRAD_COLUMNS ? rest : WINOGRAD_COLUMNS;
     const float *a = job->weights + point * w->m * channels;
-    const float *b = job->tiles + point * w->tiles * channels + from * channels;
-    float *c = job->results + point * w->tiles * w->m + from;
+    const float *b = w->pixels + point * w->tiles * channels + from * channels;
+    float *c = w->results + point * w->tiles * w->m + from;
     for (uint64_t j = 0; j < n; j += TILE_N)
         for (uint64_t i = 0; i < w->m; i += TILE_M)
             for (uint64_t k = 0; k < channels; k += DEPTH)
@@ -183,13 +203,13 @@ static inline void winograd_results(const vf *m, vf *to) {
 
 /* An output channel of the chunk. */
 static void winograd_store(void *context, size_t channel, int worker) {
-    const convolution_job *job = context;
-    const winograd *w = &job->w;
+    const winograd *w = context;
+    const convolution_job *job = w->job;
     const phase *p = &job->phases[0];
-    float *columns = job->scratch + (size_t)worker * job->thread_scratch; /* [row of a tile][column of a tile][tile] */
+    float *columns = convolution_own(job, worker); /* [row of a tile][column of a tile][tile] */
     float *lines = columns + WINOGRAD_POINTS * w->tiles;
-    evaluator v = evaluator_make(job->call->instruction->expression, columns + winograd_thread(job));
-    const float *from = job->results + channel * w->tiles;
+    evaluator v = evaluator_make(job->call->instruction->expression, columns + winograd_thread(w));
+    const float *from = w->results + channel * w->tiles;
     uint64_t plane = w->tiles * w->m, width = (uint64_t)p->out_w;
     for (uint64_t t = 0; t < w->tiles; t += MF_WIDTH) {
         vf down[WINOGRAD_IN][WINOGRAD_OUT];
@@ -219,17 +239,22 @@ static void winograd_store(void *context, size_t channel, int worker) {
     }
 }
 
-static void convolution_winograd(convolution_job *job, const mf_pool *pool) {
-    winograd *w = &job->w;
-    uint64_t rows = w->down * (uint64_t)job->g.batch;
-    job->tiles = job->scratch;
-    job->results = job->tiles + WINOGRAD_POINTS * w->tiles * (uint64_t)job->image_channels;
-    job->scratch = job->results + WINOGRAD_POINTS * w->tiles * w->m;
-    for (w->first = 0; w->first < rows; w->first += w->rows) {
-        w->count = rows - w->first < w->rows ? rows - w->first : w->rows;
-        mf_parallel_for(pool, (size_t)job->image_channels, winograd_pack_tiles, job);
-        mf_parallel_for(pool, WINOGRAD_POINTS * ((w->tiles + WINOGRAD_COLUMNS - 1) / WINOGRAD_COLUMNS),
-                        winograd_multiply, job);
-        mf_parallel_for(pool, (size_t)job->output_channels, winograd_store, job);
+static void winograd_pack(const convolution_job *job, const mf_pool *pool, float *packed) {
+    weights_job to_pack = {.job = job, .packed = packed};
+    mf_parallel_for(pool, weight_panels(job), winograd_pack_weights, &to_pack);
+}
+
+static void winograd_run(const convolution_job *job, const mf_pool *pool) {
+    winograd w = winograd_plan(job);
+    uint64_t rows = w.down * (uint64_t)job->g.batch;
+    w.pixels = job->shared, w.results = w.pixels + winograd_chunk(&w);
+    for (w.first = 0; w.first < rows; w.first += w.rows) {
+        w.count = rows - w.first < w.rows ? rows - w.first : w.rows;
+        mf_parallel_for(pool, (size_t)job->image_channels, winograd_pack_tiles, &w);
+        mf_parallel_for(pool, WINOGRAD_POINTS * ((w.tiles + WINOGRAD_COLUMNS - 1) / WINOGRAD_COLUMNS),
+                        winograd_multiply, &w);
+        mf_parallel_for(pool, (size_t)job->output_channels, winograd_store, &w);
     }
 }
+
+static const strategy winograd_strategy = {winograd_fits, winograd_scratch, winograd_pack, winograd_run};
