@@ -191,6 +191,12 @@ MF_API MF_MUST_USE mf_status mf_attention_run(const mf_attention *shape, const f
 MF_API MF_MUST_USE mf_status mf_frame_planes(const mf_image *frame, int32_t channels, int32_t height, int32_t width,
                                              float *planes, mf_error *error);
 
+/**
+ * The map of a context's last inspection at any size, for pictures of it: where this is the frame's, what mf_inspect gives.
+ * MF_E_STATE where nothing has been inspected, or the frame was tiled: its map is never whole.
+ */
+MF_API MF_MUST_USE mf_status mf_context_map(mf_context *context, mf_map *map);
+
 /* ---- Scores ------------------------------------------------------------------------------------------------------ */
 
 /**

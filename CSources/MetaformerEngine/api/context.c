@@ -8,6 +8,8 @@
 #include "support/memory.h"
 #include "support/process.h"
 
+#include <metaformer/engine.h>
+
 #include <math.h>
 #include <pthread.h>
 #include <string.h>
@@ -268,6 +270,26 @@ static mf_status copy_plane(mf_context *context, const char *name, float *data, 
     }
     *size = count;
     return MF_OK;
+}
+
+static mf_status copy_map(mf_context *context, const mf_map *map) {
+    mf_error *error = &context->error;
+    mf_map own;
+    MF_TRY(mf_map_read(map, &own, error));
+    mf_image size = {.width = own.width, .height = own.height};
+    if (own.width < 1 || own.height < 1 || own.width > MF_MAX_SIDE || own.height > MF_MAX_SIDE)
+        return mf_fail(error, MF_E_LIMIT, "map: %d x %d; each side is 1 to %d", own.width, own.height, MF_MAX_SIDE);
+    MF_TRY(mf_map_check(&own, &size, error));
+    if (!context->inspected || context->inspection.framing == MF_FRAMING_TILE)
+        return mf_fail(error, MF_E_STATE, "mf_context_map: nothing has been inspected, or in tiles");
+    mf_inspection_map(&context->inspection, &own);
+    return MF_OK;
+}
+
+mf_status mf_context_map(mf_context *context, mf_map *map) {
+    if (!context) return MF_E_INVALID;
+    MF_TRY(enter(context));
+    return leave(context, copy_map(context, map));
 }
 
 mf_status mf_context_plane(mf_context *context, const char *name, float *data, size_t *size) {

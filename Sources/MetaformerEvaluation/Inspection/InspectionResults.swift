@@ -78,8 +78,8 @@ public struct InspectionResults: Codable, Sendable {
     public var unreadable: [Row] { images.filter { $0.verdict == .unreadable } }
 
     /// Writes the tables and the report, each whole or not at all.
-    func write(to folder: URL, sources: [String: URL]) throws {
-        let page = InspectionReport(self, folder: folder, sources: sources).html
+    func write(to folder: URL, sources: [String: URL], thumbnails: [String: Data] = [:]) throws {
+        let page = InspectionReport(self, folder: folder, sources: sources, thumbnails: thumbnails).html
         for (name, text) in [
             (InspectionResults.csvName, csv), (InspectionResults.jsonName, try JSONText.of(self, isSnakeCase: false)),
             (InspectionResults.reportName, page),

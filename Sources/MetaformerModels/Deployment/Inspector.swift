@@ -142,6 +142,18 @@ public final class Inspector {
             unlikeness: Inspection.Unlikeness.of(result.unlike_reasons))
     }
 
+    /// The map of the last inspection at any size, rows from top to bottom. Throws where the frame was tiled.
+    public func map(width: Int, height: Int) throws -> [Float] {
+        var values = [Float](repeating: 0, count: width * height)
+        try values.withUnsafeMutableBufferPointer { buffer in
+            var view = mf_map(
+                struct_size: MemoryLayout<mf_map>.size, width: Int32(clamping: width), height: Int32(clamping: height),
+                row_stride: width * MemoryLayout<Float>.stride, data: buffer.baseAddress)
+            try check(mf_context_map(context, &view))
+        }
+        return values
+    }
+
     /// A plane of the last inspection at the model's own size (of the last tile, where frames are tiled), channels first:
     /// "image", "reconstruction", "map", and "response" where the model has a prior.
     public func plane(_ name: String) throws -> [Float] {

@@ -46,7 +46,7 @@ public struct Frame: Sendable {
 
     public var isGrey: Bool { [.mono8, .mono10, .mono12, .mono14, .mono16].contains(format) }
 
-    /// Copies pixels: rows from top to bottom, without padding; 16-bit samples in the machine's byte order.
+    /// Takes pixels: rows from top to bottom, without padding; 16-bit samples in the machine's byte order.
     ///
     /// Throws where the bytes are not those of the size and format.
     public init(width: Int, height: Int, format: Format, bytes: [UInt8]) throws {
@@ -100,18 +100,16 @@ public struct Frame: Sendable {
             height: Int32(clamping: height), row_stride: width * format.bytesPerPixel, data: pixels.bytes.baseAddress)
     }
 
-    /// Bytes that stay where they are as long as they are held, which an array does not promise: the engine takes many
-    /// frames at a time by their addresses.
+    /// Bytes that stay where they are as long as they are held: the engine takes many frames at a time by their addresses.
+    /// They are the array's own, which nobody writes to while it is held here, so that it does not move.
     private final class Pixels: Sendable {
+        private let values: [UInt8]
         nonisolated(unsafe) let bytes: UnsafeRawBufferPointer
 
         init(_ values: [UInt8]) {
-            let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: values.count, alignment: 16)
-            copy.copyBytes(from: values)
-            bytes = UnsafeRawBufferPointer(copy)
+            self.values = values
+            bytes = self.values.withUnsafeBytes { $0 }
         }
-
-        deinit { bytes.deallocate() }
     }
 }
 
