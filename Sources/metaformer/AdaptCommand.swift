@@ -64,7 +64,6 @@ struct AdaptCommand: ParsableCommand {
         try requireFolder(of: output)
         var selection = try ImageSelection.good(in: good, trainingList: trainList)
         for remark in selection.remarks { common.note(remark) }
-        let available = selection.items.count
         if let shots { selection = try selection.shots(shots, seed: common.seed) }
         let urls = selection.items.map(\.url)
         let adapted: Model
@@ -76,7 +75,7 @@ struct AdaptCommand: ParsableCommand {
                 "\(error); a model is adapted to all of its good images or to none: repair the file, or take it away")
         }
         try adapted.save(path: output)
-        if selection.items.count < available || trainList != nil {
+        if selection.isChosenAmongOthers || trainList != nil {
             try AdaptationRecord(selection.items.map { ($0.url, $0.name) }).write(into: output)
         }
         let elapsed = (clock.now - start) / .seconds(1)

@@ -11,6 +11,8 @@ public struct SampleDepth: Sendable, Equatable {
     public private(set) var deepCount = 0
     /// The highest value of those of 16 bits.
     public private(set) var highest = 0
+    /// The first of 8 bits, for messages.
+    private var firstShallow: String?
 
     public init() {}
 
@@ -21,7 +23,10 @@ public struct SampleDepth: Sendable, Equatable {
             guard let image = try? Image(contentsOf: urls[index]) else { return nil }
             return (image.bitDepth == 16, image.bitDepth == 16 ? image.highestSample : 0)
         }
-        for case .some(let image) in found { add(isDeep: image.isDeep, highest: image.highest) }
+        for case (let url, .some(let image)) in zip(urls, found) {
+            if !image.isDeep, firstShallow == nil { firstShallow = url.lastPathComponent }
+            add(isDeep: image.isDeep, highest: image.highest)
+        }
     }
 
     public mutating func add(_ image: Image) {
@@ -42,18 +47,32 @@ public struct SampleDepth: Sendable, Equatable {
         bits.map { "\($0) of 16 bits are in use: the highest value of \(deepCount) images is \(highest)" }
     }
 
+    /// That images of both kinds are there, for people; nil where they are not.
+    public var mixture: String? {
+        guard deepCount > 0, shallowCount > 0, let bits else { return nil }
+        return "\(shallowCount) of 8 bits (\(firstShallow ?? "")) are beside \(deepCount) of \(bits) bits"
+    }
+
     /// How images fit a model that was adapted from images of so many bits: the bits to read those of 16 with, or what is wrong.
     ///
     /// A few images need not reach the upper quarter of the range; several ought to.
     public func fitting(adaptedBits: Int) -> Result<Int?, Mismatch> {
-        if shallowCount > 0 && adaptedBits != 8 { return .failure(Mismatch(adaptedBits: adaptedBits, found: "8 bits")) }
+        if shallowCount > 0 && adaptedBits != 8 {
+            return .failure(Mismatch(adaptedBits: adaptedBits, found: shallowText))
+        }
         guard let bits else { return .success(nil) }
         let isDarker = bits + 4 <= adaptedBits || (deepCount >= 4 && bits < adaptedBits)
         guard adaptedBits != 8 || bits == 8, bits <= adaptedBits, !isDarker else {
-            let found = "values up to \(highest) in 16 bits, which is \(bits) bits"
+            let found = "these have values up to \(highest) in 16 bits, which is \(bits) bits"
             return .failure(Mismatch(adaptedBits: adaptedBits, found: found))
         }
         return .success(adaptedBits)
+    }
+
+    private var shallowText: String {
+        guard deepCount > 0 else { return "these have 8 bits" }
+        let verb = shallowCount == 1 ? "has" : "have"
+        return "\(shallowCount) of \(shallowCount + deepCount) images, \(firstShallow ?? "") the first, \(verb) 8 bits"
     }
 
     /// Images of another depth than those that a model was adapted from.
@@ -62,7 +81,7 @@ public struct SampleDepth: Sendable, Equatable {
         let found: String
 
         public var description: String {
-            "the model was adapted from images of \(adaptedBits) bits, but these have \(found); adapt it from such images, or "
+            "the model was adapted from images of \(adaptedBits) bits, but \(found); adapt it from such images, or "
                 + "give --bits to say how many of 16 bits are in use"
         }
         public var errorDescription: String? { description }
