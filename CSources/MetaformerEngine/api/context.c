@@ -3,6 +3,7 @@
 #include "api/inspection.h"
 #include "api/settings.h"
 #include "api/statistics.h"
+#include "image/depth.h"
 #include "support/abi.h"
 #include "support/error.h"
 #include "support/memory.h"
@@ -27,6 +28,8 @@ struct mf_context {
     uint64_t time_limit; /* of an inspection, ns; 0 for none */
     mf_statistics statistics;
     mf_drift drift;
+    mf_model_depth depth; /* of the frames that the model was adapted to */
+    int takes_any_depth;
     mf_error error;
 };
 
@@ -90,6 +93,7 @@ mf_status mf_context_create(const mf_model *model, const mf_context_options *opt
     context->has_threshold = model->is_adapted;
     context->threshold = model->threshold;
     context->error.struct_size = sizeof context->error;
+    context->depth = mf_model_depth_of(model);
     mf_drift_start(&context->drift, model);
     mf_status status = prepare(context, &resolved, error);
     if (status != MF_OK) {
@@ -129,6 +133,13 @@ mf_status mf_context_set_threshold(mf_context *context, float threshold) {
     if (!context) return MF_E_INVALID;
     MF_TRY(enter(context));
     return leave(context, set_threshold(context, threshold));
+}
+
+mf_status mf_context_set_any_depth(mf_context *context, int32_t any) {
+    if (!context) return MF_E_INVALID;
+    MF_TRY(enter(context));
+    context->takes_any_depth = any != 0;
+    return leave(context, MF_OK);
 }
 
 mf_status mf_context_set_time_limit(mf_context *context, uint64_t nanoseconds) {
@@ -183,7 +194,8 @@ static mf_status take(mf_context *context, const mf_image *frames, const mf_mask
     }
     MF_TRY(mf_result_writable(results, index, error));
     r->result = mf_result_element(results, index);
-    return mf_inspection_check(&context->inspection, &r->frame, mask_of(r), map_of(r), error);
+    MF_TRY(mf_inspection_check(&context->inspection, &r->frame, mask_of(r), map_of(r), error));
+    return mf_depth_take(context->depth, context->takes_any_depth, &r->frame, error);
 }
 
 /* Inspects what was checked. */
@@ -236,6 +248,7 @@ static mf_status inspect_batch(mf_context *context, const mf_image *frames, cons
     }
     for (*out_done = 0; *out_done < count; ++*out_done) {
         r = request_at(frames, masks, maps, results, *out_done);
+        MF_TRY(mf_depth_take(context->depth, context->takes_any_depth, &r.frame, &context->error));
         MF_TRY(inspect(context, &r));
     }
     return MF_OK;

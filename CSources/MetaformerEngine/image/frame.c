@@ -28,7 +28,7 @@ mf_status mf_frame_check(const mf_image *frame, mf_error *error) {
         frame->height > MF_MAX_SIDE)
         return mf_fail(error, MF_E_LIMIT, "frame: %d x %d pixels; each side is %d to %d", frame->width, frame->height,
                        MF_MIN_SIDE, MF_MAX_SIDE);
-    if (mf_pixel_is_wide(l) && ((uintptr_t)frame->data % 2 || frame->row_stride % 2))
+    if (l->wide && ((uintptr_t)frame->data % 2 || frame->row_stride % 2))
         return mf_fail(error, MF_E_INVALID, "frame: %s at an odd address or stride", l->name);
     return check_stride(frame->row_stride, mf_pixel_row_bytes(l, frame->width), "frame", error);
 }
@@ -93,7 +93,7 @@ static int is_interleaved(const mf_pixel_layout *l, int32_t channels) {
 
 static void add_row(const mf_pixel_layout *l, const uint8_t *row, int place, int64_t width, int step, float factor,
                     float *sums) {
-    if (mf_pixel_is_wide(l))
+    if (l->wide)
         add_row_16((const uint16_t *)(const void *)row + place, width, step, factor, sums);
     else
         add_row_8(row + place, width, step, factor, sums);

@@ -1,4 +1,5 @@
 import Foundation
+import MetaformerEngine
 
 /// How many bits of 16-bit samples are in use: cameras of 10 to 14 bits leave the upper ones 0, and only the values over a whole
 /// set of images tell.
@@ -40,7 +41,7 @@ public struct SampleDepth: Sendable, Equatable {
     }
 
     /// The fewest bits that hold all values; nil where no image has 16 bits a sample.
-    public var bits: Int? { deepCount == 0 ? nil : SampleDepth.choices.first { highest < 1 << $0 } }
+    public var bits: Int? { deepCount == 0 ? nil : Int(mf_samples_bits(UInt16(clamping: highest))) }
 
     /// What was found, for people; nil where no image has 16 bits a sample.
     public var text: String? {
@@ -55,14 +56,15 @@ public struct SampleDepth: Sendable, Equatable {
 
     /// How images fit a model that was adapted from images of so many bits: the bits to read those of 16 with, or what is wrong.
     ///
-    /// A few images need not reach the upper quarter of the range; several ought to.
+    /// The rule is the engine's, `mf_depth_fit`.
     public func fitting(adaptedBits: Int) -> Result<Int?, Mismatch> {
         if shallowCount > 0 && adaptedBits != 8 {
             return .failure(Mismatch(adaptedBits: adaptedBits, found: shallowText))
         }
         guard let bits else { return .success(nil) }
-        let isDarker = bits + 4 <= adaptedBits || (deepCount >= 4 && bits < adaptedBits)
-        guard adaptedBits != 8 || bits == 8, bits <= adaptedBits, !isDarker else {
+        let status = mf_depth_fit(
+            UInt64(shallowCount), UInt64(deepCount), UInt16(clamping: highest), Int32(clamping: adaptedBits), nil)
+        guard status == MF_OK else {
             let found = "these have values up to \(highest) in 16 bits, which is \(bits) bits"
             return .failure(Mismatch(adaptedBits: adaptedBits, found: found))
         }
@@ -104,7 +106,10 @@ extension Image {
     /// The highest of all samples.
     public var highestSample: Int {
         guard bitDepth == 16 else { return Int(bytes.max() ?? 0) }
-        return bytes.withUnsafeBytes { Int($0.bindMemory(to: UInt16.self).max() ?? 0) }
+        return bytes.withUnsafeBytes { bytes in
+            let samples = bytes.bindMemory(to: UInt16.self)
+            return Int(mf_samples_highest(samples.baseAddress, samples.count))
+        }
     }
 
     /// Reads a file of which, where it has 16 bits a sample, only the lower `bits` are in use; nil for all of them.

@@ -51,6 +51,8 @@ public struct InspectionRun {
             throw EvaluationError("\(name): knows no product yet: adapt it to good images first")
         }
         inspector = try Inspector(model, threads: options.threads)
+        // Depths were looked at over all images, or given: one dark image by itself says nothing of them.
+        try inspector.takeAnyDepth()
         if let threshold = options.threshold { try inspector.setThreshold(threshold) }
         (modelName, self.images, self.options) = (name, images, options)
         let header = InspectionFolder.Header(

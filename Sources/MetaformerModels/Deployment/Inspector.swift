@@ -66,6 +66,7 @@ public final class Inspector {
     private var context: OpaquePointer
     private var maxWidth = 8192
     private var threshold: Float?
+    private var takesAnyDepth = false
     /// The model's input: rows and columns.
     public let inputHeight: Int
     public let inputWidth: Int
@@ -101,6 +102,12 @@ public final class Inspector {
         self.threshold = threshold
     }
 
+    /// Takes frames that state another depth than the model's as they are, where that was recognised by values.
+    public func takeAnyDepth() throws {
+        try check(mf_context_set_any_depth(context, 1))
+        takesAnyDepth = true
+    }
+
     /// Makes room for frames of a width.
     private func widen(to width: Int) throws {
         guard width > maxWidth, width <= Int(MF_MAX_SIDE) else { return }
@@ -109,6 +116,7 @@ public final class Inspector {
         context = wider
         maxWidth = width
         if let threshold { try setThreshold(threshold) }
+        if takesAnyDepth { try takeAnyDepth() }
     }
 
     /// Inspects a frame; throws where the model knows no product and no threshold was set. `wantsMap` asks for the anomaly map at the frame's own size.

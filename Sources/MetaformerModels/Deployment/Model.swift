@@ -6,6 +6,9 @@ public struct Frame: Sendable {
     public enum Format: Sendable {
         case mono8, mono10, mono12, mono14, mono16
         case rgb8, rgb10, rgb12, rgb14, rgb16
+        /// 16 bits a sample, of which it is not stated how many low ones are in use: adaptation tells it by the values over all
+        /// frames, and inspections take the model's.
+        case monoUnstated, rgbUnstated
 
         /// That of 1 or 3 channels and so many bits in use, 8 to 16; nil where there is none.
         public init?(channels: Int, bits: Int) {
@@ -27,14 +30,16 @@ public struct Frame: Sendable {
             case .rgb12: MF_PIXEL_RGB12.rawValue
             case .rgb14: MF_PIXEL_RGB14.rawValue
             case .rgb16: MF_PIXEL_RGB16.rawValue
+            case .monoUnstated: MF_PIXEL_MONO16_UNSTATED
+            case .rgbUnstated: MF_PIXEL_RGB16_UNSTATED
             }
         }
         var bytesPerPixel: Int {
             switch self {
             case .mono8: 1
-            case .mono10, .mono12, .mono14, .mono16: 2
+            case .mono10, .mono12, .mono14, .mono16, .monoUnstated: 2
             case .rgb8: 3
-            case .rgb10, .rgb12, .rgb14, .rgb16: 6
+            case .rgb10, .rgb12, .rgb14, .rgb16, .rgbUnstated: 6
             }
         }
     }
@@ -44,7 +49,7 @@ public struct Frame: Sendable {
     public let format: Format
     private let pixels: Pixels
 
-    public var isGrey: Bool { [.mono8, .mono10, .mono12, .mono14, .mono16].contains(format) }
+    public var isGrey: Bool { [.mono8, .mono10, .mono12, .mono14, .mono16, .monoUnstated].contains(format) }
 
     /// Takes pixels: rows from top to bottom, without padding; 16-bit samples in the machine's byte order.
     ///
