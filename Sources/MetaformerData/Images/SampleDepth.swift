@@ -50,7 +50,7 @@ public struct SampleDepth: Sendable, Equatable {
 
     /// That images of both kinds are there, for people; nil where they are not.
     public var mixture: String? {
-        guard deepCount > 0, shallowCount > 0, let bits else { return nil }
+        guard deepCount > 0, shallowCount > 0, let bits, bits > 8 else { return nil }
         return "\(shallowCount) of 8 bits (\(firstShallow ?? "")) are beside \(deepCount) of \(bits) bits"
     }
 
@@ -93,7 +93,7 @@ public struct SampleDepth: Sendable, Equatable {
 extension EncodedImage {
     /// Whether a file may have samples of 16 bits: by its first bytes, where these tell.
     static func mayBeDeep(_ url: URL) -> Bool {
-        guard let file = try? FileHandle(forReadingFrom: url) else { return true }
+        guard FileStatus(url)?.isRegular == true, let file = try? FileHandle(forReadingFrom: url) else { return true }
         defer { try? file.close() }
         guard let start = try? file.read(upToCount: 25), start.count == 25 else { return true }
         if start.starts(with: [0xff, 0xd8]) || start.starts(with: Array("BM".utf8)) { return false }

@@ -113,7 +113,8 @@ public struct InspectionResults: Codable, Sendable {
 
     /// The verdicts in a line, and where the folders' names tell, what was found of each kind of defect.
     public var summary: String {
-        var line = "\(images.count) images: \(count(.good)) good, \(count(.defective)) defective"
+        var line =
+            "\(images.count) image\(images.count == 1 ? "" : "s"): \(count(.good)) good, \(count(.defective)) defective"
         if count(.unlike) > 0 { line += ", \(count(.unlike)) unlike the good images" }
         if count(.unreadable) > 0 { line += ", \(count(.unreadable)) unreadable" }
         return [line, comparison()].compactMap { $0 }.joined(separator: "\n")

@@ -39,6 +39,20 @@ extension CaseTests {
         #expect(adapted.exitCode == 1 && adapted.errors.contains("adapted to all of its good images or to none"))
     }
 
+    @Test("a pipe among images is named, and nothing waits for it") func pipe() throws {
+        try plates("good/0.png", "good/1.png", "set/0.png")
+        try #require(mkfifo(folder.path("set/pipe.png"), 0o600) == 0)
+        try adapt("good")
+        let check = try run("data", "check", "set")
+        #expect(check.exitCode == 1 && check.output.contains("  pipe.png: cannot be read: not a regular file"))
+        let outcome = try run("inspect", "--model", "m.safetensors", "set", "--output", "out", "--threshold", "1e6")
+        #expect(outcome.exitCode == 1 && outcome.output.hasPrefix("2 images: 1 good, 0 defective, 1 unreadable"))
+        #expect(outcome.errors.contains("1 file could not be used"))
+        try FileManager.default.removeItem(atPath: folder.path("set/pipe.png"))
+        let alone = try run("inspect", "--model", "m.safetensors", "set", "--output", "one", "--threshold", "1e6")
+        #expect(alone.output.hasPrefix("1 image: 1 good, 0 defective\n"))
+    }
+
     @Test("same-stem: images that differ in their ending alone have results of their own") func sameStem() throws {
         try plates("good/0.png", "good/1.png", "set/001.png", "set/002.png", "set/001.tif", "set/001.JPG")
         try adapt("good")
