@@ -84,7 +84,7 @@ let package = Package(
             ]),
         .target(
             name: "MetaformerData",
-            dependencies: ["CImageCodecs", "MetaformerGraph"],
+            dependencies: ["CImageCodecs", "MetaformerEngine", "MetaformerGraph"],
             swiftSettings: loopSettings
         ),
         .target(

@@ -238,32 +238,6 @@ MF_API MF_MUST_USE mf_status mf_model_write(const mf_model *model, const mf_writ
  */
 MF_API const char *mf_model_setting(const mf_model *model, const char *key);
 
-/* What can be set, for hosts that offer it to a person: the settings that the library reads in a model, or that adaptation
- * writes into it, and the options of its calls that are numbers. A model may hold other settings, which the library
- * leaves alone. */
-
-typedef enum mf_setting_type { MF_SETTING_NUMBER = 1, MF_SETTING_CHOICE = 2, MF_SETTING_TEXT = 3 } mf_setting_type;
-
-/** A setting of models, or an option. All that it points to lives for ever. */
-typedef struct mf_setting_description {
-    size_t struct_size;
-    const char *key;       /**< as in mf_model_setting; of an option, struct and field: "mf_adapt_options.epochs" */
-    mf_setting_type type;  /**< of an option: a number */
-    double low, high;      /**< of a number, which may be either of them; 0 of others */
-    double default_number; /**< of a missing setting, or an option of 0; NaN where no one number stands for it */
-    const char *const *choices; /**< of a choice: all that it can be, and NULL after the last; NULL of others */
-    const char *default_choice; /**< of a missing setting; NULL where nothing stands for it */
-    const char *help;           /**< what it is, in a line */
-} mf_setting_description;
-
-/** The number of settings, and a description of each: index is below it. MF_E_INVALID past it. Any thread, at any time. */
-MF_API size_t mf_setting_count(void);
-MF_API MF_MUST_USE mf_status mf_setting_info(size_t index, mf_setting_description *out_description);
-
-/** The same of the options that are numbers. A value out of these bounds is refused with MF_E_INVALID. */
-MF_API size_t mf_option_count(void);
-MF_API MF_MUST_USE mf_status mf_option_info(size_t index, mf_setting_description *out_description);
-
 /** Releases a model. Contexts keep what they need: a model may be released before them. A second release is without
  *  effect as long as a context of the model is left. After that, and of all other handles, it is a mistake that cannot
  *  be caught. */
@@ -280,6 +254,11 @@ MF_API void mf_model_release(mf_model *model);
  *   two or four nearest neighbours that have them (bilinear); at the frame's edges, of the neighbours mirrored.
  * - YUV422_8 and YCbCr422_8 are Y, U, Y, V of two pixels, which share U and V; UYVY and CbYCrY have U, Y, V, Y. They become
  *   red, green and blue by BT.601 over the whole range of 8 bits. A row of an odd width is filled up to whole pairs.
+ * - Where a host does not know how many bits its camera uses, it says so by MF_PIXEL_MONO16_UNSTATED and its like:
+ *   mf_adapt tells it by the values over all frames (the fewest of 8, 10, 12, 14 and 16 that hold them), and the new model
+ *   has it as its setting adapted.bits. An inspection takes such frames with the model's bits: MF_E_INVALID where a value is
+ *   beyond them, or the model has no such setting. A model whose depth was told in this way (adapted.depth is recognised)
+ *   refuses frames that state another as well, those of 8 bits among them, unless its context takes any.
  */
 typedef enum mf_pixel_format {
     MF_PIXEL_MONO8 = 0x01080001,
@@ -320,6 +299,11 @@ typedef enum mf_pixel_format {
     MF_PIXEL_BGR14 = 0x0230004A,
     MF_PIXEL_BGR16 = 0x0230004B
 } mf_pixel_format;
+
+/** 16 bits a sample, of which it is not stated how many low ones are in use: of the numbers that PFNC leaves to others. */
+#define MF_PIXEL_MONO16_UNSTATED 0x81100007u
+#define MF_PIXEL_RGB16_UNSTATED 0x82300033u
+#define MF_PIXEL_BGR16_UNSTATED 0x8230004Bu
 
 /** The smallest and largest width and height of a frame, pixels. */
 #define MF_MIN_SIDE 32
@@ -390,6 +374,10 @@ MF_API const char *mf_context_error(const mf_context *context);
 /** Sets the threshold that the context compares scores with; it starts as the model's. Not for NaN. With one of the host's,
  *  frames are scored by a model that knows no product as well: infinity where scores and maps alone are wanted. */
 MF_API MF_MUST_USE mf_status mf_context_set_threshold(mf_context *context, float threshold);
+
+/** Whether frames that state another depth than the model's are inspected as they are, where that was recognised by values:
+ *  0 for no, as a context starts; else the host answers for it. */
+MF_API MF_MUST_USE mf_status mf_context_set_any_depth(mf_context *context, int32_t any);
 
 /** Limits the time of each inspection that follows, nanoseconds; 0 for no limit, as a context starts. One that is not
  *  done by then returns MF_E_DEADLINE. */
@@ -492,7 +480,8 @@ typedef int (*mf_progress)(void *opaque, const char *stage, size_t done, size_t 
  * Frames that come one at a time, for hosts that cannot hold all of them in memory. read fills in the frame that it is
  * asked for, and its mask, whose data is NULL where all is inspected; both have their struct_size. What they point to has
  * to stay there until the next call, or until the library returns. It is called from the calling thread, for frames in any
- * order and for some of them twice, and must give the same each time. It returns non-zero where it cannot: MF_E_IO.
+ * order and for some of them twice, and must give the same each time: where their depth is not stated, it is told before
+ * they are worked on, in one more pass over all of them. It returns non-zero where it cannot: MF_E_IO.
  */
 typedef struct mf_frame_source {
     size_t struct_size;
@@ -574,6 +563,8 @@ typedef struct mf_calibrate_options {
     void *opaque;                   /**< handed to progress */
     uint64_t time_limit_ns;         /**< of the whole call, nanoseconds; 0 for none */
     const mf_frame_source *source;  /**< NULL, or where the good frames come from: frames and masks are then NULL */
+    int32_t any_depth;              /**< as mf_context_set_any_depth */
+    int32_t reserved;               /**< 0 */
 } mf_calibrate_options;
 
 /**
@@ -593,6 +584,8 @@ MF_API MF_MUST_USE mf_status mf_calibrate(const mf_model *model, const mf_image 
 #ifdef __cplusplus
 }
 #endif
+
+#include <metaformer/settings.h>
 
 #include <metaformer/metrics.h>
 

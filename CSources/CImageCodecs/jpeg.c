@@ -155,10 +155,12 @@ static void read_body(jpeg_run *run) {
         return;
     }
     const mfc_canvas canvas = mfc_canvas_make(job, orientation);
+    const bool lies_so = canvas.origin == 0 && canvas.step_x == (ptrdiff_t)channels;
     while (decoder->output_scanline < decoder->output_height) {
         const uint32_t y = decoder->output_scanline;
-        jpeg_read_scanlines(decoder, &run->row, 1);
-        mfc_canvas_put(&canvas, 0, y, decoder->output_width, run->row, channels, 0, channels);
+        uint8_t *row = lies_so ? job->pixels + (ptrdiff_t)y * canvas.step_y : run->row;
+        jpeg_read_scanlines(decoder, &row, 1);
+        if (!lies_so) mfc_canvas_put(&canvas, 0, y, decoder->output_width, row, channels, 0, channels);
     }
     if (!is_whole(run)) give_up(run, MFC_CORRUPT, truncated);
     jpeg_finish_decompress(decoder);

@@ -3,6 +3,7 @@
 #include <png.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 
 /// One run of libpng. It lives in the frame above the one that calls setjmp, so that a jump leaves it intact.
 typedef struct png_run {
@@ -214,8 +215,10 @@ static void write_body(png_run *run) {
     png_set_IHDR(png, run->info, image->width, image->height, wide ? 16 : 8,
                  image->channels == 3 ? PNG_COLOR_TYPE_RGB : PNG_COLOR_TYPE_GRAY, PNG_INTERLACE_NONE,
                  PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
-    // Camera images hardly shrink further at higher levels, which take several times as long.
+    // Camera images hardly shrink further by more than runs, or by trying all filters, which take several times as long.
     png_set_compression_level(png, 1);
+    png_set_compression_strategy(png, Z_RLE);
+    png_set_filter(png, PNG_FILTER_TYPE_BASE, PNG_FILTER_SUB);
     png_write_info(png, run->info);
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
     if (wide) png_set_swap(png);

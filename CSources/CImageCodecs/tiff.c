@@ -422,6 +422,7 @@ static void write_body(TIFF *tiff, const mfc_image_info *info, const float *valu
     TIFFSetField(tiff, TIFFTAG_PLANARCONFIG, PLANARCONFIG_CONTIG);
     TIFFSetField(tiff, TIFFTAG_ORIENTATION, ORIENTATION_TOPLEFT);
     TIFFSetField(tiff, TIFFTAG_COMPRESSION, deflate ? COMPRESSION_ADOBE_DEFLATE : COMPRESSION_NONE);
+    if (deflate) TIFFSetField(tiff, TIFFTAG_ZIPQUALITY, 1); // maps hardly shrink further at higher levels
     TIFFSetField(tiff, TIFFTAG_ROWSPERSTRIP, rows_per_strip < info->height ? rows_per_strip : info->height);
     // libtiff may work in the buffer that it is given, so it gets a copy of each row.
     float *row = malloc(info->width * sizeof(float));

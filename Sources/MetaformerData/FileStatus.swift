@@ -8,6 +8,8 @@ public struct FileStatus: Sendable, Equatable {
     /// Seconds since 1970.
     public let modified: Double
     public let isFolder: Bool
+    /// Whether it is a file of bytes: reading a pipe or a device may wait for ever.
+    public let isRegular: Bool
 
     /// nil where there is nothing, or nothing that may be looked at.
     public init?(_ url: URL) {
@@ -16,6 +18,7 @@ public struct FileStatus: Sendable, Equatable {
         size = Int(status.st_size)
         modified = Double(status.st_mtim.tv_sec) + Double(status.st_mtim.tv_nsec) * 1e-9
         isFolder = status.st_mode & S_IFMT == S_IFDIR
+        isRegular = status.st_mode & S_IFMT == S_IFREG
     }
 }
 

@@ -64,19 +64,18 @@ struct AdaptCommand: ParsableCommand {
         try requireFolder(of: output)
         var selection = try ImageSelection.good(in: good, trainingList: trainList)
         for remark in selection.remarks { common.note(remark) }
-        let available = selection.items.count
         if let shots { selection = try selection.shots(shots, seed: common.seed) }
         let urls = selection.items.map(\.url)
         let adapted: Model
         do {
-            adapted = try adapt(urls, bits: depth.resolve(for: urls, common))
+            adapted = try adapt(urls)
         } catch let error as ImageFileError {
             // Which images a model knows is to be decided by people, not by damage.
             throw CommandError(
                 "\(error); a model is adapted to all of its good images or to none: repair the file, or take it away")
         }
         try adapted.save(path: output)
-        if selection.items.count < available || trainList != nil {
+        if selection.isChosenAmongOthers || trainList != nil {
             try AdaptationRecord(selection.items.map { ($0.url, $0.name) }).write(into: output)
         }
         let elapsed = (clock.now - start) / .seconds(1)
@@ -121,7 +120,7 @@ struct AdaptCommand: ParsableCommand {
         }
     }
 
-    private func adapt(_ images: [URL], bits: Int?) throws -> Model {
+    private func adapt(_ images: [URL]) throws -> Model {
         var options = Model.AdaptationOptions()
         options.threads = common.threads
         options.epochs = adaptation.epochs
@@ -134,15 +133,27 @@ struct AdaptCommand: ParsableCommand {
         options.framing = adaptation.framing
         var progress = StagedProgress(quiet: common.quiet || common.json)
         defer { progress.finish() }
-        let frames = FrameFiles(images, bits: bits) { common.remark("\($0.relativePath): \($1)") }
+        let frames = FrameFiles(images, bits: depth.bits, isUnstated: depth.bits == nil) {
+            common.remark("\($0.relativePath): \($1)")
+        }
         let channels = try frames.areGrey() ? 1 : 3
-        return try source.origin(optimizer: adaptation.optimizer).model(channels: channels, seed: common.seed)
+        let adapted = try source.origin(optimizer: adaptation.optimizer).model(channels: channels, seed: common.seed)
             .adapted(
                 toFrames: images.count, options: options,
                 progress: {
                     progress.advance($0.stage, total: $0.total)
                     return true
                 }, frame: frames.frame)
+        progress.finish()
+        if adapted[setting: "adapted.depth"] == "recognised", let bits = adapted[setting: "adapted.bits"] {
+            common.remark("\(bits) of 16 bits are in use (--bits says otherwise)")
+        }
+        if frames.depths.count > 1 {
+            common.warn(
+                "\(good): images of 8 and of 16 bits are mixed: the model knows both, and later images are not checked for "
+                    + "theirs; data check names them")
+        }
+        return adapted
     }
 }
 

@@ -50,50 +50,6 @@ import Testing
 
     private static let tables = ["inspection.jsonl", "report.html", "results.csv", "results.json"]
 
-    @Test("One damaged image of any kind ends nothing") func damaged() throws {
-        try write("set/a.png", "set/z.png", "set/cut.png", "set/n.png")
-        try FileManager.default.moveItem(
-            atPath: folder.path("set/n.png"), toPath: folder.path("set/\(String(repeating: "n", count: 251)).png"))
-        let set = folder.url.appendingPathComponent("set")
-        let cut = set.appendingPathComponent("cut.png")
-        try Data(Data(contentsOf: cut).dropLast(200)).write(to: cut)
-        try Data().write(to: set.appendingPathComponent("empty.png"))
-        try InspectionFolderTests.plate(1, to: set.appendingPathComponent("small.png"), side: 20)
-        try FileManager.default.createSymbolicLink(
-            atPath: set.appendingPathComponent("link.png").path, withDestinationPath: "nowhere.png")
-        let outcome = try inspect("set", "--output", "out", "--threshold", "1e6")
-        #expect(outcome.exitCode == 1)
-        #expect(outcome.output.hasPrefix("7 images: 3 good, 0 defective, 4 unreadable\n"))
-        for name in ["cut.png", "empty.png", "small.png", "link.png"] {
-            #expect(outcome.errors.contains("  \(name): "))
-        }
-        let rows = try rows("out")
-        #expect(rows["link.png"]?["reason"] as? String == "a link to a file that is not there")
-        #expect(
-            rows["cut.png"]?["verdict"] as? String == "unreadable" && rows["a.png"]?["verdict"] as? String == "good")
-        #expect(files("out").count { $0.hasSuffix(".overlay.png") } == 3)
-        let csv = try String(contentsOf: folder.url.appendingPathComponent("out/results.csv"), encoding: .utf8)
-        #expect(csv.contains("empty.png,unlabelled,,,unreadable,0,,,,,,,the file is empty"))
-        // The other commands go on as well; adaptation loses nothing silently.
-        let calibrated = try Program.run(
-            "calibrate", "--model", model, "--good", "set", "--keep-map", "--output", "new", in: folder.url)
-        #expect(calibrated.exitCode == 1 && calibrated.errors.contains("cut.png"))
-        #expect(calibrated.output.contains("from 3 good images"))
-        let adapted = try Program.run("adapt", "--good", "set", "--output", "m", in: folder.url)
-        #expect(adapted.exitCode == 1 && adapted.errors.contains("adapted to all of its good images or to none"))
-    }
-
-    @Test("Images that differ in their ending alone have results of their own") func sameStem() throws {
-        try write("set/001.png", "set/002.png")
-        try InspectionFolderTests.plate(5, to: folder.url.appendingPathComponent("set/001.tif"))
-        try InspectionFolderTests.plate(6, to: folder.url.appendingPathComponent("set/001.JPG"))
-        #expect(try inspect("set", "--output", "out", "--maps", "none").exitCode == 0)
-        #expect(
-            files("out") == [
-                "001.JPG.overlay.png", "001.png.overlay.png", "001.tif.overlay.png", "002.overlay.png",
-            ] + InspectionFolderTests.tables)
-    }
-
     @Test("Folders that are called alike, and files of all kinds, go into one output") func sameFolder() throws {
         try write("cam1/today/1.png", "cam2/today/1.png", "cam2/2.png", "1.png")
         let outcome = try inspect(

@@ -41,55 +41,6 @@ struct MainJobTests {
         try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
     }
 
-    /// The same plate by a camera of so many bits, in the lower ones of 16.
-    private func deepPlate(_ seed: Int, bits: Int) -> Image {
-        let image = plate(seed)
-        return Image(
-            width: image.width, height: image.height, channels: 1,
-            samples: image.bytes.map { UInt16(Int($0) * (1 << bits - 1) / 255) })
-    }
-
-    @Test("images of 12 bits in 16 are recognised, and a model keeps to its depth") func depths() throws {
-        for bits in [12, 16] {
-            let set = folder.url.appendingPathComponent("deep\(bits)")
-            try FileManager.default.createDirectory(at: set, withIntermediateDirectories: true)
-            for index in 0..<4 {
-                try deepPlate(index, bits: bits).write(png: set.appendingPathComponent("\(index).png"))
-            }
-        }
-        let adapted = try Program.run(
-            "adapt", "--model", "scratch:A", "--good", path("deep12"), "--output", path("deep.safetensors"), "--epochs",
-            "1", "--shots", "4")
-        #expect(adapted.exitCode == 0 && adapted.output.contains("12 of 16 bits are in use"), "\(adapted.errors)")
-        func inspect(_ images: String, _ more: [String] = []) throws -> Program.Outcome {
-            try Program.run(
-                [
-                    "inspect", "--model", path("deep.safetensors"), path(images), "--output", path("out\(images)"),
-                    "--json",
-                ]
-                    + more)
-        }
-        let own = try inspect("deep12")
-        #expect(own.exitCode == 0, "\(own.errors)")
-        for (images, found) in [("deep16", "16 bits"), ("plate", "8 bits")] {
-            let other = try inspect(images)
-            #expect(other.exitCode == 1 && other.errors.contains("images of 12 bits"), "\(other.errors)")
-            #expect(other.errors.contains(found) && other.errors.contains("--bits"))
-        }
-        // Forced, each is read as it is meant: 16 bits are as good as 12 then, and 12 read as 16 are dark.
-        let forced = try inspect("deep16", ["--bits", "16"])
-        let dark = try inspect("deep12", ["--bits", "16"])
-        #expect(forced.exitCode == 0 && dark.exitCode == 0, "\(forced.errors)\(dark.errors)")
-        func values<Value>(_ outcome: Program.Outcome, _ key: String) throws -> [Value] {
-            try #require(object(outcome.output)["images"] as? [[String: Any]]).compactMap { $0[key] as? Value }
-        }
-        let scores: [[Double]] = try [own, forced].map { try values($0, "score") }
-        for (first, second) in zip(scores[0], scores[1]) { #expect(abs(first - second) < 0.02) }
-        #expect(try values(dark, "verdict") == Array(repeating: "unlike", count: 4))
-        #expect(try values(own, "verdict") != Array(repeating: "unlike", count: 4))
-        #expect(try Program.run("inspect", "--model", "m", "x", "--output", "y", "--bits", "11").exitCode != 0)
-    }
-
     @Test("from good images to verdicts") func mainJob() throws {
         let model = try adapted()
         try plate(9, hole: true).write(png: folder.url.appendingPathComponent("hole.png"))

@@ -4,8 +4,8 @@ import Testing
 
 /// The public headers of a folder, and what they say of the binary interface.
 struct Headers {
-    /// The contract of hosts, in two files, of which early versions had the first alone.
-    private static let publicNames = ["metaformer.h", "metaformer/metrics.h"]
+    /// The contract of hosts, in files of which early versions had the first alone.
+    private static let publicNames = ["metaformer.h", "metaformer/settings.h", "metaformer/metrics.h"]
     static let names = publicNames + ["metaformer/engine.h"]
     var folder = Command.root.appending(path: "include")
 

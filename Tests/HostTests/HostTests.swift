@@ -136,20 +136,6 @@ import Testing
         #expect(output == "same bits\n")
     }
 
-    @Test("a context that is in use refuses other threads, and goes on") func sharing() throws {
-        let installation = try Installation.shared
-        try SmallModel.adaptedFile().write(path: path("model"))
-        let host = try installation.compile("Tests/hosts/sharing/main.c", options: ["-lpthread"], to: path("host"))
-        #expect(try Command.run([host, path("model")], environment: installation.environment) == "8 refused\n")
-    }
-
-    @Test("a child of fork is told what it lacks, and works on one thread") func fork() throws {
-        let installation = try Installation.shared
-        try SmallModel.adaptedFile().write(path: path("model"))
-        let host = try installation.compile("Tests/hosts/fork/main.c", to: path("host"))
-        #expect(try Command.run([host, path("model")], environment: installation.environment) == "same score\n")
-    }
-
     @Test("loading and unloading it 1,000 times leaves no memory and no threads behind") func reload() throws {
         let installation = try Installation.shared
         let host = try installation.compile("Tests/hosts/reload/main.c", options: ["-ldl"], to: path("host"))

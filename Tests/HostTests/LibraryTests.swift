@@ -130,7 +130,7 @@ import Testing
         let contents = try Command.run(["dpkg-deb", "-c", package])
         for file in [
             "/usr/bin/metaformer", "/usr/include/metaformer.h", "/usr/include/metaformer/engine.h",
-            "/usr/include/metaformer/metrics.h",
+            "/usr/include/metaformer/metrics.h", "/usr/include/metaformer/settings.h",
             "/usr/include/metaformer.hpp", "/usr/include/metaformer_opencv.hpp",
             "/libmetaformer.so.\(try headers.abi())",
             "/pkgconfig/metaformer.pc", "/cmake/Metaformer/MetaformerConfig.cmake", "/usr/share/man/man1/metaformer.1",

@@ -106,6 +106,7 @@ import Testing
         arguments: [
             ("normal", "anomaly"), ("OK", "NOK"), ("Pass", "Fail"), ("free", "defective"), ("good", "ng"),
             ("ok", "ko"), ("Normal", "Abnormal"), ("defect-free", "Defects"), ("passed", "bad"),
+            ("i.O.", "n.i.O."), ("IO", "NIO"), ("gut", "schlecht"), ("良品", "不良品"),
         ])
     func names(good: String, bad: String) throws {
         let dataset = try dataset("\(good)/0.png", "\(bad)/1.png", "\(bad)/scratch/2.png")
@@ -163,6 +164,17 @@ import Testing
         try other.write([], to: "x.webp")
         let error = #expect(throws: DatasetError.self) { try Dataset(directory: other.url) }
         #expect(error?.description.contains("1: WebP images (.webp) are not read") == true)
+    }
+
+    @Test("What storage keeps beside images is nobody's image") func system() throws {
+        let dataset = try dataset(
+            "good/0.png", "good/@eaDir/0.png/SYNOPHOTO_THUMB_M.png", "#recycle/old.png", "$RECYCLE.BIN/1.png",
+            "__MACOSX/good/._0.png", "scratch/2.png", "scratch/Thumbs.db")
+        #expect(
+            uses(dataset) == [
+                "adapted to: good/0.png", "tested: scratch: scratch/2.png",
+                "left out (not an image): scratch/Thumbs.db",
+            ])
     }
 
     @Test("A training list names paths, or names that are alone outside the part for testing")

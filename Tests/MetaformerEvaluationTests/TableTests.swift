@@ -95,24 +95,59 @@ func makeResult(
     func paperColumns() {
         let results = [makeResult("A", "grid", auroc: 0.5), makeResult("A+P+T", "hazelnut", pro: 0.25)]
         let tables = PaperTables(
-            summary: Summary(results), layout: .mvtec, trainingCounts: ["grid": 264, "hazelnut": 28])
+            summary: Summary(results), layout: .mvtec, trainingCounts: ["grid": 264, "hazelnut": 28],
+            configurations: ["A", "A+P+T"])
         let rows = tables.markdown.split(separator: "\n")
         #expect(rows.contains("| grid | 0.619 | 0.708 | 0.717 | 0.810 | 0.996 | 0.840 | 0.859 | 0.500 | – |"))
         #expect(rows.contains("| hazelnut | – | – | – | – | – | – | – | – | 0.900 |"))
         #expect(rows.contains("| grid | 0.844 | 0.852 | 0.865 | 0.800 | – |"))
         #expect(!tables.markdown.contains("0.958") && !tables.markdown.contains("Figure 4"))
-        // Columns without a single figure are left out.
-        let other = PaperTables(
-            summary: Summary([makeResult("A", "washer", auroc: 0.5)]), layout: .mvtec, trainingCounts: ["washer": 3])
-        #expect(other.markdown.contains("| category | A |") && other.markdown.contains("| washer | 0.500 |"))
+        #expect(rows.first == "## Beside the paper")
+        // Of other methods there is no Table 3.
+        let others = PaperTables(
+            summary: Summary(results), layout: .mvtec, trainingCounts: ["grid": 264], configurations: [])
+        #expect(others.markdown.contains("Table 1") && !others.markdown.contains("Table 3"))
     }
 
-    @Test("Magnetic tiles get the shape of Table 2, and several shots that of Figure 4")
+    @Test("Of data that are not the paper's there is no section of its own, but where its configurations are compared")
+    func withoutPaper() {
+        func markdown(_ methods: [String], _ configurations: Set<String>) -> String {
+            PaperTables(
+                summary: Summary(methods.map { makeResult($0, "washer", auroc: 0.5) }), layout: .mvtec,
+                trainingCounts: ["washer": 3], configurations: configurations
+            ).markdown
+        }
+        #expect(markdown(["universal A+P+T"], []).isEmpty && markdown(["paper A"], ["paper A"]).isEmpty)
+        // Columns without a single figure are left out.
+        let ablation = markdown(["paper A", "paper A+P", "1-NN"], ["paper A", "paper A+P"])
+        #expect(
+            ablation.contains("| category | paper A | paper A+P |") && ablation.contains("| washer | 0.800 | 0.800 |"))
+        #expect(!ablation.contains("Table 1"))
+    }
+
+    @Test("Files begin with what to use, and what is found and falsely rejected at the threshold") func head() {
+        let scores = [0.9, 0.2, 0.7, 0.4].enumerated().map { index, score in
+            ImageScore(
+                path: "\(index).png", label: index % 2 == 0 ? "dent" : "good", isDefective: index % 2 == 0,
+                score: Float(score))
+        }
+        let results = [
+            makeResult("l2-AE", shots: .count(1), auroc: 0.61, scores: scores, threshold: 0.95),
+            makeResult("l2-AE", auroc: 0.71, scores: scores, threshold: 0.5),
+        ]
+        let lines = Summary(results).markdown.split(separator: "\n")
+        #expect(lines[0].hasPrefix("The best of 2: l2-AE with all good images finds 100.0 % of the defective images"))
+        #expect(lines.contains("| nut | l2-AE | 1 | 0.0 % | 0.0 % | 0.610 | 0.950 | 0.800 |"))
+        #expect(lines.contains("| nut | l2-AE | all | 100.0 % | 0.0 % | 0.710 | 0.950 | 0.800 |"))
+    }
+
+    @Test("Magnetic tiles get the shape of Table 2")
     func otherTables() {
         let results = [makeResult("l2-AE", shots: .count(1), auroc: 0.61), makeResult("l2-AE", auroc: 0.71)]
-        let text = PaperTables(summary: Summary(results), layout: .magneticTile, trainingCounts: [:]).markdown
+        let text = PaperTables(
+            summary: Summary(results), layout: .magneticTile, trainingCounts: [:], configurations: []
+        ).markdown
         #expect(text.contains("| DifferNet [P] | 0.977 |") && text.contains("| l2-AE | 0.710 |"))
-        #expect(text.contains("| 1 | 0.610 |\n| all | 0.710 |"))
     }
 
     @Test("Shots are read and ordered")

@@ -257,4 +257,21 @@ struct FramingTests {
         let failure = #expect(throws: EngineError.self) { try Model(path: folder.path("crop")) }
         #expect(failure?.status == MF_E_FORMAT && failure?.description.contains("crop") == true)
     }
+
+    @Test("the map of the last inspection is given at any size, but of tiles", arguments: Framing.allCases)
+    func mapOfAnySize(framing: Framing) throws {
+        _ = try host(framing)
+        let inspector = try Inspector(Model(path: folder.path(framing.rawValue)))
+        try inspector.setThreshold(.infinity)
+        #expect(throws: ModelError.self) { try inspector.map(width: 80, height: 60) }
+        let found = try inspector.inspect(frame(80, 60, wave), wantsMap: true)
+        guard framing != .tile else {
+            #expect(throws: ModelError.self) { try inspector.map(width: 80, height: 60) }
+            return
+        }
+        #expect(try inspector.map(width: 80, height: 60) == found.map)
+        if framing == .stretch { #expect(try inspector.map(width: 64, height: 64) == inspector.plane("map")) }
+        #expect(try inspector.map(width: 1, height: 3).count == 3)
+        #expect(throws: ModelError.self) { try inspector.map(width: 0, height: 3) }
+    }
 }

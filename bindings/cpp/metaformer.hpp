@@ -345,6 +345,11 @@ class Context {
         return checked(mf_context_set_threshold(handle.get(), threshold), std::monostate());
     }
 
+    /* Takes frames that state another depth than the model's: mf_context_set_any_depth. */
+    Result<std::monostate> set_any_depth(bool any) noexcept {
+        return checked(mf_context_set_any_depth(handle.get(), any), std::monostate());
+    }
+
     Result<std::monostate> set_time_limit(std::chrono::nanoseconds limit) noexcept {
         if (limit.count() < 0) return failure(MF_E_INVALID, "a time limit below 0");
         return checked(mf_context_set_time_limit(handle.get(), static_cast<uint64_t>(limit.count())), std::monostate());

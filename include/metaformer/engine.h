@@ -191,6 +191,23 @@ MF_API MF_MUST_USE mf_status mf_attention_run(const mf_attention *shape, const f
 MF_API MF_MUST_USE mf_status mf_frame_planes(const mf_image *frame, int32_t channels, int32_t height, int32_t width,
                                              float *planes, mf_error *error);
 
+/** The highest of count samples of 16 bits, 0 of none; and the fewest of 8, 10, 12, 14 and 16 bits that hold it. */
+MF_API uint16_t mf_samples_highest(const uint16_t *samples, size_t count);
+MF_API int32_t mf_samples_bits(uint16_t highest);
+
+/**
+ * Whether a set of frames fits a model that was adapted from frames of so many bits: so many of them have 8 bits a sample, so
+ * many more, of which the highest is given. MF_E_INVALID where they do not.
+ */
+MF_API MF_MUST_USE mf_status mf_depth_fit(uint64_t shallow, uint64_t deep, uint16_t highest, int32_t adapted_bits,
+                                          mf_error *error);
+
+/**
+ * The map of a context's last inspection at any size, for pictures of it: where this is the frame's, what mf_inspect gives.
+ * MF_E_STATE where nothing has been inspected, or the frame was tiled: its map is never whole.
+ */
+MF_API MF_MUST_USE mf_status mf_context_map(mf_context *context, mf_map *map);
+
 /* ---- Scores ------------------------------------------------------------------------------------------------------ */
 
 /**

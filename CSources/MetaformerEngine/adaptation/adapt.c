@@ -56,13 +56,22 @@ static mf_status record(mf_adaptation *a, outcome *o, mf_model *adapted) {
     return MF_OK;
 }
 
+static mf_status record_depth(mf_adaptation *a, const mf_samples *samples, mf_model *adapted) {
+    mf_model_unset(adapted, "adapted.depth");
+    if (samples->bits <= 0) {
+        mf_model_unset(adapted, "adapted.bits");
+        return MF_OK;
+    }
+    if (samples->recognised) MF_TRY(mf_model_set(adapted, "adapted.depth", "recognised", a->error));
+    return mf_model_set_number(adapted, "adapted.bits", (float)samples->bits, a->error);
+}
+
 /* Moves the variables into a new model. */
 static mf_status make_adapted(mf_adaptation *a, const mf_samples *samples, outcome *o, mf_model **out_model) {
     mf_model *adapted;
     MF_TRY(mf_model_derive(a->model, &adapted, a->error));
     mf_status status = record(a, o, adapted);
-    if (status == MF_OK && samples->bits > 0)
-        status = mf_model_set_number(adapted, "adapted.bits", (float)samples->bits, a->error);
+    if (status == MF_OK) status = record_depth(a, samples, adapted);
     if (status == MF_OK) status = mf_range_record(&o->range, a, a->earlier > 0, adapted);
     for (size_t i = 0; status == MF_OK && i < mf_file_tensor_count(adapted->file); i++) {
         mf_variable *own = mf_variables_find(&o->variables, mf_file_tensor(adapted->file, i)->name);

@@ -47,6 +47,7 @@ static mf_status score_all(calibration *c) {
     mf_context_options options = {
         .struct_size = sizeof options, .threads = c->options.threads, .pool = c->options.pool, .max_width = c->widest};
     MF_TRY(mf_context_create(c->model, &options, &c->context, c->error));
+    MF_TRY(mf_context_set_any_depth(c->context, c->options.any_depth));
     size_t all = c->good.count + c->defective.count;
     c->scores = mf_allocate(&c->model->allocator, all * sizeof *c->scores);
     c->labels = mf_allocate(&c->model->allocator, all);

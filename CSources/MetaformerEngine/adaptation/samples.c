@@ -1,6 +1,6 @@
 #include "adaptation/samples.h"
 
-#include "image/pixels.h"
+#include "image/depth.h"
 #include "support/error.h"
 #include "support/memory.h"
 
@@ -35,11 +35,44 @@ static mf_status too_many_tiles(const mf_samples *s, uint64_t count) {
                    (unsigned long long)count, MAX_TILES);
 }
 
+/* The depth of the frames that do not state it, by the values of all. */
+static mf_status recognise_depth(mf_samples *s) {
+    mf_adaptation *a = s->adaptation;
+    mf_depth depth = {0};
+    for (size_t i = 0; i < s->count; i++) {
+        MF_TRY(mf_adaptation_report(a, "looking at depths", i, s->count, 0));
+        MF_TRY(mf_frames_read(&s->frames, i, &s->frame, &s->mask, a->error));
+        mf_depth_add(&depth, &s->frame);
+    }
+    s->recognised = mf_samples_bits((uint16_t)depth.highest);
+    mf_log_write(&a->model->logger, depth.shallow ? MF_LOG_WARNING : MF_LOG_INFO,
+                 "%d of 16 bits are in use: the highest value of %llu frames is %d; %llu frames have 8 bits",
+                 s->recognised, (unsigned long long)depth.deep, depth.highest, (unsigned long long)depth.shallow);
+    mf_model_depth earlier = mf_model_depth_of(a->model);
+    if (!a->earlier || !earlier.bits) return MF_OK;
+    /* What goes on from a model keeps to its depth. */
+    MF_TRY(mf_depth_fit(depth.shallow, depth.deep, (uint16_t)depth.highest, earlier.bits, a->error));
+    s->recognised = earlier.bits;
+    return MF_OK;
+}
+
+static mf_status read_frame(mf_samples *s, size_t frame) {
+    mf_error *error = s->adaptation->error;
+    MF_TRY(mf_frames_read(&s->frames, frame, &s->frame, &s->mask, error));
+    if (!mf_depth_is_unstated(&s->frame)) return MF_OK;
+    if (!s->recognised) {
+        MF_TRY(recognise_depth(s));
+        MF_TRY(mf_frames_read(&s->frames, frame, &s->frame, &s->mask, error));
+    }
+    mf_depth_state(&s->frame, s->recognised);
+    return MF_OK;
+}
+
 mf_status mf_samples_open(mf_samples *s, size_t frame) {
     if (s->opened == frame) return MF_OK;
     const mf_adaptation *a = s->adaptation;
     s->opened = SIZE_MAX;
-    MF_TRY(mf_frames_read(&s->frames, frame, &s->frame, &s->mask, a->error));
+    MF_TRY(read_frame(s, frame));
     s->tiling = mf_tiling_make(a->options.framing, s->frame.height, s->frame.width, a->model->height, a->model->width);
     if ((int64_t)s->tiling.rows * s->tiling.columns > MAX_TILES)
         return too_many_tiles(s, (uint64_t)s->tiling.rows * (uint64_t)s->tiling.columns);

@@ -20,6 +20,7 @@ typedef struct mf_samples {
     size_t count;        /* of them */
     int32_t widest;      /* frame so far, pixels */
     int bits;            /* in use of the samples of frames so far; -1 where they differ */
+    int32_t recognised;  /* those of all frames that do not state it; 0 where none has been met */
     size_t plane, image; /* floats of a plane, and of all planes, of the model's input */
     uint8_t *grid;
     void *scratch;

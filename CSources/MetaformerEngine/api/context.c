@@ -3,10 +3,13 @@
 #include "api/inspection.h"
 #include "api/settings.h"
 #include "api/statistics.h"
+#include "image/depth.h"
 #include "support/abi.h"
 #include "support/error.h"
 #include "support/memory.h"
 #include "support/process.h"
+
+#include <metaformer/engine.h>
 
 #include <math.h>
 #include <pthread.h>
@@ -25,6 +28,8 @@ struct mf_context {
     uint64_t time_limit; /* of an inspection, ns; 0 for none */
     mf_statistics statistics;
     mf_drift drift;
+    mf_model_depth depth; /* of the frames that the model was adapted to */
+    int takes_any_depth;
     mf_error error;
 };
 
@@ -88,6 +93,7 @@ mf_status mf_context_create(const mf_model *model, const mf_context_options *opt
     context->has_threshold = model->is_adapted;
     context->threshold = model->threshold;
     context->error.struct_size = sizeof context->error;
+    context->depth = mf_model_depth_of(model);
     mf_drift_start(&context->drift, model);
     mf_status status = prepare(context, &resolved, error);
     if (status != MF_OK) {
@@ -127,6 +133,13 @@ mf_status mf_context_set_threshold(mf_context *context, float threshold) {
     if (!context) return MF_E_INVALID;
     MF_TRY(enter(context));
     return leave(context, set_threshold(context, threshold));
+}
+
+mf_status mf_context_set_any_depth(mf_context *context, int32_t any) {
+    if (!context) return MF_E_INVALID;
+    MF_TRY(enter(context));
+    context->takes_any_depth = any != 0;
+    return leave(context, MF_OK);
 }
 
 mf_status mf_context_set_time_limit(mf_context *context, uint64_t nanoseconds) {
@@ -181,7 +194,8 @@ static mf_status take(mf_context *context, const mf_image *frames, const mf_mask
     }
     MF_TRY(mf_result_writable(results, index, error));
     r->result = mf_result_element(results, index);
-    return mf_inspection_check(&context->inspection, &r->frame, mask_of(r), map_of(r), error);
+    MF_TRY(mf_inspection_check(&context->inspection, &r->frame, mask_of(r), map_of(r), error));
+    return mf_depth_take(context->depth, context->takes_any_depth, &r->frame, error);
 }
 
 /* Inspects what was checked. */
@@ -234,6 +248,7 @@ static mf_status inspect_batch(mf_context *context, const mf_image *frames, cons
     }
     for (*out_done = 0; *out_done < count; ++*out_done) {
         r = request_at(frames, masks, maps, results, *out_done);
+        MF_TRY(mf_depth_take(context->depth, context->takes_any_depth, &r.frame, &context->error));
         MF_TRY(inspect(context, &r));
     }
     return MF_OK;
@@ -268,6 +283,26 @@ static mf_status copy_plane(mf_context *context, const char *name, float *data, 
     }
     *size = count;
     return MF_OK;
+}
+
+static mf_status copy_map(mf_context *context, const mf_map *map) {
+    mf_error *error = &context->error;
+    mf_map own;
+    MF_TRY(mf_map_read(map, &own, error));
+    mf_image size = {.width = own.width, .height = own.height};
+    if (own.width < 1 || own.height < 1 || own.width > MF_MAX_SIDE || own.height > MF_MAX_SIDE)
+        return mf_fail(error, MF_E_LIMIT, "map: %d x %d; each side is 1 to %d", own.width, own.height, MF_MAX_SIDE);
+    MF_TRY(mf_map_check(&own, &size, error));
+    if (!context->inspected || context->inspection.framing == MF_FRAMING_TILE)
+        return mf_fail(error, MF_E_STATE, "mf_context_map: nothing has been inspected, or in tiles");
+    mf_inspection_map(&context->inspection, &own);
+    return MF_OK;
+}
+
+mf_status mf_context_map(mf_context *context, mf_map *map) {
+    if (!context) return MF_E_INVALID;
+    MF_TRY(enter(context));
+    return leave(context, copy_map(context, map));
 }
 
 mf_status mf_context_plane(mf_context *context, const char *name, float *data, size_t *size) {

@@ -127,8 +127,13 @@ static mf_status inspect_whole(mf_inspection *s, const mf_tiling *tiling, const 
     }
     MF_TRY(conclude(s, &f, threshold, out_result, error));
     for (int32_t i = 0; i < out_result->region_count; i++) scale_region(&out_result->regions[i], &tile);
-    if (map) mf_map_resample(s->map, tiling, &tile, map, &s->pool, s->scratch);
+    if (map) mf_inspection_map(s, map);
     return MF_OK;
+}
+
+void mf_inspection_map(const mf_inspection *s, const mf_map *map) {
+    mf_tile tile = mf_tiling_tile(&s->tiling, 0, 0);
+    mf_map_resample(s->map, &s->tiling, &tile, map, &s->pool, s->scratch);
 }
 
 /* ---- Many tiles -------------------------------------------------------------------------------------------------- */
@@ -185,7 +190,7 @@ static mf_status inspect_tiles(mf_inspection *s, const mf_tiling *tiling, const 
 
 mf_status mf_inspection_run(mf_inspection *s, const mf_image *frame, const mf_mask *mask, const mf_map *map,
                             float threshold, mf_result *out_result, mf_error *error) {
-    mf_tiling tiling = mf_tiling_make(s->framing, frame->height, frame->width, s->model->height, s->model->width);
-    return (s->framing == MF_FRAMING_TILE ? inspect_tiles : inspect_whole)(s, &tiling, frame, mask, map, threshold,
+    s->tiling = mf_tiling_make(s->framing, frame->height, frame->width, s->model->height, s->model->width);
+    return (s->framing == MF_FRAMING_TILE ? inspect_tiles : inspect_whole)(s, &s->tiling, frame, mask, map, threshold,
                                                                            out_result, error);
 }

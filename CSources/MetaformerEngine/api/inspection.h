@@ -18,7 +18,8 @@ typedef struct mf_inspection {
     float *band;       /* of a tiled map: a tile's rows, max_width numbers each */
     float *across, *down;
     void *search, *scratch, *bins; /* bins: of the score */
-    mf_appearance appearance;      /* of the last frame */
+    mf_tiling tiling;              /* of the last frame, and what it looks like */
+    mf_appearance appearance;
 } mf_inspection;
 
 /* Allocates, and binds inputs and outputs; variables are the caller's to bind. runner is the inspection's from here. */
@@ -32,6 +33,9 @@ void mf_inspection_release(mf_inspection *inspection);
  */
 mf_status mf_inspection_run(mf_inspection *inspection, const mf_image *frame, const mf_mask *mask, const mf_map *map,
                             float threshold, mf_result *out_result, mf_error *error);
+
+/* The map of the frame that was inspected last, which is not tiled, at the size of another. */
+void mf_inspection_map(const mf_inspection *inspection, const mf_map *map);
 
 /* Checks what mf_inspection_run takes. */
 mf_status mf_inspection_check(const mf_inspection *inspection, const mf_image *frame, const mf_mask *mask,

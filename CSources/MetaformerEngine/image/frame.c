@@ -28,7 +28,7 @@ mf_status mf_frame_check(const mf_image *frame, mf_error *error) {
         frame->height > MF_MAX_SIDE)
         return mf_fail(error, MF_E_LIMIT, "frame: %d x %d pixels; each side is %d to %d", frame->width, frame->height,
                        MF_MIN_SIDE, MF_MAX_SIDE);
-    if (mf_pixel_is_wide(l) && ((uintptr_t)frame->data % 2 || frame->row_stride % 2))
+    if (l->wide && ((uintptr_t)frame->data % 2 || frame->row_stride % 2))
         return mf_fail(error, MF_E_INVALID, "frame: %s at an odd address or stride", l->name);
     return check_stride(frame->row_stride, mf_pixel_row_bytes(l, frame->width), "frame", error);
 }
@@ -86,8 +86,21 @@ static void add_row_16(const uint16_t *row, int64_t width, int step, float facto
     for (int64_t x = 0; x < width; x++) sums[x] += factor * (float)row[x * step];
 }
 
-/* The weighted sum of the rows of a window of a tile, as planes of width floats: one of luma, or three. `decoded` has room
-   for a row of pixels that are not plain. */
+/* Whether sums of rows lie as pixels do, channels interleaved: whole rows are added up then, without a step. */
+static int is_interleaved(const mf_pixel_layout *l, int32_t channels) {
+    return l->coding == MF_CODING_PLAIN && l->samples == 3 && channels == 3;
+}
+
+static void add_row(const mf_pixel_layout *l, const uint8_t *row, int place, int64_t width, int step, float factor,
+                    float *sums) {
+    if (l->wide)
+        add_row_16((const uint16_t *)(const void *)row + place, width, step, factor, sums);
+    else
+        add_row_8(row + place, width, step, factor, sums);
+}
+
+/* The weighted sum of the rows of a window of a tile: of interleaved pixels, or as planes of width floats: one of luma, or
+   three. `decoded` has room for a row of pixels that are not plain. */
 static void sum_rows(const mf_image *frame, const mf_pixel_layout *l, const mf_tile *tile, const window *rows,
                      int32_t channels, float *planes, uint16_t *decoded) {
     static const float luma[3] = {0.299f, 0.587f, 0.114f};
@@ -105,35 +118,57 @@ static void sum_rows(const mf_image *frame, const mf_pixel_layout *l, const mf_t
         const uint8_t *row = (const uint8_t *)frame->data + y * frame->row_stride;
         if (plain) row += mf_pixel_row_bytes(l, tile->across.from);
         if (!plain) mf_pixels_decode(frame, l, y, tile->across.from, width, decoded);
+        if (is_interleaved(l, channels)) {
+            add_row(l, row, 0, 3 * width, 1, share, planes);
+            continue;
+        }
         for (int c = 0; c < l->channels; c++) {
             float factor = channels == 1 && l->channels == 3 ? share * luma[c] : share;
             float *sums = planes + (channels == 3 ? c * width : 0);
-            if (!plain)
-                add_row_16(decoded + places[c], width, samples, factor, sums);
-            else if (mf_pixel_is_wide(l))
-                add_row_16((const uint16_t *)(const void *)row + places[c], width, samples, factor, sums);
+            if (plain)
+                add_row(l, row, places[c], width, samples, factor, sums);
             else
-                add_row_8(row + places[c], width, samples, factor, sums);
+                add_row_16(decoded + places[c], width, samples, factor, sums);
         }
     }
     if (channels == 3 && l->channels == 1)
         for (int c = 1; c < 3; c++) memcpy(planes + c * width, planes, (size_t)width * sizeof(float));
 }
 
-static void resample_row(const float *row, int64_t in, int64_t out, float *to) {
-    if (in == out) {
-        memcpy(to, row, (size_t)in * sizeof(float));
+/* The windows of all columns, which are those of every row: where each begins, and its weights, one's behind another's. */
+typedef struct columns {
+    int64_t in, out;
+    int32_t *first, *count;
+    float *total, *weights;
+} columns;
+
+static columns columns_make(int64_t in, int64_t out, void *scratch) {
+    int32_t *first = scratch;
+    float *total = (float *)scratch + 2 * MF_MAX_SIDE;
+    columns c = {in, out, first, first + MF_MAX_SIDE, total, total + MF_MAX_SIDE};
+    float *weights = c.weights;
+    for (int64_t x = 0; x < out && in != out; x++) {
+        window w = window_at(x, in, out);
+        float sum = 0;
+        for (int64_t i = 0; i < w.count; i++) sum += *weights++ = weight(&w, i);
+        c.first[x] = (int32_t)w.first, c.count[x] = (int32_t)w.count, c.total[x] = sum;
+    }
+    return c;
+}
+
+/* A row whose values lie step floats apart. */
+static void resample_row(const columns *c, const float *row, int64_t step, float *to) {
+    if (c->in == c->out) {
+        for (int64_t x = 0; x < c->in; x++) to[x] = row[x * step];
         return;
     }
-    for (int64_t x = 0; x < out; x++) {
-        window w = window_at(x, in, out);
-        float sum = 0, total = 0;
-        for (int64_t i = 0; i < w.count; i++) {
-            float share = weight(&w, i);
-            sum += share * row[w.first + i];
-            total += share;
-        }
-        to[x] = sum / total;
+    const float *weights = c->weights;
+    for (int64_t x = 0; x < c->out; x++) {
+        const float *from = row + c->first[x] * step;
+        float sum = 0;
+        for (int64_t i = 0; i < c->count[x]; i++) sum += weights[i] * from[i * step];
+        weights += c->count[x];
+        to[x] = sum / c->total[x];
     }
 }
 
@@ -146,9 +181,15 @@ typedef struct resample_job {
     int64_t pitch, plane_size; /* of the planes, or of a map's, floats */
     const float *plane;        /* instead of a frame: a map's */
     const mf_map *map;
+    columns columns;
     float *rows;       /* of all bands */
     uint16_t *decoded; /* of all bands */
 } resample_job;
+
+/* Scratch: rows and decoded rows of all bands, then what columns take. */
+static void *columns_scratch(void *scratch) {
+    return (char *)scratch + MF_RESAMPLE_ROW_BYTES;
+}
 
 static float *band_rows(const resample_job *job, size_t band) {
     return job->rows + band * 3 * MF_MAX_SIDE;
@@ -164,8 +205,9 @@ static void frame_band(void *context, size_t band, int worker) {
         int64_t width = job->tile->across.count;
         window w = window_at((int64_t)y, job->tile->down.count, job->height);
         sum_rows(job->frame, job->l, job->tile, &w, job->channels, rows, job->decoded + band * 3 * MF_MAX_SIDE);
+        int interleaved = is_interleaved(job->l, job->channels), places[3] = {job->l->red, 1, job->l->blue};
         for (int64_t c = 0; c < job->channels; c++)
-            resample_row(rows + c * width, width, job->width,
+            resample_row(&job->columns, interleaved ? rows + places[c] : rows + c * width, interleaved ? 3 : 1,
                          job->planes + c * job->plane_size + (int64_t)y * job->pitch);
     }
 }
@@ -196,6 +238,7 @@ void mf_frame_resample(const mf_image *frame, int32_t channels, const mf_tiling 
                         .planes = planes + tile->down.place * pitch + tile->across.place,
                         .pitch = pitch,
                         .plane_size = plane,
+                        .columns = columns_make(tile->across.count, tile->across.fills, columns_scratch(scratch)),
                         .rows = scratch,
                         .decoded = (uint16_t *)((float *)scratch + MF_RESAMPLE_BANDS * 3 * MF_MAX_SIDE)};
     mf_parallel_for(pool, MF_RESAMPLE_BANDS, frame_band, &job);
@@ -212,7 +255,7 @@ static void map_row(const resample_job *job, size_t y, float *row) {
         const float *from = job->plane + (w.first + i) * job->pitch;
         for (int64_t x = 0; x < job->width; x++) row[x] += share * from[x];
     }
-    resample_row(row, job->width, job->map->width,
+    resample_row(&job->columns, row, 1,
                  (float *)(void *)((char *)job->map->data + (ptrdiff_t)y * job->map->row_stride));
 }
 
@@ -230,6 +273,7 @@ void mf_map_resample(const float *plane, const mf_tiling *tiling, const mf_tile 
                         .pitch = tiling->width,
                         .height = tile->down.fills,
                         .width = tile->across.fills,
+                        .columns = columns_make(tile->across.fills, map->width, columns_scratch(scratch)),
                         .map = map,
                         .rows = scratch};
     mf_parallel_for(pool, MF_RESAMPLE_BANDS, map_band, &job);

@@ -14,8 +14,10 @@ mf_status mf_map_check(const mf_map *map, const mf_image *frame, mf_error *error
 /* Resampling goes in so many bands of rows, each of which needs rows of its own in the scratch. */
 #define MF_RESAMPLE_BANDS 8
 
-/* Bytes of scratch that mf_frame_resample and mf_map_resample need: of rows, and of a row of pixels as they are read. */
-#define MF_RESAMPLE_SCRATCH ((size_t)MF_RESAMPLE_BANDS * 3 * MF_MAX_SIDE * (sizeof(float) + sizeof(uint16_t)))
+/* Bytes of scratch that mf_frame_resample and mf_map_resample need: of rows, and of a row of pixels as they are read; and of
+   the weights of all columns, which are at most two a pixel and four a cell. */
+#define MF_RESAMPLE_ROW_BYTES ((size_t)MF_RESAMPLE_BANDS * 3 * MF_MAX_SIDE * (sizeof(float) + sizeof(uint16_t)))
+#define MF_RESAMPLE_SCRATCH (MF_RESAMPLE_ROW_BYTES + (size_t)(3 + 6) * MF_MAX_SIDE * sizeof(float))
 
 /*
  * A tile of a frame as planes [channels, tiling's height, width] of floats in [0, 1], channels being 1 (luma: Rec. 601)

@@ -4,13 +4,15 @@
 
 /* A mosaic's values are multiplied by four, so that means of four are whole; those of YUV by 256. */
 #define PLAIN(name, format, bits, samples, channels, red, blue)                                                        \
-    { format, name, MF_CODING_PLAIN, bits, samples, channels, red, blue, 1.0f / ((1 << bits) - 1) }
+    { format, name, MF_CODING_PLAIN, bits, samples, channels, red, blue, 1.0f / ((1 << bits) - 1), bits > 8, 0 }
+#define WIDE(name, format, bits, samples, channels, red, blue, unstated)                                               \
+    { format, name, MF_CODING_PLAIN, bits, samples, channels, red, blue, 1.0f / ((1 << bits) - 1), 1, unstated }
 #define PACKED(name, format, coding, bits)                                                                             \
-    { format, name, coding, bits, 1, 1, 0, 0, 1.0f / ((1 << bits) - 1) }
+    { format, name, coding, bits, 1, 1, 0, 0, 1.0f / ((1 << bits) - 1), 0, 0 }
 #define MOSAIC(name, format, bits, red)                                                                                \
-    { format, name, MF_CODING_MOSAIC, bits, 1, 3, red, 3 - (red), 1.0f / (4 * ((1 << bits) - 1)) }
+    { format, name, MF_CODING_MOSAIC, bits, 1, 3, red, 3 - (red), 1.0f / (4 * ((1 << bits) - 1)), bits > 8, 0 }
 #define YUV(name, format, coding)                                                                                      \
-    { format, name, coding, 8, 2, 3, 0, 2, 1.0f / (256 * 255) }
+    { format, name, coding, 8, 2, 3, 0, 2, 1.0f / (256 * 255), 0, 0 }
 
 static const mf_pixel_layout layouts[] = {
     PLAIN("Mono8", MF_PIXEL_MONO8, 8, 1, 1, 0, 0),
@@ -50,6 +52,12 @@ static const mf_pixel_layout layouts[] = {
     PLAIN("BGR14", MF_PIXEL_BGR14, 14, 3, 3, 2, 0),
     PLAIN("RGB16", MF_PIXEL_RGB16, 16, 3, 3, 0, 2),
     PLAIN("BGR16", MF_PIXEL_BGR16, 16, 3, 3, 2, 0),
+    WIDE("Mono in 16 bits", MF_PIXEL_MONO16_UNSTATED, 16, 1, 1, 0, 0, 1),
+    WIDE("RGB in 16 bits", MF_PIXEL_RGB16_UNSTATED, 16, 3, 3, 0, 2, 1),
+    WIDE("BGR in 16 bits", MF_PIXEL_BGR16_UNSTATED, 16, 3, 3, 2, 0, 1),
+    WIDE("Mono8 in 16 bits", MF_PIXEL_MONO8_IN_16, 8, 1, 1, 0, 0, 0),
+    WIDE("RGB8 in 16 bits", MF_PIXEL_RGB8_IN_16, 8, 3, 3, 0, 2, 0),
+    WIDE("BGR8 in 16 bits", MF_PIXEL_BGR8_IN_16, 8, 3, 3, 2, 0, 0),
 };
 
 const mf_pixel_layout *mf_pixel_layout_find(uint32_t format) {
@@ -68,7 +76,7 @@ int64_t mf_pixel_row_bytes(const mf_pixel_layout *l, int64_t width) {
     case MF_CODING_UYVY:
         return (width + 1) / 2 * 4;
     default:
-        return width * l->samples * (mf_pixel_is_wide(l) ? 2 : 1);
+        return width * l->samples * (l->wide ? 2 : 1);
     }
 }
 
@@ -128,7 +136,7 @@ static int64_t after(int64_t i, int64_t count) {
 /* Bilinear: what a pixel has no colour of is the mean of the two or four nearest that have. */
 static void decode_mosaic(const mf_image *frame, const mf_pixel_layout *l, int64_t y, int64_t first, int64_t count,
                           uint16_t *out) {
-    int wide = mf_pixel_is_wide(l);
+    int wide = l->wide;
     const uint8_t *row = row_at(frame, y), *above = row_at(frame, before(y)),
                   *below = row_at(frame, after(y, frame->height));
     for (int64_t i = 0; i < count; i++, out += 3) {

@@ -13,6 +13,11 @@ typedef enum mf_pixel_coding {
     MF_CODING_UYVY
 } mf_pixel_coding;
 
+/* Formats of the library alone: 8 bits in use of 16. */
+#define MF_PIXEL_MONO8_IN_16 0x81100001u
+#define MF_PIXEL_RGB8_IN_16 0x82300014u
+#define MF_PIXEL_BGR8_IN_16 0x82300015u
+
 typedef struct mf_pixel_layout {
     uint32_t format;
     const char *name;
@@ -22,15 +27,12 @@ typedef struct mf_pixel_layout {
     int channels;  /* that are used: 1 or 3 */
     int red, blue; /* their places: samples of a pixel; of a mosaic, bit 0 the column and bit 1 the row of the square */
     float scale;   /* of the highest value, as plain samples or mf_pixels_decode give it, to 1 */
+    int wide;      /* whether plain samples, or those of a mosaic, have two bytes */
+    int unstated;  /* whether fewer than the 16 bits may be in use */
 } mf_pixel_layout;
 
 /* NULL where a format is not read. */
 const mf_pixel_layout *mf_pixel_layout_find(uint32_t format);
-
-/* Whether plain samples, or those of a mosaic, have two bytes. */
-static inline int mf_pixel_is_wide(const mf_pixel_layout *l) {
-    return l->bits > 8 && (l->coding == MF_CODING_PLAIN || l->coding == MF_CODING_MOSAIC);
-}
 
 /* Bytes of a row of so many pixels. */
 int64_t mf_pixel_row_bytes(const mf_pixel_layout *l, int64_t width);

@@ -85,7 +85,8 @@ extension DatasetReport: CustomStringConvertible {
             ("note", "masks of another size than their images, brought to it", maskSizeMismatches),
             ("note", "defective images without a mask", defectsWithoutMask),
             ("note", "masks of defective images that mark nothing", emptyMasks),
-            ("note", "odd, but can be used", oddities), ("note", "copies", copies),
+            ("note", "images that are not read", unread), ("note", "odd, but can be used", oddities),
+            ("note", "copies", copies),
         ]
         let lines = groups.flatMap { severity, title, findings -> [String] in
             guard !findings.isEmpty else { return [] }

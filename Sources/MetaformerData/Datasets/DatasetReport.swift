@@ -63,6 +63,8 @@ public struct DatasetReport: Sendable, Equatable, Codable {
     public let emptyMasks: [Finding]
     /// Images that can be read and not used, as commands would say it.
     public let unusable: [Finding]
+    /// Files with the endings of images that are not read.
+    public let unread: [Finding]
     /// Images that can be used, of which something is odd.
     public let oddities: [Finding]
     /// Images with the very contents of another.
@@ -104,11 +106,14 @@ public struct DatasetReport: Sendable, Equatable, Codable {
             Finding(path: dataset.relativePath(of: $0), detail: "belongs to no image")
         }
         unusable = inspections.compactMap(\.obstacle)
+        unread = dataset.leftOut.filter(\.isUnreadImage).map {
+            Finding(path: dataset.relativePath(of: $0.url), detail: $0.reason)
+        }
+        let depth = SampleDepth(of: dataset.items.map(\.url), threads: threads)
         oddities =
             inspections.compactMap(\.oddity)
-            + [SampleDepth(of: dataset.items.map(\.url), threads: threads).text].compactMap { $0 }.map {
-                Finding(path: "images of 16 bits", detail: $0)
-            }
+            + [depth.text].compactMap { $0 }.map { Finding(path: "images of 16 bits", detail: $0) }
+            + [depth.mixture].compactMap { $0 }.map { Finding(path: "images of 8 and of 16 bits", detail: $0) }
         copies = DatasetReport.copies(inspections, dataset)
         // Only what comes with masks can lack one.
         let hasMasks =

@@ -1,6 +1,6 @@
 import Foundation
 
-/// The names in a folder, sorted; hidden ones left out.
+/// The names in a folder, sorted; hidden ones and folders of the system left out.
 struct FolderListing {
     let url: URL
     /// Names of the folders in it.
@@ -26,7 +26,8 @@ struct FolderListing {
         var folders: [String] = []
         var images: [String] = []
         var others: [String] = []
-        for name in names.sorted() where !name.hasPrefix(".") {
+        for name in names.sorted()
+        where !name.hasPrefix(".") && !FolderListing.systemFolders.contains(name.lowercased()) {
             if FolderListing.isFolder(url.appendingPathComponent(name)) {
                 folders.append(name)
             } else if ImageFormat.endings.contains(name.pathExtension) {
@@ -40,6 +41,11 @@ struct FolderListing {
         self.images = images
         self.others = others
     }
+
+    /// Where storage and systems keep thumbnails, deleted files and their own: what is in them is nobody's image.
+    private static let systemFolders: Set<String> = [
+        "@eadir", "@tmp", "#recycle", "$recycle.bin", "recycler", "system volume information", "__macosx", "lost+found",
+    ]
 
     private static func isFolder(_ url: URL) -> Bool {
         var isDirectory: ObjCBool = false

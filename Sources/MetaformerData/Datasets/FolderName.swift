@@ -15,9 +15,9 @@ enum FolderName: Hashable {
     /// A word that means nothing by itself: beside good images, a kind of defect.
     case other
 
-    /// Names are compared without regard to case, blanks, dashes and underscores.
+    /// Names are compared without regard to case, blanks, dots, dashes and underscores.
     init(_ name: String) {
-        let word = name.lowercased().filter { !" -_".contains($0) }
+        let word = name.lowercased().filter { !" -_.".contains($0) }
         if let known = FolderName.words[word] {
             self = known
         } else if FolderName.isSeries(name.lowercased()) {
@@ -33,12 +33,13 @@ enum FolderName: Hashable {
             (.part(.validation), "validation valid val"),
             (
                 .good,
-                "good goods normal ok okay pass passed free defectfree anomalyfree nondefective nodefect nondefect"
+                "good goods normal ok okay pass passed free defectfree anomalyfree nondefective nodefect nondefect "
+                    + "io gut gutteile 良品"
             ),
             (
                 .defective,
                 "defect defects defective anomaly anomalies anomalous abnormal bad nok ng ko notok notgood nogood fail failed "
-                    + "fails faulty reject rejected rejects"
+                    + "fails faulty reject rejected rejects nio schlecht ausschuss 不良 不良品"
             ),
             (
                 .masks,

@@ -6,6 +6,10 @@ public struct LeftOutFile: Sendable, Hashable {
     public let reason: String
 
     public static let notAnImage = "not an image"
+
+    /// Whether it is an image of a kind that is not read.
+    public var isUnreadImage: Bool { LeftOutFile.unreadKinds[url.lastPathComponent.pathExtension] != nil }
+
     private static let noPlace = "has no place in this layout"
 
     /// Kinds of images that are known by their endings, and not read.

@@ -1,4 +1,5 @@
 import Foundation
+import MetaformerEngine
 
 /// How many bits of 16-bit samples are in use: cameras of 10 to 14 bits leave the upper ones 0, and only the values over a whole
 /// set of images tell.
@@ -11,6 +12,8 @@ public struct SampleDepth: Sendable, Equatable {
     public private(set) var deepCount = 0
     /// The highest value of those of 16 bits.
     public private(set) var highest = 0
+    /// The first of 8 bits, for messages.
+    private var firstShallow: String?
 
     public init() {}
 
@@ -21,7 +24,10 @@ public struct SampleDepth: Sendable, Equatable {
             guard let image = try? Image(contentsOf: urls[index]) else { return nil }
             return (image.bitDepth == 16, image.bitDepth == 16 ? image.highestSample : 0)
         }
-        for case .some(let image) in found { add(isDeep: image.isDeep, highest: image.highest) }
+        for case (let url, .some(let image)) in zip(urls, found) {
+            if !image.isDeep, firstShallow == nil { firstShallow = url.lastPathComponent }
+            add(isDeep: image.isDeep, highest: image.highest)
+        }
     }
 
     public mutating func add(_ image: Image) {
@@ -35,25 +41,40 @@ public struct SampleDepth: Sendable, Equatable {
     }
 
     /// The fewest bits that hold all values; nil where no image has 16 bits a sample.
-    public var bits: Int? { deepCount == 0 ? nil : SampleDepth.choices.first { highest < 1 << $0 } }
+    public var bits: Int? { deepCount == 0 ? nil : Int(mf_samples_bits(UInt16(clamping: highest))) }
 
     /// What was found, for people; nil where no image has 16 bits a sample.
     public var text: String? {
         bits.map { "\($0) of 16 bits are in use: the highest value of \(deepCount) images is \(highest)" }
     }
 
+    /// That images of both kinds are there, for people; nil where they are not.
+    public var mixture: String? {
+        guard deepCount > 0, shallowCount > 0, let bits, bits > 8 else { return nil }
+        return "\(shallowCount) of 8 bits (\(firstShallow ?? "")) are beside \(deepCount) of \(bits) bits"
+    }
+
     /// How images fit a model that was adapted from images of so many bits: the bits to read those of 16 with, or what is wrong.
     ///
-    /// A few images need not reach the upper quarter of the range; several ought to.
+    /// The rule is the engine's, `mf_depth_fit`.
     public func fitting(adaptedBits: Int) -> Result<Int?, Mismatch> {
-        if shallowCount > 0 && adaptedBits != 8 { return .failure(Mismatch(adaptedBits: adaptedBits, found: "8 bits")) }
+        if shallowCount > 0 && adaptedBits != 8 {
+            return .failure(Mismatch(adaptedBits: adaptedBits, found: shallowText))
+        }
         guard let bits else { return .success(nil) }
-        let isDarker = bits + 4 <= adaptedBits || (deepCount >= 4 && bits < adaptedBits)
-        guard adaptedBits != 8 || bits == 8, bits <= adaptedBits, !isDarker else {
-            let found = "values up to \(highest) in 16 bits, which is \(bits) bits"
+        let status = mf_depth_fit(
+            UInt64(shallowCount), UInt64(deepCount), UInt16(clamping: highest), Int32(clamping: adaptedBits), nil)
+        guard status == MF_OK else {
+            let found = "these have values up to \(highest) in 16 bits, which is \(bits) bits"
             return .failure(Mismatch(adaptedBits: adaptedBits, found: found))
         }
         return .success(adaptedBits)
+    }
+
+    private var shallowText: String {
+        guard deepCount > 0 else { return "these have 8 bits" }
+        let verb = shallowCount == 1 ? "has" : "have"
+        return "\(shallowCount) of \(shallowCount + deepCount) images, \(firstShallow ?? "") the first, \(verb) 8 bits"
     }
 
     /// Images of another depth than those that a model was adapted from.
@@ -62,7 +83,7 @@ public struct SampleDepth: Sendable, Equatable {
         let found: String
 
         public var description: String {
-            "the model was adapted from images of \(adaptedBits) bits, but these have \(found); adapt it from such images, or "
+            "the model was adapted from images of \(adaptedBits) bits, but \(found); adapt it from such images, or "
                 + "give --bits to say how many of 16 bits are in use"
         }
         public var errorDescription: String? { description }
@@ -72,7 +93,7 @@ public struct SampleDepth: Sendable, Equatable {
 extension EncodedImage {
     /// Whether a file may have samples of 16 bits: by its first bytes, where these tell.
     static func mayBeDeep(_ url: URL) -> Bool {
-        guard let file = try? FileHandle(forReadingFrom: url) else { return true }
+        guard FileStatus(url)?.isRegular == true, let file = try? FileHandle(forReadingFrom: url) else { return true }
         defer { try? file.close() }
         guard let start = try? file.read(upToCount: 25), start.count == 25 else { return true }
         if start.starts(with: [0xff, 0xd8]) || start.starts(with: Array("BM".utf8)) { return false }
@@ -85,7 +106,10 @@ extension Image {
     /// The highest of all samples.
     public var highestSample: Int {
         guard bitDepth == 16 else { return Int(bytes.max() ?? 0) }
-        return bytes.withUnsafeBytes { Int($0.bindMemory(to: UInt16.self).max() ?? 0) }
+        return bytes.withUnsafeBytes { bytes in
+            let samples = bytes.bindMemory(to: UInt16.self)
+            return Int(mf_samples_highest(samples.baseAddress, samples.count))
+        }
     }
 
     /// Reads a file of which, where it has 16 bits a sample, only the lower `bits` are in use; nil for all of them.

@@ -78,7 +78,7 @@ public struct Calibration {
             let frame = { (image: CalibrationImage) in try Frame(image.image(), of: image.name) }
             let calibrated = try model.calibrated(
                 goodFrames: pictures.count, defective: options.defective.map(frame),
-                falseAlarmRate: options.falseAlarmRate, threads: options.threads,
+                falseAlarmRate: options.falseAlarmRate, threads: options.threads, takesAnyDepth: true,
                 progress: { step in
                     progress(step.done, step.total)
                     return true

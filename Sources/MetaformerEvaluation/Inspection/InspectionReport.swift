@@ -5,14 +5,16 @@ import MetaformerData
 struct InspectionReport {
     /// Images shown; all are in the table.
     static let shownCount = 60
-    private static let thumbnailSide = 320
-
     private let results: InspectionResults
     private let folder: URL
     private let sources: [String: URL]
+    private let thumbnails: [String: Data]
 
-    init(_ results: InspectionResults, folder: URL, sources: [String: URL]) {
-        (self.results, self.folder, self.sources) = (results, folder, sources)
+    /// - Parameters:
+    ///   - sources: the files of images, by their names.
+    ///   - thumbnails: those that are there already; others are made of overlays or images.
+    init(_ results: InspectionResults, folder: URL, sources: [String: URL], thumbnails: [String: Data]) {
+        (self.results, self.folder, self.sources, self.thumbnails) = (results, folder, sources, thumbnails)
     }
 
     var html: String {
@@ -105,39 +107,9 @@ struct InspectionReport {
 
     /// The overlay, or where none was written the image, at the size of the page.
     private func thumbnail(_ row: InspectionResults.Row) -> Data? {
+        if let data = thumbnails[row.image] { return data }
         let url = row.overlay.map { folder.appendingPathComponent($0) } ?? sources[row.image]
         guard let url, row.verdict != .unreadable, let image = try? Image(contentsOf: url) else { return nil }
-        return try? Thumbnail.png(of: image, longestSide: InspectionReport.thumbnailSide)
-    }
-}
-
-/// Images at a smaller size, each pixel the mean of those that become it.
-enum Thumbnail {
-    static func png(of image: Image, longestSide: Int) throws -> Data {
-        let step = max(1, (max(image.width, image.height) + longestSide - 1) / longestSide)
-        let (width, height) = (max(1, image.width / step), max(1, image.height / step))
-        let (size, shift) = (image.bitDepth / 8, image.bits - 8)
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(width * height * image.channels)
-        image.bytes.withUnsafeBytes { source in
-            for y in 0..<height {
-                for x in 0..<width {
-                    for channel in 0..<image.channels {
-                        var sum = 0
-                        for row in y * step..<min(image.height, (y + 1) * step) {
-                            for column in x * step..<min(image.width, (x + 1) * step) {
-                                let index = ((row * image.width + column) * image.channels + channel) * size
-                                sum +=
-                                    size == 1
-                                    ? Int(source[index])
-                                    : Int(source.loadUnaligned(fromByteOffset: index, as: UInt16.self))
-                            }
-                        }
-                        bytes.append(UInt8(min(255, (sum / (step * step)) >> shift)))
-                    }
-                }
-            }
-        }
-        return try Image(width: width, height: height, channels: image.channels, bytes: bytes).pngData()
+        return try? Thumbnail.png(of: image)
     }
 }

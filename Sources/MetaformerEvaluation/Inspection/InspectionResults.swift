@@ -78,8 +78,8 @@ public struct InspectionResults: Codable, Sendable {
     public var unreadable: [Row] { images.filter { $0.verdict == .unreadable } }
 
     /// Writes the tables and the report, each whole or not at all.
-    func write(to folder: URL, sources: [String: URL]) throws {
-        let page = InspectionReport(self, folder: folder, sources: sources).html
+    func write(to folder: URL, sources: [String: URL], thumbnails: [String: Data] = [:]) throws {
+        let page = InspectionReport(self, folder: folder, sources: sources, thumbnails: thumbnails).html
         for (name, text) in [
             (InspectionResults.csvName, csv), (InspectionResults.jsonName, try JSONText.of(self, isSnakeCase: false)),
             (InspectionResults.reportName, page),
@@ -113,7 +113,8 @@ public struct InspectionResults: Codable, Sendable {
 
     /// The verdicts in a line, and where the folders' names tell, what was found of each kind of defect.
     public var summary: String {
-        var line = "\(images.count) images: \(count(.good)) good, \(count(.defective)) defective"
+        var line =
+            "\(images.count) image\(images.count == 1 ? "" : "s"): \(count(.good)) good, \(count(.defective)) defective"
         if count(.unlike) > 0 { line += ", \(count(.unlike)) unlike the good images" }
         if count(.unreadable) > 0 { line += ", \(count(.unreadable)) unreadable" }
         return [line, comparison()].compactMap { $0 }.joined(separator: "\n")

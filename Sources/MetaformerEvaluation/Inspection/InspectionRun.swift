@@ -51,6 +51,8 @@ public struct InspectionRun {
             throw EvaluationError("\(name): knows no product yet: adapt it to good images first")
         }
         inspector = try Inspector(model, threads: options.threads)
+        // Depths were looked at over all images, or given: one dark image by itself says nothing of them.
+        try inspector.takeAnyDepth()
         if let threshold = options.threshold { try inspector.setThreshold(threshold) }
         (modelName, self.images, self.options) = (name, images, options)
         let header = InspectionFolder.Header(
@@ -68,17 +70,23 @@ public struct InspectionRun {
     ) throws -> InspectionResults {
         let rows = Mutex([InspectionResults.Row?](repeating: nil, count: images.count))
         let writers = WriterPool()
+        let thumbnails = ThumbnailPool()
+        let known = images.map { image in folder.done[image.name].flatMap { isCurrent($0, image.url) ? $0 : nil } }
+        var waiting = images.indices.filter { known[$0] == nil }[...]
+        var ahead: ImageReading?
         for (index, image) in images.enumerated() {
             guard progress(index, images.count) else { break }
-            let stamp = FileStamp(image.url)
-            if let known = folder.done[image.name], isCurrent(known, stamp) {
-                rows.withLock { $0[index] = known }
+            guard waiting.first == index else {
+                rows.withLock { $0[index] = known[index] }
                 continue
             }
+            waiting.removeFirst()
+            let reading = ahead ?? ImageReading(image, bits: options.bits)
+            ahead = waiting.first.map { ImageReading(images[$0], bits: options.bits) }
             do {
-                try inspect(image, stamp, writers, remark) { row in rows.withLock { $0[index] = row } }
+                try inspect(image, reading, writers, thumbnails, remark) { row in rows.withLock { $0[index] = row } }
             } catch let error as UnreadableImage {
-                let row = InspectionResults.Row(image, unreadable: error.reason, stamp: stamp)
+                let row = InspectionResults.Row(image, unreadable: error.reason, stamp: reading.stamp)
                 try folder.add(row)
                 rows.withLock { $0[index] = row }
             }
@@ -87,12 +95,14 @@ public struct InspectionRun {
         let results = InspectionResults(
             model: modelName, images: rows.withLock { $0.compactMap { $0 } }, total: images.count)
         let sources = Dictionary(images.map { ($0.name, $0.url) }, uniquingKeysWith: { a, _ in a })
-        try results.write(to: folder.url, sources: sources)
+        try results.write(to: folder.url, sources: sources, thumbnails: thumbnails.all)
         return results
     }
 
-    private func isCurrent(_ row: InspectionResults.Row, _ stamp: FileStamp?) -> Bool {
-        guard let stamp, row.verdict != .unreadable, row.bytes == stamp.size, row.modified == stamp.modified else {
+    private func isCurrent(_ row: InspectionResults.Row, _ url: URL) -> Bool {
+        guard let stamp = FileStamp(url), row.verdict != .unreadable, row.bytes == stamp.size,
+            row.modified == stamp.modified
+        else {
             return false
         }
         return row.files.allSatisfy { FileStatus(folder.url.appendingPathComponent($0)) != nil }
@@ -100,49 +110,108 @@ public struct InspectionRun {
 
     /// Inspects an image, and has its files written; `done` is called when they are, from another thread.
     private func inspect(
-        _ item: InspectedImage, _ stamp: FileStamp?, _ writers: WriterPool,
+        _ item: InspectedImage, _ reading: ImageReading, _ writers: WriterPool, _ thumbnails: ThumbnailPool,
         _ remark: (String, String) -> Void,
         done: @escaping @Sendable (InspectionResults.Row) -> Void
     ) throws {
+        // A map of tiles is never whole in the engine; others are asked for at the sizes that are needed.
+        let wantsWhole = options.maps == .full || isTiled && (options.maps == .grid || options.overlays != .none)
         let image: Image
         let found: Inspection
         do {
-            image = try Image(contentsOf: item.url, bits: options.bits) { remark(item.name, $0) }
-            found = try inspector.inspect(
-                Frame(image, of: item.url.relativePath), wantsMap: options.maps != .none || options.overlays != .none)
+            image = try reading.image { remark(item.name, $0) }
+            found = try inspector.inspect(Frame(image, of: item.url.relativePath), wantsMap: wantsWhole)
         } catch {
             throw UnreadableImage(error, item.url)
         }
-        var row = InspectionResults.Row(item, found, stamp: stamp)
+        var row = InspectionResults.Row(item, found, stamp: reading.stamp)
         let drawsOverlay = options.overlays == .all || options.overlays == .defective && row.isReported
         if drawsOverlay { row.overlay = item.resultStem + ".overlay.png" }
         if options.maps != .none { row.map = item.resultStem + ".map.tif" }
+        // Of the image itself nothing is needed after this: files are written while the next one is read and inspected.
+        let picture = ReducedImage(
+            of: image, longestSide: drawsOverlay ? Overlay.longestSide : 2 * Thumbnail.longestSide)
+        let whole = wantsWhole ? FloatMap(width: image.width, height: image.height, values: found.map) : nil
+        let drawn =
+            drawsOverlay && whole == nil
+            ? try inspector.map(width: picture.image.width, height: picture.image.height) : nil
+        let size = gridSize(of: image)
+        let grid =
+            options.maps == .grid && whole == nil
+            ? FloatMap(
+                width: size.width, height: size.height,
+                values: try inspector.map(width: size.width, height: size.height)) : nil
         let (folder, maps) = (folder, options.maps)
-        let grid = (width: inspector.inputWidth, height: inspector.inputHeight, isTiled: inspector.framing == .tile)
         let finished = row
         try folder.announce(finished.files)
         try writers.submit {
-            let map =
-                found.map.isEmpty ? nil : FloatMap(width: image.width, height: image.height, values: found.map)
-            if let file = finished.overlay, let map {
-                try Overlay(of: image, map: map, finished).image.write(png: folder.place(file))
+            if let file = finished.overlay {
+                let values =
+                    drawn ?? whole.map { Panels.highest($0, width: picture.image.width, height: picture.image.height) }
+                let overlay = Overlay(of: picture, values: values ?? [], finished).image
+                try overlay.write(png: folder.place(file))
+                try thumbnails.add(overlay, of: finished)
+            } else {
+                try thumbnails.add(picture.image, of: finished)
             }
-            if let file = finished.map, let map {
-                let kept = maps == .full ? map : InspectionRun.reduced(map, to: grid)
-                try kept.write(tiff: folder.place(file))
+            if let file = finished.map, let map = grid ?? whole {
+                try InspectionRun.reduced(map, to: maps == .full ? (map.width, map.height) : size).write(
+                    tiff: folder.place(file))
             }
             try folder.add(finished)
             done(finished)
         }
     }
 
-    /// A map at the resolution of a model: of its input, where an image fills that; of a cell of features where it is tiled.
-    private static func reduced(_ map: FloatMap, to grid: (width: Int, height: Int, isTiled: Bool)) -> FloatMap {
+    private var isTiled: Bool { inspector.framing == .tile }
+
+    /// The resolution of a model: of its input, where an image fills that; of a cell of features where it is tiled.
+    private func gridSize(of image: Image) -> (width: Int, height: Int) {
         let cell = 4
-        let width = min(map.width, grid.isTiled ? (map.width + cell - 1) / cell : max(1, grid.width))
-        let height = min(map.height, grid.isTiled ? (map.height + cell - 1) / cell : max(1, grid.height))
-        guard width < map.width || height < map.height else { return map }
-        return FloatMap(width: width, height: height, values: Panels.highest(map, width: width, height: height))
+        return (
+            min(image.width, isTiled ? (image.width + cell - 1) / cell : max(1, inspector.inputWidth)),
+            min(image.height, isTiled ? (image.height + cell - 1) / cell : max(1, inspector.inputHeight))
+        )
+    }
+
+    private static func reduced(_ map: FloatMap, to size: (width: Int, height: Int)) -> FloatMap {
+        guard size.width < map.width || size.height < map.height else { return map }
+        return FloatMap(
+            width: size.width, height: size.height, values: Panels.highest(map, width: size.width, height: size.height))
+    }
+}
+
+/// An image that another thread reads, while the one before it is inspected.
+private final class ImageReading: Sendable {
+    /// Of the file, before it was read.
+    let stamp: FileStamp?
+    private let isDone = DispatchSemaphore(value: 0)
+    private let outcome = Mutex<Result<(image: Image, remarks: [String]), any Error>?>(nil)
+
+    init(_ item: InspectedImage, bits: Int?) {
+        let url = item.url
+        stamp = FileStamp(url)
+        DispatchQueue.global().async { [self] in
+            let result = Result {
+                var remarks: [String] = []
+                let image = try Image(contentsOf: url, bits: bits) { remarks.append($0) }
+                return (image: image, remarks: remarks)
+            }
+            outcome.withLock { $0 = result }
+            isDone.signal()
+        }
+    }
+
+    /// Waits for the image, which is handed over once; throws why it could not be read.
+    func image(remark: (String) -> Void) throws -> Image {
+        isDone.wait()
+        let result = outcome.withLock { outcome in
+            defer { outcome = nil }
+            return outcome
+        }
+        guard let (image, remarks) = try result?.get() else { throw EvaluationError("an image was asked for twice") }
+        remarks.forEach(remark)
+        return image
     }
 }
 

@@ -7,7 +7,7 @@ import MetaformerModels
 /// A good image has a faint contour where it is least like the others.
 struct Overlay {
     /// Larger images are drawn at a whole fraction of their size, smaller ones at a multiple.
-    static let longestSide = 2048
+    static let longestSide = 1600
     static let shortestSide = 256
 
     private var canvas: Canvas
@@ -17,17 +17,17 @@ struct Overlay {
     private let columns: Int
     private let rows: Int
 
-    init(of image: Image, map: FloatMap, _ row: InspectionResults.Row) {
-        let longest = max(image.width, image.height)
-        shrink = max(1, (longest + Overlay.longestSide - 1) / Overlay.longestSide)
-        grow = max(1, (Overlay.shortestSide + longest - 1) / longest)
-        columns = max(1, image.width / shrink) * grow
-        rows = max(1, image.height / shrink) * grow
+    /// - Parameter values: the map at the size of the picture.
+    init(of picture: ReducedImage, values: [Float], _ row: InspectionResults.Row) {
+        let image = picture.image
+        shrink = picture.shrink
+        grow = max(1, (Overlay.shortestSide + max(image.width, image.height) - 1) / max(image.width, image.height))
+        columns = image.width * grow
+        rows = image.height * grow
         let scale = max(1, min(6, max(columns, rows) / 360))
         let banner = Banner(row, scale: scale)
         canvas = Canvas(width: max(columns, banner.width), height: rows + banner.height)
         draw(image)
-        let values = Panels.highest(map, width: max(1, image.width / shrink), height: max(1, image.height / shrink))
         let threshold = row.threshold ?? .infinity
         if threshold > 0, threshold.isFinite { tint(values, threshold: threshold) }
         contours(values, threshold: threshold, isReported: row.isReported, thickness: scale)
@@ -38,27 +38,16 @@ struct Overlay {
     var image: Image { Image(width: canvas.width, height: canvas.height, channels: 3, bytes: canvas.pixels) }
 
     private mutating func draw(_ image: Image) {
-        let (shrink, grow, columns, rows, width) = (shrink, grow, columns, rows, canvas.width)
-        let (sourceWidth, channels, step) = (image.width, image.channels, image.bitDepth / 8)
-        // The high byte of 16 bits, in the byte order of the machine.
-        let high = step == 2 && UInt16(1).littleEndian == 1 ? 1 : 0
-        // Where only the low bits are in use, the picture would be black otherwise.
-        let shift = image.bitDepth - image.bits
+        let (grow, columns, rows, width, channels) = (grow, columns, rows, canvas.width, image.channels)
         canvas.pixels.withUnsafeMutableBufferPointer { pixels in
             image.bytes.withUnsafeBufferPointer { bytes in
                 for y in 0..<rows {
-                    let line = y / grow * shrink * sourceWidth
+                    let line = y / grow * image.width
                     for x in 0..<columns {
-                        let source = (line + x / grow * shrink) * channels * step
+                        let source = (line + x / grow) * channels
                         let target = (y * width + x) * 3
                         for channel in 0..<3 {
-                            let offset = source + (channels == 3 ? channel : 0) * step
-                            guard shift > 0 else {
-                                pixels[target + channel] = bytes[offset + high]
-                                continue
-                            }
-                            let sample = Int(bytes[offset + high]) << 8 | Int(bytes[offset + 1 - high])
-                            pixels[target + channel] = UInt8(min(255, (sample << shift) >> 8))
+                            pixels[target + channel] = bytes[source + (channels == 3 ? channel : 0)]
                         }
                     }
                 }

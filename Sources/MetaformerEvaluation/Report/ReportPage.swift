@@ -13,7 +13,7 @@ struct ReportPage {
 
     var html: String {
         let title = "Evaluation of \(URL(fileURLWithPath: files.provenance.dataset).lastPathComponent)"
-        let sections = [overview, kShots, paperTables] + summary.categories.map(category) + [provenance]
+        let sections = [overview, kShots] + summary.categories.map(category) + [paperTables, provenance]
         return HTMLPage(title: title, sections: sections).html
     }
 
@@ -54,6 +54,8 @@ struct ReportPage {
     }
 
     private var paperTables: String {
+        // Of other data and methods it has nothing to say.
+        guard !files.tables.all.isEmpty else { return "" }
         let tables = files.tables.all.map { titled in
             """
             <h3>\(escaped(titled.title))</h3>

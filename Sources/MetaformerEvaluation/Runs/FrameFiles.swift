@@ -8,20 +8,26 @@ public final class FrameFiles {
     private let files: [URL]
     private let limit: Int
     private let bits: Int?
+    private let isUnstated: Bool
     private let remark: (URL, String) -> Void
     private var remarked: Set<URL> = []
+    /// Bits a sample of the files that were read, 8 or 16.
+    public private(set) var depths: Set<Int> = []
     private var kept: [Int: Frame] = [:]
     private var keptBytes = 0
 
     /// - Parameters:
     ///   - limit: the most memory for frames that are kept, bytes.
     ///   - bits: those in use of files of 16 bits a sample; nil for all.
+    ///   - isUnstated: whether the engine is to tell them by the values over all files, in place of `bits`.
     ///   - remark: is called once for a file that is read although something about it is odd, with what that is.
     public init(
-        _ files: [URL], limit: Int = 64 << 20, bits: Int? = nil, remark: @escaping (URL, String) -> Void = { _, _ in }
+        _ files: [URL], limit: Int = 64 << 20, bits: Int? = nil, isUnstated: Bool = false,
+        remark: @escaping (URL, String) -> Void = { _, _ in }
     ) {
         self.files = files
         self.bits = bits
+        self.isUnstated = isUnstated
         self.remark = remark
         self.limit = limit
     }
@@ -36,7 +42,8 @@ public final class FrameFiles {
         let image = try Image(contentsOf: file, bits: bits) { text in
             if remarked.insert(file).inserted { remark(file, text) }
         }
-        let frame = try Frame(image, of: files[index].relativePath)
+        depths.insert(image.bitDepth)
+        let frame = try Frame(image, of: files[index].relativePath, isUnstated: isUnstated)
         if keptBytes + image.bytes.count <= limit {
             kept[index] = frame
             keptBytes += image.bytes.count

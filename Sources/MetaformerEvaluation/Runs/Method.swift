@@ -14,6 +14,8 @@ public struct Method: Sendable {
     var source: Source
     /// What the model is, for digests and provenance.
     public private(set) var origin: String
+    /// Whether it is a configuration of the paper's model, which Table 3 compares.
+    public private(set) var isConfiguration = false
     /// Overrides of the model's own settings.
     public var epochs: Int?
     public var batch: Int?
@@ -29,6 +31,7 @@ public struct Method: Sendable {
         let label = mode?.rawValue ?? own
         name = URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent + (label.isEmpty ? "" : " \(label)")
         source = .model(ModelOrigin(.file(path), mode: mode))
+        isConfiguration = !label.isEmpty && settings["target"] != ModelDescription.Target.features.rawValue
         origin = "\(path), checksum \(settings["checksum"] ?? "none")"
         if let mode, mode.rawValue != own {
             origin += ", its parts \(mode.rawValue)"
@@ -50,9 +53,11 @@ public struct Method: Sendable {
         priorOrigin: String = ""
     ) -> Method {
         let name = mode.rawValue + (prior == .paper ? "/paper" : "")
-        return Method(
+        var method = Method(
             name: "scratch:\(name)", source: .model(.scratch(mode, prior: prior, trained: trained)),
             origin: "\(name) from random parameters" + (trained == nil ? "" : ", its prior from \(priorOrigin)"))
+        method.isConfiguration = true
+        return method
     }
 
     /// The same for images of another size. Throws where the method is no model over features.

@@ -1,12 +1,14 @@
 import MetaformerData
 import MetaformerModels
 
-/// Tables in the shape of the paper's, its own figures beside ours.
+/// Tables in the shape of the paper's, its own figures beside ours: of its data sets, and of configurations of its model.
 struct PaperTables {
     let summary: Summary
     let layout: Dataset.Layout
     /// Good images for training that each category has.
     let trainingCounts: [String: Int]
+    /// The methods that are configurations of the paper's model, such as "paper A+P" or "scratch:A".
+    let configurations: Set<String>
 
     struct Titled {
         let title: String
@@ -14,16 +16,21 @@ struct PaperTables {
         let note: String
     }
 
-    /// All tables that the results have figures for.
+    /// Those that say something of these results; none of data and methods that are not the paper's.
     var all: [Titled] {
-        var tables = layout == .magneticTile ? [table2] : [table1(image: true), table1(image: false)]
-        if !ablationMethods.isEmpty { tables.append(table3) }
-        if summary.shots.count > 1 { tables.append(figure4) }
+        let isOfPaper = summary.categories.contains { paper($0) != nil }
+        var tables: [Titled] = []
+        if layout == .magneticTile { tables.append(table2) }
+        if isOfPaper { tables += [table1(image: true), table1(image: false)] }
+        if !ablationMethods.isEmpty, isOfPaper || ablationMethods.count > 1 { tables.append(table3) }
         return tables
     }
 
+    /// A section; empty where there is no table.
     var markdown: String {
-        all.map { "## \($0.title)\n\n\($0.table.markdown)\n\n\($0.note)" }.joined(separator: "\n\n") + "\n"
+        guard !all.isEmpty else { return "" }
+        let parts = all.map { "### \($0.title)\n\n\($0.table.markdown)\n\n\($0.note)" }
+        return "## Beside the paper\n\n" + parts.joined(separator: "\n\n") + "\n"
     }
 
     /// Ours are of the largest number of shots.
@@ -73,13 +80,7 @@ struct PaperTables {
                 + " [P] trained on 761 good images. The standard error of an AUROC of 0.993 is near 0.003 here.")
     }
 
-    /// The methods that are a configuration of a model, such as "universal A+P" or "scratch:A".
-    private var ablationMethods: [String] {
-        let modes = Set(Metaformer.Mode.allCases.map(\.rawValue))
-        return summary.methods.filter { method in
-            method.split(whereSeparator: { $0 == " " || $0 == ":" }).last.map { modes.contains(String($0)) } == true
-        }
-    }
+    private var ablationMethods: [String] { summary.methods.filter(configurations.contains) }
 
     private var table3: Titled {
         var table = TextTable(names: 1, header: ["category", "A [P]", "A+P [P]", "A+P+T [P]"] + ablationMethods)
@@ -99,18 +100,6 @@ struct PaperTables {
             table: table.withoutEmptyColumns,
             note: note
                 + " In print, the means of Table 3 stand a column too far right; here they are in their own columns.")
-    }
-
-    private var figure4: Titled {
-        var table = TextTable(names: 1, header: ["shots"] + summary.methods)
-        for shots in summary.shots {
-            table.rows.append(
-                [shots.description]
-                    + summary.methods.map { summary.statistic(.auroc, method: $0, shots: shots)?.text() ?? "–" })
-        }
-        return Titled(
-            title: "Mean image AUROC for k shots, as the paper's Figure 4", table: table,
-            note: "The paper gives its own figures only as a chart.")
     }
 
     private var limitText: String { fixed(summary.results.first?.proLimit, 2) }

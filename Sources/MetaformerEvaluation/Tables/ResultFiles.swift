@@ -48,7 +48,8 @@ public struct ResultFiles {
 
     /// Writes all of them, each whole or not at all.
     public func write(to folder: URL) throws {
-        let tables = "# Results\n\n" + tables.markdown
+        let tables = (["# Results", summary.markdown] + [tables.markdown].filter { !$0.isEmpty }).joined(
+            separator: "\n\n")
         let report = ReportPage(self, gallery: Gallery(folder: folder)).html
         for (name, text) in [
             ("results.csv", csv), ("scores.csv", scoresCSV), ("results.json", try json), ("tables.md", tables),
@@ -66,7 +67,8 @@ public struct ResultFiles {
     var tables: PaperTables {
         let counts = summary.categories.map { ($0, plan.training($0).count) }
         return PaperTables(
-            summary: summary, layout: plan.dataset.layout, trainingCounts: Dictionary(uniqueKeysWithValues: counts))
+            summary: summary, layout: plan.dataset.layout, trainingCounts: Dictionary(uniqueKeysWithValues: counts),
+            configurations: Set(plan.methods.filter(\.isConfiguration).map(\.name)))
     }
 
     var csv: String {

@@ -98,6 +98,27 @@ extension Summary {
         return ([table.text] + notes).joined(separator: "\n")
     }
 
+    /// What to use, and what was found with it, for files of text.
+    var markdown: String {
+        let figures: [(title: String, metric: Metric)] = [
+            ("image AUROC", .auroc), ("pixel AUROC", .pixelAUROC), ("PRO", .pro),
+        ]
+        var table = TextTable(
+            names: 3, header: ["category", "method", "shots", "found", "false alarms"] + figures.map(\.title))
+        for (category, method, shots) in rows {
+            let mean = { (metric: Metric) in
+                statistic(metric, method: method, shots: shots, category: category)
+            }
+            let rates = [Metric.detectionRate, .falseAlarmRate].map { metric in
+                mean(metric).map { fixed($0.mean * 100, 1) + " %" } ?? "–"
+            }
+            table.rows.append(
+                [category ?? "mean", method, shots.description] + rates
+                    + figures.map { mean($0.metric)?.text() ?? "–" })
+        }
+        return ([advice].compactMap { $0 } + notes + [table.markdown]).joined(separator: "\n\n") + "\n"
+    }
+
     /// What figures leave out, a line a category.
     public var notes: [String] {
         categories.flatMap { category -> [String] in

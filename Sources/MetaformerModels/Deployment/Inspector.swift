@@ -66,6 +66,7 @@ public final class Inspector {
     private var context: OpaquePointer
     private var maxWidth = 8192
     private var threshold: Float?
+    private var takesAnyDepth = false
     /// The model's input: rows and columns.
     public let inputHeight: Int
     public let inputWidth: Int
@@ -101,6 +102,12 @@ public final class Inspector {
         self.threshold = threshold
     }
 
+    /// Takes frames that state another depth than the model's as they are, where that was recognised by values.
+    public func takeAnyDepth() throws {
+        try check(mf_context_set_any_depth(context, 1))
+        takesAnyDepth = true
+    }
+
     /// Makes room for frames of a width.
     private func widen(to width: Int) throws {
         guard width > maxWidth, width <= Int(MF_MAX_SIDE) else { return }
@@ -109,6 +116,7 @@ public final class Inspector {
         context = wider
         maxWidth = width
         if let threshold { try setThreshold(threshold) }
+        if takesAnyDepth { try takeAnyDepth() }
     }
 
     /// Inspects a frame; throws where the model knows no product and no threshold was set. `wantsMap` asks for the anomaly map at the frame's own size.
@@ -140,6 +148,18 @@ public final class Inspector {
             score: result.score, threshold: result.threshold, regions: regions,
             seconds: Double(result.elapsed_ns) * 1e-9, map: map,
             unlikeness: Inspection.Unlikeness.of(result.unlike_reasons))
+    }
+
+    /// The map of the last inspection at any size, rows from top to bottom. Throws where the frame was tiled.
+    public func map(width: Int, height: Int) throws -> [Float] {
+        var values = [Float](repeating: 0, count: width * height)
+        try values.withUnsafeMutableBufferPointer { buffer in
+            var view = mf_map(
+                struct_size: MemoryLayout<mf_map>.size, width: Int32(clamping: width), height: Int32(clamping: height),
+                row_stride: width * MemoryLayout<Float>.stride, data: buffer.baseAddress)
+            try check(mf_context_map(context, &view))
+        }
+        return values
     }
 
     /// A plane of the last inspection at the model's own size (of the last tile, where frames are tiled), channels first:

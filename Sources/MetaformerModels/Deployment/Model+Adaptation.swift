@@ -113,12 +113,14 @@ extension Model {
     /// The same with good frames that are read as they are needed, one at a time. What `frame` throws is thrown.
     public func calibrated(
         goodFrames count: Int, defective: [Frame] = [], falseAlarmRate: Float = 0.02, threads: Int = 0,
-        progress: (AdaptationProgress) -> Bool = { _ in true }, frame: (Int) throws -> Frame
+        takesAnyDepth: Bool = false, progress: (AdaptationProgress) -> Bool = { _ in true },
+        frame: (Int) throws -> Frame
     ) throws -> Model {
         var settings = mf_calibrate_options()
         settings.struct_size = MemoryLayout<mf_calibrate_options>.size
         settings.threads = Int32(clamping: threads)
         settings.false_alarm_rate = falseAlarmRate
+        settings.any_depth = takesAnyDepth ? 1 : 0
         return try Model.made(progress) { report, opaque, made in
             (settings.progress, settings.opaque) = (report, opaque)
             try Frame.withImages(defective) { bad in

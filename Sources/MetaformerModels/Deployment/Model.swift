@@ -6,6 +6,9 @@ public struct Frame: Sendable {
     public enum Format: Sendable {
         case mono8, mono10, mono12, mono14, mono16
         case rgb8, rgb10, rgb12, rgb14, rgb16
+        /// 16 bits a sample, of which it is not stated how many low ones are in use: adaptation tells it by the values over all
+        /// frames, and inspections take the model's.
+        case monoUnstated, rgbUnstated
 
         /// That of 1 or 3 channels and so many bits in use, 8 to 16; nil where there is none.
         public init?(channels: Int, bits: Int) {
@@ -27,14 +30,16 @@ public struct Frame: Sendable {
             case .rgb12: MF_PIXEL_RGB12.rawValue
             case .rgb14: MF_PIXEL_RGB14.rawValue
             case .rgb16: MF_PIXEL_RGB16.rawValue
+            case .monoUnstated: MF_PIXEL_MONO16_UNSTATED
+            case .rgbUnstated: MF_PIXEL_RGB16_UNSTATED
             }
         }
         var bytesPerPixel: Int {
             switch self {
             case .mono8: 1
-            case .mono10, .mono12, .mono14, .mono16: 2
+            case .mono10, .mono12, .mono14, .mono16, .monoUnstated: 2
             case .rgb8: 3
-            case .rgb10, .rgb12, .rgb14, .rgb16: 6
+            case .rgb10, .rgb12, .rgb14, .rgb16, .rgbUnstated: 6
             }
         }
     }
@@ -44,9 +49,9 @@ public struct Frame: Sendable {
     public let format: Format
     private let pixels: Pixels
 
-    public var isGrey: Bool { [.mono8, .mono10, .mono12, .mono14, .mono16].contains(format) }
+    public var isGrey: Bool { [.mono8, .mono10, .mono12, .mono14, .mono16, .monoUnstated].contains(format) }
 
-    /// Copies pixels: rows from top to bottom, without padding; 16-bit samples in the machine's byte order.
+    /// Takes pixels: rows from top to bottom, without padding; 16-bit samples in the machine's byte order.
     ///
     /// Throws where the bytes are not those of the size and format.
     public init(width: Int, height: Int, format: Format, bytes: [UInt8]) throws {
@@ -100,18 +105,16 @@ public struct Frame: Sendable {
             height: Int32(clamping: height), row_stride: width * format.bytesPerPixel, data: pixels.bytes.baseAddress)
     }
 
-    /// Bytes that stay where they are as long as they are held, which an array does not promise: the engine takes many
-    /// frames at a time by their addresses.
+    /// Bytes that stay where they are as long as they are held: the engine takes many frames at a time by their addresses.
+    /// They are the array's own, which nobody writes to while it is held here, so that it does not move.
     private final class Pixels: Sendable {
+        private let values: [UInt8]
         nonisolated(unsafe) let bytes: UnsafeRawBufferPointer
 
         init(_ values: [UInt8]) {
-            let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: values.count, alignment: 16)
-            copy.copyBytes(from: values)
-            bytes = UnsafeRawBufferPointer(copy)
+            self.values = values
+            bytes = self.values.withUnsafeBytes { $0 }
         }
-
-        deinit { bytes.deallocate() }
     }
 }
 

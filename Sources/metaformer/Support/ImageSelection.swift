@@ -8,6 +8,8 @@ struct ImageSelection {
     let items: [InspectedImage]
     /// What of the folders given was not taken, in words for people; empty where all was.
     var remarks: [String] = []
+    /// Whether the folder has further images, among which an inspection of it would take these.
+    var isChosenAmongOthers = false
 
     /// The good images of a folder to adapt to: those for training where the layout tells, else those that it calls good, and
     /// of a folder where nothing is said, all. Of a training list, just those that it names.
@@ -27,8 +29,11 @@ struct ImageSelection {
                 "\(directory): holds no good images to adapt to outside its part for testing; name the folder of good ones"
             )
         }
+        let inspected = Set(dataset.inspectionItems.map(\.url))
+        let own = chosen.count { inspected.contains($0.url) }
         return ImageSelection(
-            items: chosen.map { InspectedImage($0, in: dataset) }, remarks: remarks(dataset, chosen, path: directory))
+            items: chosen.map { InspectedImage($0, in: dataset) }, remarks: remarks(dataset, chosen, path: directory),
+            isChosenAmongOthers: own > 0 && own < inspected.count)
     }
 
     /// The defective images of a folder: those that its layout tells, else all that are not good ones.
@@ -85,7 +90,9 @@ struct ImageSelection {
         }
         var generator = RandomGenerator(seed: seed)
         let chosen = items.indices.shuffled(using: &generator).prefix(count).sorted()
-        return ImageSelection(items: chosen.map { items[$0] }, remarks: remarks)
+        return ImageSelection(
+            items: chosen.map { items[$0] }, remarks: remarks,
+            isChosenAmongOthers: isChosenAmongOthers || count < items.count)
     }
 
     /// What is not taken of a data set, in one line; masks and files that are no images are passed over.

@@ -31,6 +31,8 @@ _COLOURS_16 = {
     ("bgr", 14): 0x0230004A,
 }
 _GREY_16 = {10: 0x01100003, 12: 0x01100005, 14: 0x01100025, 16: 0x01100007}
+# Those of which it is not stated how many bits are used.
+_UNSTATED_16 = {"grey": 0x81100007, "rgb": 0x82300033, "bgr": 0x8230004B}
 
 
 # An array, the path of an image file, or an image of Pillow's or another that is like it.
@@ -83,30 +85,6 @@ def _samples(picture: Any) -> Array:
     return numpy.asarray(picture.convert("RGB"))
 
 
-def _highest(given: Sequence[tuple[Array, str]]) -> int:
-    """The highest value of all arrays of uint16, 0 where there is none."""
-    deep = (a for a, _ in given if isinstance(a, numpy.ndarray) and a.dtype == numpy.uint16 and a.size)
-    return max((int(values.max()) for values in deep), default=0)
-
-
-def bits_in_use(given: Sequence[tuple[Array, str]]) -> int:
-    """The fewest bits of uint16 that hold the values of all frames: cameras of 10 to 14 bits leave the upper ones 0."""
-    highest = _highest(given)
-    return next(bits for bits in _GREY_16 if highest < 1 << bits)
-
-
-def adapted_bits(setting: Optional[str], given: Sequence[tuple[Array, str]]) -> Optional[int]:
-    """The bits of uint16 by a model's setting; None where it has none of use."""
-    if setting is None or int(setting) not in (10, 12, 14):
-        return None
-    if (highest := _highest(given)) >= 1 << int(setting):
-        raise ValueError(
-            f"a value of {highest}, but the model was adapted from frames of {setting} bits; adapt it from such frames, or "
-            "give bits"
-        )
-    return int(setting)
-
-
 def mask(values: ImageLike) -> Array:
     """A mask as bytes: booleans are taken as they lie, an image is by its greys, or the indices of its palette."""
     if isinstance(values, numpy.ndarray):
@@ -116,8 +94,11 @@ def mask(values: ImageLike) -> Array:
     return array(values, "rgb", mask)[0]
 
 
-def image(frame: Array, order: str, bits: Optional[int]) -> CImage:
-    """Describes a frame. The array must outlive the use of the result."""
+def image(frame: Array, order: str, bits: Optional[int], is_told: bool = True) -> CImage:
+    """Describes a frame of whose 16 bits so many are used. Where that is left out the library tells it, if it can: else all are.
+
+    The array must outlive the use of the result.
+    """
     _require_array(frame, "frame")
     if order not in ("rgb", "bgr"):
         raise ValueError(f"order is {order!r}; give 'rgb' or 'bgr'")
@@ -130,7 +111,9 @@ def image(frame: Array, order: str, bits: Optional[int]) -> CImage:
         raise ValueError("bits are for frames of uint16, grey or of 3 channels")
     if bits not in (None, *_GREY_16):
         raise ValueError(f"bits is {bits}; give 10, 12, 14 or 16")
-    if frame.dtype == numpy.uint16 and channels == 1:
+    if frame.dtype == numpy.uint16 and channels in (1, 3) and bits is None and is_told:
+        pixel_format = _UNSTATED_16["grey" if channels == 1 else order]
+    elif frame.dtype == numpy.uint16 and channels == 1:
         pixel_format = _GREY_16[16 if bits is None else bits]
     else:
         found = _FORMATS.get((frame.dtype.name, channels, "grey" if channels == 1 else order))

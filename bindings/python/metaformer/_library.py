@@ -174,6 +174,8 @@ class CCalibrateOptions(ctypes.Structure):
         ("opaque", ctypes.c_void_p),
         ("time_limit_ns", ctypes.c_uint64),
         ("source", ctypes.c_void_p),
+        ("any_depth", ctypes.c_int32),
+        ("reserved", ctypes.c_int32),
     ]
 
 
@@ -247,6 +249,7 @@ mf_context_create = _declare(
 )
 mf_context_error = _declare("mf_context_error", _text, _handle)
 mf_context_set_threshold = _declare("mf_context_set_threshold", ctypes.c_int, _handle, ctypes.c_float)
+mf_context_set_any_depth = _declare("mf_context_set_any_depth", ctypes.c_int, _handle, ctypes.c_int32)
 mf_context_set_time_limit = _declare("mf_context_set_time_limit", ctypes.c_int, _handle, ctypes.c_uint64)
 mf_context_cancel = _declare("mf_context_cancel", None, _handle)
 mf_context_scores = _declare("mf_context_scores", ctypes.c_int, _handle, ctypes.POINTER(CScores))

@@ -161,14 +161,15 @@ class Model:
         """Adapts a model to a product, by good frames of it, and sets the threshold; the model itself stays as it is.
 
         `bits` are those in use of frames of uint16 (10, 12, 14 or 16): where left out the fewest that hold all values of all
-        frames, which the model's setting "adapted.bits" then says. Zeros stand for the model's own settings. `framing` is "stretch", "letterbox" or "tile", or None for the model's own;
+        frames, which the model's setting "adapted.bits" then says. Zeros stand for the model's own settings. `framing` is
+        "stretch", "letterbox" or "tile", or None for the model's own;
         `masks`, uint8 [height, width], one for all frames or one for each, are 0 where nothing is to be learnt;
         `time_limit` is in seconds, 0 for none. `progress(stage, done, total, loss)` is called between steps, on this
         thread; where it returns False the call ends with an `Error` of Status.CANCELLED, and what it raises is raised
         here.
         """
         given = _arrays(frames, order)
-        arrays, images = _images(given, _frames.bits_in_use(given) if bits is None else bits)
+        arrays, images = _images(given, bits)
         if framing not in _FRAMINGS:
             raise ValueError('framing is "stretch", "letterbox", "tile" or None')
         mask_arrays, regions = _regions(masks, arrays)
@@ -212,9 +213,9 @@ class Model:
         where the model knows no product.
         """
         given, bad_given = _arrays(frames, order), _arrays(defective, order)
-        bits = _frames.adapted_bits(self.setting("adapted.bits"), given + bad_given) if bits is None else bits
-        arrays, images = _images(given, bits)
-        bad_arrays, bad = _images(bad_given, bits)
+        is_told = self.setting("adapted.bits") is not None
+        arrays, images = _images(given, bits, is_told)
+        bad_arrays, bad = _images(bad_given, bits, is_told)
         mask_arrays, regions = _regions(masks, arrays)
         bad_mask_arrays, bad_regions = _regions(defective_masks, bad_arrays)
         reporter = _Reporter(progress)
@@ -230,6 +231,7 @@ class Model:
             defective_mask_count=len(bad_mask_arrays),
             progress=reporter.callback,
             time_limit_ns=round(time_limit * 1e9),
+            any_depth=int(bits is not None),
         )
         return reporter.run(_library.mf_calibrate, self._handle, images, len(arrays), ctypes.byref(options))
 
@@ -244,10 +246,12 @@ def _arrays(frames: Sequence[ImageLike], order: str) -> list[tuple[Array, str]]:
     return [_frames.array(frame, order) for frame in frames]
 
 
-def _images(given: Sequence[tuple[Array, str]], bits: Optional[int]) -> tuple[list[Array], Any]:
+def _images(
+    given: Sequence[tuple[Array, str]], bits: Optional[int], is_told: bool = True
+) -> tuple[list[Array], Any]:
     """The arrays of frames, which must outlive the use of what describes them. `bits` are for those of uint16."""
     described = (
-        _frames.image(values, order, bits if getattr(values, "dtype", None) == numpy.uint16 else None)
+        _frames.image(values, order, bits if getattr(values, "dtype", None) == numpy.uint16 else None, is_told)
         for values, order in given
     )
     return [values for values, _ in given], (_library.CImage * max(len(given), 1))(*described)
@@ -336,14 +340,13 @@ class Context:
         which Pillow must be installed; or an image of Pillow's.
 
         `order` is that of an array's colours ("rgb" or "bgr"), `bits` those in use of uint16 (10, 12, 14 or 16); where
-        left out, as many as the model was adapted from, and ValueError is raised for a value beyond. `mask`, uint8
-        or bool [height, width], is 0 where the frame is to be ignored. `map` asks for the anomaly map; an array, float32
+        left out, as many as the model was adapted from, and `Error` is raised for a value beyond, and for frames of uint8
+        where the model's were deeper. `mask`, uint8 or bool [height, width], is 0 where the frame is to be ignored. `map` asks for the anomaly map; an array, float32
         [height, width], receives it. Raises `Error` (Status.STATE where the model knows no product and no threshold was
         set), TypeError or ValueError.
         """
         array, order = _frames.array(frame, order)
-        bits = _frames.adapted_bits(self._bits, [(array, order)]) if bits is None else bits
-        image = _frames.image(array, order, bits)
+        image = _frames.image(array, order, bits, self._bits is not None)
         inside = None if mask is None else _frames.mask(mask)
         roi = None if inside is None else _frames.plane(inside, numpy.uint8, array.shape, "mask")
         values = map if isinstance(map, numpy.ndarray) else numpy.empty(array.shape[:2], numpy.float32) if map else None
@@ -351,6 +354,7 @@ class Context:
         if values is not None and not values.flags.writeable:
             raise ValueError("the map cannot be written to")
         result = _library.CResult(struct_size=ctypes.sizeof(_library.CResult))
+        self._check(_library.mf_context_set_any_depth(self._handle, int(bits is not None)))
         self._check(
             _library.mf_inspect(
                 self._handle,

@@ -389,13 +389,28 @@ class InspectionTests(unittest.TestCase):
         frames = [(ramp().astype(numpy.uint16) + seed) * 16 for seed in range(3)]
         adapted = model.adapt(frames, epochs=1, seed=3)
         self.assertEqual(adapted.setting("adapted.bits"), "12")
-        self.assertEqual(adapted.to_bytes(), model.adapt(frames, bits=12, epochs=1, seed=3).to_bytes())
+        self.assertEqual(adapted.setting("adapted.depth"), "recognised")
+        stated = model.adapt(frames, bits=12, epochs=1, seed=3)
         context = metaformer.Context(adapted)
+        self.assertEqual(context.inspect(frames[0]).score, metaformer.Context(stated).inspect(frames[0]).score)
         self.assertEqual(context.inspect(frames[0]).score, context.inspect(frames[0], bits=12).score)
         self.assertNotEqual(context.inspect(frames[0]).score, context.inspect(frames[0], bits=16).score)
-        with self.assertRaisesRegex(ValueError, "12 bits"):
-            context.inspect(frames[0] * 16)
-        self.assertEqual(model.adapt([ramp()] * 3, epochs=1).setting("adapted.bits"), "8")
+        for other in (frames[0] * 16, ramp()):
+            with self.assertRaisesRegex(metaformer.Error, "12 bits"):
+                context.inspect(other)
+            with self.assertRaisesRegex(metaformer.Error, "12 bits"):
+                adapted.calibrate([other] * 3)
+        # What is stated is taken, and by that call alone.
+        self.assertEqual(adapted.calibrate(frames, bits=16).setting("threshold.from"), "calibration")
+        with self.assertRaises(metaformer.Error):
+            context.inspect(ramp())
+        plain = model.adapt([ramp()] * 3, epochs=1)
+        self.assertEqual(plain.setting("adapted.bits"), "8")
+        # Eight bits in sixteen are those of a model of eight; more are not.
+        context = metaformer.Context(plain)
+        self.assertEqual(context.inspect(ramp().astype(numpy.uint16)).score, context.inspect(ramp()).score)
+        with self.assertRaisesRegex(metaformer.Error, "8 bits"):
+            context.inspect(frames[0])
 
     def test_masks_of_booleans_and_pictures(self):
         mask = numpy.zeros((60, 80), numpy.uint8)
