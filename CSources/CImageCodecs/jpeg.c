@@ -190,3 +190,75 @@ static bool recognises(const uint8_t *data, size_t size) {
 
 const mfc_codec mfc_jpeg = {"JPEG", (const char *const[]){"jpg", "jpeg", "jpe", "jfif", "jfi", NULL}, recognises,
                             read_jpeg};
+
+/// One run of libjpeg that writes. It lives in the frame above the one that calls setjmp, as jpeg_run does.
+typedef struct jpeg_writing {
+    struct jpeg_compress_struct encoder;
+    struct jpeg_error_mgr errors;
+    jmp_buf escape;
+    mfc_report *report;
+    const mfc_image_info *image;
+    const uint8_t *pixels;
+    int quality;
+    unsigned char *bytes;
+    unsigned long size;
+} jpeg_writing;
+
+static _Noreturn void on_writing_error(j_common_ptr common) {
+    jpeg_writing *run = common->client_data;
+    char text[JMSG_LENGTH_MAX];
+    common->err->format_message(common, text);
+    mfc_fail(run->report, status_of(common->err->msg_code), "libjpeg: %s", text);
+    longjmp(run->escape, 1);
+}
+
+static void write_body(jpeg_writing *run) {
+    struct jpeg_compress_struct *encoder = &run->encoder;
+    const mfc_image_info *image = run->image;
+    jpeg_create_compress(encoder);
+    jpeg_mem_dest(encoder, &run->bytes, &run->size);
+    encoder->image_width = image->width;
+    encoder->image_height = image->height;
+    encoder->input_components = (int)image->channels;
+    encoder->in_color_space = image->channels == 3 ? JCS_RGB : JCS_GRAYSCALE;
+    jpeg_set_defaults(encoder);
+    jpeg_set_quality(encoder, run->quality, TRUE);
+    // Thin coloured lines keep their colour: as many samples of it as of light.
+    encoder->comp_info[0].h_samp_factor = encoder->comp_info[0].v_samp_factor = 1;
+    jpeg_start_compress(encoder, TRUE);
+    const size_t row = mfc_image_size(image) / image->height;
+    while (encoder->next_scanline < encoder->image_height) {
+        JSAMPROW line = (JSAMPROW)(uintptr_t)(run->pixels + row * encoder->next_scanline);
+        jpeg_write_scanlines(encoder, &line, 1);
+    }
+    jpeg_finish_compress(encoder);
+}
+
+static void guarded_writing(jpeg_writing *run) {
+    if (setjmp(run->escape) == 0) write_body(run);
+}
+
+mfc_status mfc_encode_jpeg(const mfc_image_info *info, const void *pixels, int quality, mfc_buffer *out, char *message,
+                           size_t message_size) {
+    mfc_read_job limits = {.report = {MFC_OK, message, message_size}};
+    mfc_report *report = &limits.report;
+    if (info->sample != MFC_SAMPLE_U8 || (info->channels != 1 && info->channels != 3)) {
+        mfc_fail(report, MFC_INVALID_ARGUMENT, "a JPEG holds 1 or 3 channels of 8 bits");
+    } else if (quality < 1 || quality > 100) {
+        mfc_fail(report, MFC_INVALID_ARGUMENT, "a quality of %d; give 1 to 100", quality);
+    } else if (mfc_accept_header(&limits, info->width, info->height, info->channels, info->sample, 1)) {
+        jpeg_writing run = {.report = report, .image = info, .pixels = pixels, .quality = quality};
+        run.encoder.err = jpeg_std_error(&run.errors);
+        run.errors.error_exit = on_writing_error;
+        run.errors.output_message = say_nothing;
+        run.encoder.client_data = &run;
+        guarded_writing(&run);
+        jpeg_destroy_compress(&run.encoder);
+        if (report->status == MFC_OK) {
+            *out = (mfc_buffer){run.bytes, run.size};
+        } else {
+            free(run.bytes);
+        }
+    }
+    return report->status;
+}

@@ -120,6 +120,23 @@ let orientations: [(Int, @Sendable (Int, Int, Int, Int) -> (Int, Int))] = [
         }
     }
 
+    @Test("JPEG: what is written is read, nearly; 16 bits are refused", arguments: [1, 3]) func writesJPEG(
+        channels: Int
+    ) throws {
+        let bytes = (0..<40 * 30 * channels).map { UInt8(40 + $0 / channels % 40 * 4 + $0 % channels * 10) }
+        let image = Image(width: 40, height: 30, channels: channels, bytes: bytes)
+        let url = folder.url.appendingPathComponent("written.jpg")
+        try image.write(jpeg: url)
+        let read = try Image(contentsOf: url)
+        #expect((read.width, read.height, read.channels) == (40, 30, channels))
+        #expect(zip(read.bytes, bytes).allSatisfy { abs(Int($0) - Int($1)) <= 6 })
+        #expect(try image.jpegData() == Data(contentsOf: url))
+        let deep = Image(width: 2, height: 2, channels: 1, bitDepth: 16, bytes: [UInt8](repeating: 0, count: 8))
+        let error = #expect(throws: ImageFileError.self) { try deep.write(jpeg: url) }
+        #expect("\(try #require(error))".contains("8 bits"))
+        #expect(try image.jpegData() == Data(contentsOf: url))
+    }
+
     @Test("JPEG: EXIF orientation is applied", arguments: orientations.indices, [true, false])
     func jpegOrientation(index: Int, isBigEndian: Bool) throws {
         let (orientation, upright) = orientations[index]

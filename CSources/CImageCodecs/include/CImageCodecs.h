@@ -82,6 +82,10 @@ mfc_status mfc_decode(const uint8_t *data, size_t size, mfc_content content, voi
 mfc_status mfc_encode_png(const mfc_image_info *info, const void *pixels, mfc_buffer *out, char *message,
                           size_t message_size);
 
+/// Encodes 8-bit samples as JPEG of a quality of 1 to 100, with as many samples of colour as of light: for people to look at.
+mfc_status mfc_encode_jpeg(const mfc_image_info *info, const void *pixels, int quality, mfc_buffer *out, char *message,
+                           size_t message_size);
+
 /// Encodes one channel of 32-bit floats as TIFF, in strips.
 mfc_status mfc_encode_tiff(const mfc_image_info *info, const float *values, mfc_tiff_compression compression,
                            mfc_buffer *out, char *message, size_t message_size);

@@ -38,6 +38,23 @@ extension Image {
         }
         try data.replaceImageFile(at: url)
     }
+
+    /// Writes a JPEG file of 8 bits, for people to look at: small, and soon written. An existing file is
+    /// replaced whole or not at all.
+    public func write(jpeg url: URL) throws(ImageFileError) { try jpegData(for: url).replaceImageFile(at: url) }
+
+    /// The bytes of a JPEG file.
+    public func jpegData() throws(ImageFileError) -> Data { try jpegData(for: URL(fileURLWithPath: "JPEG")) }
+
+    private func jpegData(for url: URL) throws(ImageFileError) -> Data {
+        let quality: Int32 = 90
+        var info = mfc_image_info(
+            width: UInt32(width), height: UInt32(height), channels: UInt32(channels),
+            sample: bitDepth == 16 ? MFC_SAMPLE_U16 : MFC_SAMPLE_U8)
+        return try encode(to: url) { buffer, message, size in
+            bytes.withUnsafeBytes { mfc_encode_jpeg(&info, $0.baseAddress, quality, buffer, message, size) }
+        }
+    }
 }
 
 /// The formats of image files.
