@@ -9,7 +9,7 @@ struct InspectCommand: ParsableCommand {
         commandName: "inspect",
         abstract: "Inspects images with an adapted model.",
         discussion: """
-            Writes for each image an overlay of what was found (PNG, its long side at most 1600 pixels) and the anomaly map (float TIFF), and for all of them \
+            Writes for each image an overlay of what was found (JPEG, its long side at most 1600 pixels) and the anomaly map (float TIFF), and for all of them \
             report.html, results.csv and results.json: score, threshold, verdict, defect boxes. The verdict is good, \
             defective, or unlike where an image does not show the product: too dark or bright, flat, blurred, or different \
             nearly everywhere. Of a folder laid out as a data set, the images for testing are taken; folders in it are \

@@ -80,7 +80,7 @@ import Testing
         #expect(try inspect("set", "--output", "own").exitCode == 0)
         try FileManager.default.removeItem(atPath: folder.path("set/deep"))
         #expect(try inspect("set", "--output", "own", "--maps", "none").exitCode == 0)
-        #expect(files("own") == ["1.overlay.png"] + InspectionFolderTests.tables)
+        #expect(files("own") == ["1.overlay.jpg"] + InspectionFolderTests.tables)
         #expect(!FileManager.default.fileExists(atPath: folder.path("own/deep")))
         try Data("mine".utf8).write(to: folder.url.appendingPathComponent("own/notes.txt"))
         #expect(try inspect("set", "--output", "own").exitCode == 1)
@@ -125,7 +125,7 @@ import Testing
         }
         let kept = done[0]
         let name = try #require(kept.firstMatch(of: /"image":"(.\.png)"/)).1
-        let overlay = folder.url.appendingPathComponent("out/\(name.dropLast(4)).overlay.png")
+        let overlay = folder.url.appendingPathComponent("out/\(name.dropLast(4)).overlay.jpg")
         let before = try #require(FileStatus(overlay))
         #expect(try inspect("set", "--output", "out", "--resume").exitCode == 0)
         #expect(try rows("out").count == 3 && FileStatus(overlay) == before)
@@ -154,7 +154,7 @@ import Testing
         process.standardError = try FileHandle(forWritingTo: errors)
         process.standardOutput = FileHandle.nullDevice
         try process.run()
-        let overlays = { files("out").count { $0.hasSuffix(".overlay.png") } }
+        let overlays = { files("out").count { $0.hasSuffix(".overlay.jpg") } }
         let deadline = ContinuousClock.now + .seconds(60)
         while overlays() == 0, ContinuousClock.now < deadline { usleep(10_000) }
         kill(process.processIdentifier, signal)
@@ -213,8 +213,8 @@ import Testing
         try write("set/1.png", "set/2 & 3.png")
         #expect(try inspect("set", "--output", "out", "--overlays", "defective", "--threshold", "1e6").exitCode == 0)
         let page = try String(contentsOf: folder.url.appendingPathComponent("out/report.html"), encoding: .utf8)
-        #expect(page.contains("2 &amp; 3.png") && page.contains("src=\"data:image/png;base64,"))
+        #expect(page.contains("2 &amp; 3.png") && page.contains("src=\"data:image/jpeg;base64,"))
         #expect(!page.contains("http:") && !page.contains("https:"))
-        #expect(files("out").allSatisfy { !$0.hasSuffix(".overlay.png") })
+        #expect(files("out").allSatisfy { !$0.hasSuffix(".overlay.jpg") })
     }
 }

@@ -62,7 +62,7 @@ struct MainJobTests {
         }
         let map = try FloatMap(contentsOf: folder.url.appendingPathComponent("out/plate/3.map.tif"))
         #expect(map.width == 48 && map.height == 40)
-        let overlay = try Image(contentsOf: folder.url.appendingPathComponent("out/hole.overlay.png"))
+        let overlay = try Image(contentsOf: folder.url.appendingPathComponent("out/hole.overlay.jpg"))
         #expect(overlay.width == 288 && overlay.height == 240 + 34 && overlay.channels == 3)
         // Again, over its own results; nothing is left beside them.
         #expect(

@@ -153,7 +153,7 @@ private struct Earlier {
     /// What was being written when a run was killed.
     private static func isTemporary(_ path: String) -> Bool {
         let name = path.split(separator: "/").last ?? ""
-        return name.wholeMatch(of: /\..+\.(png|tif|json|jsonl|csv|html)\.[A-Za-z0-9]{6}/) != nil
+        return name.wholeMatch(of: /\..+\.(png|jpg|tif|json|jsonl|csv|html)\.[A-Za-z0-9]{6}/) != nil
     }
 
     /// The version before wrote no journal: its tables tell the names.

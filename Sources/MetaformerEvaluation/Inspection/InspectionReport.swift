@@ -61,7 +61,7 @@ struct InspectionReport {
 
     private func item(_ row: InspectionResults.Row, _ thumbnail: Data?) -> String {
         let picture = thumbnail.map {
-            "<img src=\"data:image/png;base64,\($0.base64EncodedString())\" loading=\"lazy\" alt=\"\(escaped(row.image))\">"
+            "<img src=\"data:image/jpeg;base64,\($0.base64EncodedString())\" loading=\"lazy\" alt=\"\(escaped(row.image))\">"
         }
         let link = row.overlay.map { "<a href=\"\(InspectionReport.reference($0))\">\(picture ?? "overlay")</a>" }
         return """
@@ -110,6 +110,6 @@ struct InspectionReport {
         if let data = thumbnails[row.image] { return data }
         let url = row.overlay.map { folder.appendingPathComponent($0) } ?? sources[row.image]
         guard let url, row.verdict != .unreadable, let image = try? Image(contentsOf: url) else { return nil }
-        return try? Thumbnail.png(of: image)
+        return try? Thumbnail.jpeg(of: image)
     }
 }

@@ -126,7 +126,7 @@ public struct InspectionRun {
         }
         var row = InspectionResults.Row(item, found, stamp: reading.stamp)
         let drawsOverlay = options.overlays == .all || options.overlays == .defective && row.isReported
-        if drawsOverlay { row.overlay = item.resultStem + ".overlay.png" }
+        if drawsOverlay { row.overlay = item.resultStem + ".overlay.jpg" }
         if options.maps != .none { row.map = item.resultStem + ".map.tif" }
         // Of the image itself nothing is needed after this: files are written while the next one is read and inspected.
         let picture = ReducedImage(
@@ -149,7 +149,7 @@ public struct InspectionRun {
                 let values =
                     drawn ?? whole.map { Panels.highest($0, width: picture.image.width, height: picture.image.height) }
                 let overlay = Overlay(of: picture, values: values ?? [], finished).image
-                try overlay.write(png: folder.place(file))
+                try overlay.write(jpeg: folder.place(file))
                 try thumbnails.add(overlay, of: finished)
             } else {
                 try thumbnails.add(picture.image, of: finished)

@@ -40,7 +40,7 @@ struct ReducedImage: Sendable {
 /// kept than are shown.
 final class ThumbnailPool: Sendable {
     private let capacity: Int
-    private let kept = Mutex<[String: (severity: Double, png: Data)]>([:])
+    private let kept = Mutex<[String: (severity: Double, jpeg: Data)]>([:])
 
     init(capacity: Int = InspectionReport.shownCount) { self.capacity = capacity }
 
@@ -49,9 +49,9 @@ final class ThumbnailPool: Sendable {
         guard kept.withLock({ $0.count < capacity || $0.values.contains { $0.severity < row.severity } }) else {
             return
         }
-        let png = try Thumbnail.png(of: image())
+        let jpeg = try Thumbnail.jpeg(of: image())
         kept.withLock { kept in
-            kept[row.image] = (row.severity, png)
+            kept[row.image] = (row.severity, jpeg)
             guard kept.count > capacity, let least = kept.min(by: { $0.value.severity < $1.value.severity }) else {
                 return
             }
@@ -59,14 +59,14 @@ final class ThumbnailPool: Sendable {
         }
     }
 
-    var all: [String: Data] { kept.withLock { $0.mapValues(\.png) } }
+    var all: [String: Data] { kept.withLock { $0.mapValues(\.jpeg) } }
 }
 
 /// Images at a smaller size, each pixel the mean of those that become it.
 enum Thumbnail {
     static let longestSide = 320
 
-    static func png(of image: Image) throws -> Data {
+    static func jpeg(of image: Image) throws -> Data {
         let step = max(1, (max(image.width, image.height) + longestSide - 1) / longestSide)
         let (width, height) = (max(1, image.width / step), max(1, image.height / step))
         let (size, shift) = (image.bitDepth / 8, image.bits - 8)
@@ -91,6 +91,6 @@ enum Thumbnail {
                 }
             }
         }
-        return try Image(width: width, height: height, channels: image.channels, bytes: bytes).pngData()
+        return try Image(width: width, height: height, channels: image.channels, bytes: bytes).jpegData()
     }
 }

@@ -16,7 +16,7 @@ extension CaseTests {
             try rows("out").keys.sorted() == [
                 "005.png", "2026-11-01/000.png", "2026-11-01/001.png", "2026-11-02/002.png",
             ])
-        #expect(files("out").contains("2026-11-01/000.overlay.png"))
+        #expect(files("out").contains("2026-11-01/000.overlay.jpg"))
     }
 
     @Test("good-beside-unlabelled: what lies beside good/ is not adapted to, and is what is inspected")

@@ -27,7 +27,7 @@ extension CaseTests {
         #expect(rows["link.png"]?["reason"] as? String == "a link to a file that is not there")
         #expect(
             rows["cut.png"]?["verdict"] as? String == "unreadable" && rows["a.png"]?["verdict"] as? String == "good")
-        #expect(files("out").count { $0.hasSuffix(".overlay.png") } == 3)
+        #expect(files("out").count { $0.hasSuffix(".overlay.jpg") } == 3)
         let csv = try String(contentsOf: folder.url.appendingPathComponent("out/results.csv"), encoding: .utf8)
         #expect(csv.contains("empty.png,unlabelled,,,unreadable,0,,,,,,,the file is empty"))
         // The other commands go on as well; adaptation loses nothing silently.
@@ -61,12 +61,12 @@ extension CaseTests {
         #expect(outcome.exitCode == 0)
         #expect(
             files("out") == [
-                "001.JPG.overlay.png", "001.png.overlay.png", "001.tif.overlay.png", "002.overlay.png",
+                "001.JPG.overlay.jpg", "001.png.overlay.jpg", "001.tif.overlay.jpg", "002.overlay.jpg",
                 "inspection.jsonl", "report.html", "results.csv", "results.json",
             ])
         #expect(try rows("out").keys.sorted() == ["001.JPG", "001.png", "001.tif", "002.png"])
         for (name, row) in try rows("out") {
-            let overlay = name == "002.png" ? "002.overlay.png" : "\(name).overlay.png"
+            let overlay = name == "002.png" ? "002.overlay.jpg" : "\(name).overlay.jpg"
             #expect(row["overlay"] as? String == overlay)
         }
     }
