@@ -24,6 +24,7 @@ let package = Package(
         .library(name: "MetaformerGraph", targets: ["MetaformerGraph"]),
         .library(name: "MetaformerModels", targets: ["MetaformerModels"]),
         .library(name: "MetaformerData", targets: ["MetaformerData"]),
+        .library(name: "MetaformerInspection", targets: ["MetaformerInspection"]),
         .library(name: "MetaformerEvaluation", targets: ["MetaformerEvaluation"]),
         .library(name: "MetaformerTraining", targets: ["MetaformerTraining"]),
         // libMetaformer.so: the shared library without Swift, as CMake builds it too.
@@ -88,12 +89,13 @@ let package = Package(
             swiftSettings: loopSettings
         ),
         .target(
-            name: "MetaformerEvaluation", dependencies: ["MetaformerEngine", "MetaformerModels", "MetaformerData"],
+            name: "MetaformerInspection", dependencies: ["MetaformerEngine", "MetaformerModels", "MetaformerData"],
             swiftSettings: loopSettings),
+        .target(name: "MetaformerEvaluation", dependencies: ["MetaformerInspection"], swiftSettings: loopSettings),
         .target(
             name: "MetaformerTraining",
             dependencies: [
-                "MetaformerModels", "MetaformerData",
+                "MetaformerInspection",
                 .target(name: "CMessagePassing", condition: .when(traits: ["MPI"])),
             ],
             swiftSettings: loopSettings
@@ -101,7 +103,7 @@ let package = Package(
         .executableTarget(
             name: "metaformer",
             dependencies: [
-                "MetaformerModels", "MetaformerData", "MetaformerEvaluation", "MetaformerTraining",
+                "MetaformerEvaluation", "MetaformerTraining",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
@@ -112,16 +114,18 @@ let package = Package(
         .target(name: "TestSupport", dependencies: ["MetaformerGraph"], path: "Tests/Support"),
         .testTarget(
             name: "HostTests",
-            dependencies: ["metaformer", "MetaformerData", "MetaformerModels", "TestSupport"]),
+            dependencies: ["metaformer", "MetaformerInspection", "TestSupport"]),
         .testTarget(name: "MetaformerGraphTests", dependencies: ["MetaformerGraph", "TestSupport"]),
         .testTarget(
             name: "MetaformerEngineTests",
             dependencies: ["MetaformerEngine", "MetaformerGraph", "COpenBLAS", "TestSupport"],
             swiftSettings: loopSettings),
-        .testTarget(
-            name: "MetaformerModelsTests",
-            dependencies: ["MetaformerModels", "MetaformerEngine", "allocation-probe", "TestSupport"]),
+        .testTarget(name: "MetaformerModelsTests", dependencies: ["MetaformerModels", "TestSupport"]),
         .testTarget(name: "MetaformerDataTests", dependencies: ["MetaformerData", "TestSupport"]),
+        .testTarget(
+            name: "MetaformerInspectionTests",
+            dependencies: ["MetaformerInspection", "MetaformerEngine", "allocation-probe", "TestSupport"],
+            swiftSettings: loopSettings),
         .testTarget(name: "MetaformerTrainingTests", dependencies: ["MetaformerTraining", "TestSupport"]),
         .testTarget(
             name: "MetaformerEvaluationTests",
@@ -131,8 +135,7 @@ let package = Package(
         .testTarget(
             name: "CommandLineTests",
             dependencies: [
-                "metaformer", "MetaformerData", "MetaformerModels", "MetaformerEvaluation", "MetaformerTraining",
-                "TestSupport",
+                "metaformer", "MetaformerEvaluation", "MetaformerTraining", "TestSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),

@@ -22,6 +22,19 @@ public struct FileStatus: Sendable, Equatable {
     }
 }
 
+/// What tells whether a file has changed.
+package struct FileStamp: Codable, Equatable, Sendable {
+    package let size: Int
+    /// Seconds since 1970.
+    package let modified: Double
+
+    /// nil where there is no such file.
+    package init?(_ url: URL) {
+        guard let status = FileStatus(url) else { return nil }
+        (size, modified) = (status.size, status.modified)
+    }
+}
+
 /// Folders that are made with messages of the system's own.
 public enum Folder {
     /// Makes a folder, and those on the way to it, where they are not there yet.
@@ -34,6 +47,14 @@ public enum Folder {
         if code == EEXIST, FileStatus(url)?.isFolder == true { return }
         throw AtomicFile.WriteError(errno: code)
     }
+}
+
+/// Why a folder cannot be written to.
+package struct FolderError: Error, CustomStringConvertible, LocalizedError {
+    package let description: String
+    package var errorDescription: String? { description }
+
+    init(_ description: String) { self.description = description }
 }
 
 /// A folder that one run at a time writes to.
@@ -63,6 +84,27 @@ public final class FolderLock: Sendable {
             }
             close(opened)
         }
+    }
+
+    /// Makes the folder where there is none, and locks it; throws an error that names it where it cannot be written to.
+    package static func taking(_ path: String) throws(FolderError) -> FolderLock {
+        let url = URL(fileURLWithPath: path)
+        if let status = FileStatus(url), !status.isFolder {
+            throw FolderError("\(path): is a file; name a folder to write")
+        }
+        do {
+            try Folder.make(url)
+        } catch {
+            let isLink = (try? FileManager.default.destinationOfSymbolicLink(atPath: path)) != nil
+            throw FolderError(
+                isLink ? "\(path): is a link to a folder that is not there" : "\(path): cannot be made: \(error)")
+        }
+        do {
+            if let lock = try FolderLock(url) { return lock }
+        } catch {
+            throw FolderError("\(path): cannot be written to: \(error)")
+        }
+        throw FolderError("\(path): another run is writing to it; wait for it, or name another folder")
     }
 
     deinit {

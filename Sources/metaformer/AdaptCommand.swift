@@ -1,8 +1,7 @@
 import ArgumentParser
 import Foundation
 import MetaformerData
-import MetaformerEvaluation
-import MetaformerModels
+import MetaformerInspection
 
 struct AdaptCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -28,9 +27,6 @@ struct AdaptCommand: ParsableCommand {
 
     @OptionGroup var adaptation: AdaptationArguments
 
-    @Option(help: ArgumentHelp("The share of good products that the threshold may reject.", valueName: "x"))
-    var falseAlarmRate: Float = 0.02
-
     @Option(help: ArgumentHelp("A text file that names the images to adapt to, one a line.", valueName: "file"))
     var trainList: String?
 
@@ -53,9 +49,6 @@ struct AdaptCommand: ParsableCommand {
         try CommonOptions.requirePath(good, named: "--good")
         try CommonOptions.requirePath(output, named: "--output")
         if let shots, shots < 1 { throw ValidationError("--shots is \(shots); give at least 1.") }
-        guard falseAlarmRate > 0, falseAlarmRate <= 0.5 else {
-            throw ValidationError("--false-alarm-rate is \(falseAlarmRate); give a number above 0, at most 0.5.")
-        }
     }
 
     func run() throws {
@@ -64,19 +57,27 @@ struct AdaptCommand: ParsableCommand {
         try requireFolder(of: output)
         var selection = try ImageSelection.good(in: good, trainingList: trainList)
         for remark in selection.remarks { common.note(remark) }
-        if let shots { selection = try selection.shots(shots, seed: common.seed) }
-        let urls = selection.items.map(\.url)
+        if let shots {
+            guard shots <= selection.items.count else {
+                throw CommandError("--shots is \(shots), but there are only \(selection.items.count) good images")
+            }
+            selection = selection.drawing(shots, seed: common.seed)
+        }
+        let frames = FrameFiles(selection.items.map(\.url), bits: depth.bits, isUnstated: depth.bits == nil) {
+            common.remark("\($0.relativePath): \($1)")
+        }
         let adapted: Model
         do {
-            adapted = try adapt(urls)
+            adapted = try adapt(frames, count: selection.items.count)
         } catch let error as ImageFileError {
             // Which images a model knows is to be decided by people, not by damage.
             throw CommandError(
                 "\(error); a model is adapted to all of its good images or to none: repair the file, or take it away")
         }
-        try adapted.save(path: output)
         if selection.isChosenAmongOthers || trainList != nil {
-            try AdaptationRecord(selection.items.map { ($0.url, $0.name) }).write(into: output)
+            try frames.record(named: selection.items.map(\.name)).file(of: adapted).write(path: output)
+        } else {
+            try adapted.save(path: output)
         }
         let elapsed = (clock.now - start) / .seconds(1)
 
@@ -87,7 +88,8 @@ struct AdaptCommand: ParsableCommand {
                     model: output, images: selection.items.count, threshold: threshold,
                     thresholdRule: adapted[setting: "threshold.rule"],
                     thresholdFrom: adapted[setting: "threshold.from"],
-                    falseAlarmRate: Double(falseAlarmRate), syntheticDefects: adapted.syntheticDefects, seconds: elapsed
+                    falseAlarmRate: Double(adaptation.falseAlarmRate), syntheticDefects: adapted.syntheticDefects,
+                    seconds: elapsed
                 ))
         }
         common.remark(
@@ -96,7 +98,7 @@ struct AdaptCommand: ParsableCommand {
         if let threshold {
             common.remark(
                 "threshold \(threshold.formatted(.number.precision(.significantDigits(4)))), from "
-                    + "\(adapted[setting: "threshold.from"] ?? "good images"), for \(falseAlarmRate * 100) % false alarms"
+                    + "\(adapted[setting: "threshold.from"] ?? "good images"), for \(adaptation.falseAlarmRate * 100) % false alarms"
                     + (adapted[setting: "threshold.rule"] == "extrapolated"
                         ? " (extrapolated: too few images to count)" : ""))
         }
@@ -120,26 +122,13 @@ struct AdaptCommand: ParsableCommand {
         }
     }
 
-    private func adapt(_ images: [URL]) throws -> Model {
-        var options = Model.AdaptationOptions()
-        options.threads = common.threads
-        options.epochs = adaptation.epochs
-        options.batch = adaptation.batch
-        options.learningRate = adaptation.learningRate
-        options.seed = common.seed
-        options.flips = adaptation.flips
-        options.shift = adaptation.shift
-        options.falseAlarmRate = falseAlarmRate
-        options.framing = adaptation.framing
+    private func adapt(_ frames: FrameFiles, count: Int) throws -> Model {
         var progress = StagedProgress(quiet: common.quiet || common.json)
         defer { progress.finish() }
-        let frames = FrameFiles(images, bits: depth.bits, isUnstated: depth.bits == nil) {
-            common.remark("\($0.relativePath): \($1)")
-        }
         let channels = try frames.areGrey() ? 1 : 3
         let adapted = try source.origin(optimizer: adaptation.optimizer).model(channels: channels, seed: common.seed)
             .adapted(
-                toFrames: images.count, options: options,
+                toFrames: count, options: adaptation.options(common),
                 progress: {
                     progress.advance($0.stage, total: $0.total)
                     return true

@@ -2,7 +2,9 @@ import ArgumentParser
 import Foundation
 import MetaformerEvaluation
 import MetaformerGraph
+import MetaformerInspection
 import MetaformerModels
+import MetaformerTraining
 
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -54,17 +56,6 @@ struct BenchCommand: ParsableCommand {
 
     @OptionGroup var common: CommonOptions
 
-    struct Measurement: Encodable {
-        let name: String
-        let milliseconds: Double
-        let fastestMilliseconds: Double
-        /// Of every timed run, in their order.
-        let allMilliseconds: [Double]
-        let arenaMegabytes: Double
-        let scratchMegabytes: Double
-        var profile: BenchProfile?
-    }
-
     private struct Peak: Encodable {
         let gigaflopsPerSecond: Double
         let gigabytesPerSecond: Double
@@ -76,7 +67,7 @@ struct BenchCommand: ParsableCommand {
         let batch: Int
         let parameterMegabytes: Double
         let peak: Peak?
-        let programs: [Measurement]
+        let programs: [BenchMeasurement]
     }
 
     private struct Scaling: Encodable {
@@ -110,7 +101,9 @@ struct BenchCommand: ParsableCommand {
             let architecture = try ModelDescription(settings: contents.metadata).architecture
             let meta = try MetaStepBench(
                 architecture, tasks: 2, shots: batch, threads: common.threads, seed: common.seed)
-            programs.append(try meta.measure(runs: runs))
+            programs.append(
+                BenchMeasurement(
+                    "meta-step, 2 tasks", seconds: try meta.seconds(runs: runs), arenaBytes: meta.workingBytes))
         }
         let result = Result(
             instructionSet: BenchCommand.instructionSet, threads: threads, batch: batch,
@@ -153,108 +146,5 @@ struct BenchCommand: ParsableCommand {
             if let profile = program.profile { lines += ["", program.name, "", profile.text] }
         }
         return lines.joined(separator: "\n")
-    }
-}
-
-/// The programs of a model file, bound and ready to be timed.
-struct ModelBench {
-    private let runners: [String: Runner]
-    private let batch: Int
-    private let machine: Machine?
-    let variableMegabytes: Double
-
-    /// - Parameters:
-    ///   - parts: compiled for `batch` images beside the file's own programs, which are left out where there are any.
-    ///   - machine: what it is profiled on; nil for no profile.
-    init(_ file: TensorFile, parts: [ExportedProgram], batch: Int = 1, threads: Int, profiledOn machine: Machine? = nil)
-        throws
-    {
-        var buffers: [String: FloatBuffer] = [:]
-        var runners: [String: Runner] = [:]
-        for entry in file.entries {
-            if case .floats(let values) = entry.contents { buffers[entry.name] = FloatBuffer(values) }
-        }
-        var programs = try parts.map { (name: $0.rawValue, bytes: try file.program($0, batch: batch).data) }
-        if parts.isEmpty {
-            programs = file.entries.compactMap { entry in
-                if case .bytes(let bytes) = entry.contents { (entry.name, bytes) } else { nil }
-            }
-        }
-        for (name, bytes) in programs {
-            let runner = try Runner(program: bytes, threads: threads)
-            for slot in runner.slots where slot.kind == .variable {
-                // Variables are shared between programs; those that no file holds are state.
-                let buffer = buffers[slot.name] ?? FloatBuffer(count: slot.count)
-                buffers[slot.name] = buffer
-                try runner.bind(slot.name, to: buffer)
-            }
-            for slot in runner.slots where slot.kind == .input {
-                let buffer = FloatBuffer(count: slot.count)
-                for index in 0..<slot.count { buffer[index] = Float((index &* 2_654_435_761) & 0xffff) / 65_536 }
-                try runner.bind(slot.name, to: buffer)
-            }
-            try runner.bindRemaining()
-            // As contexts do: inspection changes no weights; the other programs are run between updates of them.
-            if !parts.isEmpty || name == "program/inspect" { try runner.prepack() }
-            runners[name] = runner
-        }
-        self.runners = runners
-        self.batch = batch
-        self.machine = machine
-        variableMegabytes = Double(buffers.values.reduce(0) { $0 + $1.count }) * 4e-6
-    }
-
-    func measure(_ part: ExportedProgram, runs: Int) throws -> BenchCommand.Measurement {
-        guard let runner = runners[part.rawValue] else { throw CommandError("the model has no \(part.rawValue)") }
-        return try measure("\(part.rawValue), \(batch) image\(batch == 1 ? "" : "s")", [(runner, 1)], runs)
-    }
-
-    /// What the parts gave last, as "<part>/<output>".
-    func outputs(of parts: [ExportedProgram]) -> TensorFile {
-        let entries = parts.flatMap { part -> [TensorFile.Entry] in
-            guard let runner = runners[part.rawValue] else { return [] }
-            return runner.slots.filter { $0.kind == .output }.map { slot in
-                TensorFile.Entry(
-                    name: "\(part.rawValue)/\(slot.name)", shape: Shape(slot.dimensions),
-                    contents: .floats(runner.buffer(slot.name)?.values ?? []))
-            }
-        }
-        return TensorFile(entries: entries, metadata: [:])
-    }
-
-    var canTrain: Bool { runners["program/gradient"] != nil && runners["program/update"] != nil }
-
-    func measureInspection(runs: Int) throws -> BenchCommand.Measurement {
-        guard let inspect = runners["program/inspect"] else { throw CommandError("the model has no inspect program") }
-        return try measure("inspect, 1 image", [(inspect, 1)], runs)
-    }
-
-    func measureTrainingStep(batch: Int, runs: Int) throws -> BenchCommand.Measurement {
-        guard let gradient = runners["program/gradient"], let update = runners["program/update"],
-            let weights = gradient.buffer("weight"),
-            let rate = update.buffer("learning_rate")
-        else { throw CommandError("the model has no programs to train it") }
-        weights.fill(1 / Float(batch))
-        rate.fill(1e-4)
-        let micro = weights.count
-        return try measure(
-            "training step, \(batch) images", [(gradient, (batch + micro - 1) / micro), (update, 1)], runs)
-    }
-
-    /// Times the programs one after the other, each so many times over.
-    private func measure(_ name: String, _ work: [(runner: Runner, times: Int)], _ runs: Int) throws
-        -> BenchCommand.Measurement
-    {
-        let clock = ContinuousClock()
-        func once() throws { for (runner, times) in work { for _ in 0..<times { try runner.run() } } }
-        try once()
-        let all = try (0..<runs).map { _ in try clock.measure(once) / .seconds(1) }
-        let seconds = all.sorted()
-        return BenchCommand.Measurement(
-            name: name, milliseconds: seconds[runs / 2] * 1000, fastestMilliseconds: seconds[0] * 1000,
-            allMilliseconds: all.map { $0 * 1000 },
-            arenaMegabytes: Double(work.reduce(0) { $0 + $1.runner.arenaBytes }) * 1e-6,
-            scratchMegabytes: Double(work.reduce(0) { $0 + $1.runner.scratchBytes }) * 1e-6,
-            profile: try machine.map { try BenchProfile(work, runs: runs, on: $0) })
     }
 }

@@ -1,8 +1,7 @@
 import ArgumentParser
 import Foundation
 import MetaformerData
-import MetaformerEvaluation
-import MetaformerModels
+import MetaformerInspection
 
 struct CalibrateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -63,9 +62,7 @@ struct CalibrateCommand: ParsableCommand {
         try CommonOptions.requirePath(good, named: "--good")
         if let output { try CommonOptions.requirePath(output, named: "--output") }
         if let defective { try CommonOptions.requirePath(defective, named: "--defective") }
-        guard falseAlarmRate > 0, falseAlarmRate <= 0.5 else {
-            throw ValidationError("--false-alarm-rate is \(falseAlarmRate); give a number above 0, at most 0.5.")
-        }
+        try requireFalseAlarmRate(falseAlarmRate)
     }
 
     func run() throws {

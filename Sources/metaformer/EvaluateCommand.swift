@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import MetaformerData
 import MetaformerEvaluation
+import MetaformerGraph
 import MetaformerModels
 
 struct EvaluateCommand: ParsableCommand {
@@ -99,21 +100,18 @@ struct EvaluateCommand: ParsableCommand {
         plan.shots = try shotList()
         plan.seeds = (0..<UInt64(seeds)).map { common.seed &+ $0 }
         plan.proLimit = proLimit
-        plan.flips = adaptation.flips
-        plan.shift = adaptation.shift
-        plan.threads = common.threads
+        plan.adaptation = adaptation.options(common)
         plan.bits = try depth.resolve(for: plan.urls, common)
         plan.splitNote = split
-        let folder = URL(fileURLWithPath: output)
-        var run = try EvaluationRun(plan, folder: folder)
+        var run = try EvaluationRun(plan, folder: URL(fileURLWithPath: output))
         run.writesMaps = !noMaps
-        let lock = try prepare(folder)
-        defer { withExtendedLifetime(lock) {} }
+        let folder = try EvaluationFolder(path: output)
+        defer { withExtendedLifetime(folder) {} }
         let results = try evaluated(run)
         let command = CommandLine.arguments.map(quoted).joined(separator: " ")
         let files = ResultFiles(
             results, plan: plan, provenance: Provenance(plan, version: engineVersion, command: command))
-        try files.write(to: folder)
+        try files.write(to: folder.url)
         if common.json {
             StandardOutput.print(try files.json, terminator: "")
         } else {
@@ -150,18 +148,11 @@ struct EvaluateCommand: ParsableCommand {
             methods.append(
                 .scratch(
                     mode, prior: size.configuration, trained: mode == .autoencoder ? nil : learned,
-                    priorOrigin: try prior.map { "\($0), \(try Fingerprint.file($0))" } ?? ""))
+                    priorOrigin: try prior.map { "\($0), \(try Digest(contentsOf: URL(fileURLWithPath: $0)).text)" }
+                        ?? ""))
         }
         if let optimizer = adaptation.optimizer { methods = methods.map { $0.updated(by: optimizer.optimizer) } }
-        methods += try baselineList()
-        return methods.map { method in
-            var method = method
-            method.epochs = adaptation.epochs
-            method.batch = adaptation.batch ?? method.batch
-            method.learningRate = adaptation.learningRate ?? method.learningRate
-            method.framing = adaptation.framing
-            return method
-        }
+        return methods + (try baselineList())
     }
 
     /// The folder of a file that has the name of another, to tell them apart.
@@ -229,29 +220,6 @@ struct EvaluateCommand: ParsableCommand {
     }
 
     // MARK: Running
-
-    /// Makes the folder, unless it holds what is no evaluation, and keeps other runs from it.
-    private func prepare(_ folder: URL) throws -> FolderLock {
-        var isDirectory: ObjCBool = false
-        if FileManager.default.fileExists(atPath: output, isDirectory: &isDirectory) {
-            guard isDirectory.boolValue else { throw CommandError("\(output): is a file; name a folder to write") }
-            let contents = (try? FileManager.default.contentsOfDirectory(atPath: output)) ?? []
-            guard contents.isEmpty || contents.contains("units.jsonl") || contents.contains("maps") else {
-                throw CommandError("\(output): holds other files; name a new or an empty folder")
-            }
-        }
-        do {
-            try Folder.make(folder)
-        } catch {
-            throw CommandError("\(output): cannot be made: \(error)")
-        }
-        do {
-            if let lock = try FolderLock(folder) { return lock }
-        } catch {
-            throw CommandError("\(output): cannot be written to: \(error)")
-        }
-        throw CommandError("\(output): another run is writing to it; wait for it, or name another folder")
-    }
 
     private func evaluated(_ run: EvaluationRun) throws -> [UnitResult] {
         var progress = StagedProgress(quiet: common.quiet || common.json)

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import MetaformerData
+import MetaformerInspection
 import MetaformerModels
 
 struct ExportCommand: ParsableCommand {

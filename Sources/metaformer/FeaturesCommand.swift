@@ -1,7 +1,6 @@
 import ArgumentParser
 import Foundation
 import MetaformerData
-import MetaformerEvaluation
 import MetaformerModels
 import MetaformerTraining
 
@@ -68,51 +67,25 @@ struct FeaturesCommand: ParsableCommand {
             let clock = ContinuousClock()
             let start = clock.now
             try requireFolder(of: output)
-            let frozenPrior = try prior.map { try FrozenPrior(path: $0) }
-            var features = FeatureModel.Configuration(
-                mode: frozenPrior == nil ? .autoencoder : .full, imageSize: size)
-            if let frozenPrior { features.prior = frozenPrior.configuration }
-            let photographs = try chosen()
+            let photographs = FeatureModelBuilder.spread(
+                count, of: try Dataset(directory: URL(fileURLWithPath: images)).items.map(\.url))
+            let builder = FeatureModelBuilder(
+                weights: weights, prior: try prior.map { try FrozenPrior(path: $0) }, imageSize: size)
             let progress = ProgressBar(
                 total: photographs.count, label: "measuring", quiet: common.quiet || common.json)
-            var (read, unreadable): (Int, [String]) = (0, [])
-            let planes = photographs.lazy.compactMap { url -> [Float]? in
-                defer { progress.advance() }
-                do {
-                    let frame = try Frame(MetaformerData.Image(contentsOf: url), of: url.relativePath)
-                    let planes = try frame.planes(channels: 3, height: size, width: size)
-                    read += 1
-                    return planes
-                } catch {
-                    unreadable.append("\(error)")
-                    return nil
-                }
+            let outcome = try builder.build(photographs, seed: common.seed, threads: common.threads) {
+                progress.advance()
             }
-            let frozen = try FrozenFeatures(features, weights: weights, images: planes, threads: common.threads)
             progress.finish()
-            let description = ModelDescription(
-                features: features, scorePrior: .ofOtherProducts,
-                origin: "\(features.network.rawValue), features measured over \(read) photographs")
-            var parameters = frozen.parameters.merging(frozenPrior?.parameters ?? [:]) { own, _ in own }
-            // T has learned nothing yet, and weighs all places alike.
-            for new in try ModelPrograms(description).parameters where new.name.hasPrefix("transformer.") {
-                parameters[new.name] = new.initialValues(seed: common.seed)
-            }
-            try description.file(parameters: parameters).write(path: output)
+            try outcome.file.write(path: output)
             if common.json {
                 try common.printJSON(
                     Result(
-                        model: output, images: read, unreadable: unreadable,
+                        model: output, images: outcome.readCount, unreadable: outcome.unreadable,
                         seconds: (clock.now - start) / .seconds(1)))
             }
-            for problem in unreadable { common.remark(problem) }
-            common.remark("\(output): \(read) photographs of \(size) x \(size) pixels")
-        }
-
-        private func chosen() throws -> [URL] {
-            let all = try Dataset(directory: URL(fileURLWithPath: images)).items.map(\.url)
-            guard all.count > count else { return all }
-            return (0..<count).map { all[$0 * all.count / count] }
+            for problem in outcome.unreadable { common.remark(problem) }
+            common.remark("\(output): \(outcome.readCount) photographs of \(size) x \(size) pixels")
         }
     }
 }

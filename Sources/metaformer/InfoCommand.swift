@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import MetaformerGraph
+import MetaformerInspection
 import MetaformerModels
 
 struct InfoCommand: ParsableCommand {

@@ -1,8 +1,7 @@
 import ArgumentParser
 import Foundation
 import MetaformerData
-import MetaformerEvaluation
-import MetaformerModels
+import MetaformerInspection
 
 struct InspectCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

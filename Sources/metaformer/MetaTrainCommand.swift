@@ -152,7 +152,7 @@ struct MetaTrainCommand: ParsableCommand {
         let photographs = try Dataset(directory: URL(fileURLWithPath: images)).items.map(\.url)
         let made = try options.makeRun(
             FeatureTrainingOptions.RunSettings(
-                training: settings, initial: Fingerprint.file(initial), photographs: photographs.count), group)
+                training: settings, initial: digest(initial), photographs: photographs.count), group)
         let progress = ProgressBar(
             total: settings.episodes, label: "making tasks", quiet: common.quiet || common.json || !group.isFirst)
         let training = try FeatureMetaTraining(
@@ -188,8 +188,9 @@ struct MetaTrainCommand: ParsableCommand {
         let frozen = try prior.map { try FrozenPrior(path: $0) }
         let made = try options.makeRun(
             RunSettings(
-                training: settings(), tasks: try Fingerprint.file(tasks), prior: try prior.map(Fingerprint.file),
-                initial: try initial.map(Fingerprint.file)), group)
+                training: settings(), tasks: try digest(tasks), prior: try prior.map(digest),
+                initial: try initial.map(digest)),
+            group)
         let training = try MetaTraining(
             settings(), tasks: taskSet, prior: frozen, cache: options.folder.appendingPathComponent("responses"),
             initial: initial, threads: common.threads, group: group)
@@ -209,6 +210,9 @@ struct MetaTrainCommand: ParsableCommand {
         common.remark("\(model): \(outcome.steps) steps\(loss ?? "")")
         return outcome
     }
+
+    /// What tells a file from another, for the settings of a run.
+    private func digest(_ path: String) throws -> String { try Digest(contentsOf: URL(fileURLWithPath: path)).text }
 
     private func settings() -> MetaTrainingConfiguration {
         var architecture = Metaformer.Configuration(mode: configuration, imageSize: size, channels: channels)
@@ -319,16 +323,5 @@ struct TransformerOptions: ParsableArguments {
         configuration.hiddenWidth = 4 * width
         configuration.encoderLayers = layers
         configuration.decoderLayers = layers
-    }
-}
-
-/// What tells a file from another, for the settings of a run.
-enum Fingerprint {
-    /// A digest of the contents, in hexadecimal.
-    static func file(_ path: String) throws -> String {
-        guard let data = FileManager.default.contents(atPath: path) else {
-            throw CommandError("\(path): cannot be read; name a file")
-        }
-        return Digest(of: data).text
     }
 }

@@ -1,6 +1,6 @@
 import ArgumentParser
 import Foundation
-import MetaformerEvaluation
+import MetaformerGraph
 
 @main
 struct MetaformerCommand: ParsableCommand {

@@ -82,14 +82,7 @@ struct DatasetOptions: ParsableArguments {
         }
         if let trainList { return (dataset, "training images of \(trainList)") }
         if let groups {
-            let url = URL(fileURLWithPath: groups)
-            let table = try CSVTable(contentsOf: url)
-            let file = try table.column("file", of: url)
-            guard let group = table.columns.firstIndex(where: { $0.hasPrefix("group") }) else {
-                throw CommandError("\(groups): no column whose name begins with group")
-            }
-            let pairs = table.rows.map { ($0.fields[file], $0.fields[group]) }
-            try dataset.applyGroups(Dictionary(pairs, uniquingKeysWith: { first, _ in first }), seed: seed)
+            try dataset.applyGroups(contentsOf: URL(fileURLWithPath: groups), seed: seed)
             return (
                 dataset, "no group of \(groups) in both parts, a fifth of the good images for testing, seed \(seed)"
             )

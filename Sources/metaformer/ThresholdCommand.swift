@@ -1,5 +1,5 @@
 import ArgumentParser
-import MetaformerModels
+import MetaformerInspection
 
 struct ThresholdCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,6 +1,6 @@
 import ArgumentParser
 import Foundation
-import MetaformerEvaluation
+import MetaformerGraph
 import Testing
 
 @testable import metaformer

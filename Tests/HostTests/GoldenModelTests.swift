@@ -1,5 +1,6 @@
 import Foundation
 import MetaformerGraph
+import MetaformerInspection
 import MetaformerModels
 import TestSupport
 import Testing

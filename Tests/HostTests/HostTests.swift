@@ -1,4 +1,5 @@
 import Foundation
+import MetaformerInspection
 import MetaformerModels
 import TestSupport
 import Testing

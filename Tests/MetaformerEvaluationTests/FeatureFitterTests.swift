@@ -1,5 +1,6 @@
 import Foundation
 import MetaformerGraph
+import MetaformerInspection
 import TestSupport
 import Testing
 

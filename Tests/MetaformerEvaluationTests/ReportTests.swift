@@ -4,6 +4,7 @@ import TestSupport
 import Testing
 
 @testable import MetaformerEvaluation
+@testable import MetaformerInspection
 
 @Suite("The report") struct ReportTests {
     private static let browser = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].first {

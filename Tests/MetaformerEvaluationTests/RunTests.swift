@@ -1,5 +1,6 @@
 import Foundation
 import MetaformerData
+import MetaformerInspection
 import TestSupport
 import Testing
 
@@ -32,10 +33,10 @@ extension TemporaryFolder {
     }
 
     private func plan() throws -> EvaluationPlan {
-        var method = Method.squaredErrorAutoencoder
-        method.epochs = 1
         var plan = EvaluationPlan(
-            dataset: try Dataset(directory: folder.url.appendingPathComponent("nut")), methods: [method])
+            dataset: try Dataset(directory: folder.url.appendingPathComponent("nut")),
+            methods: [.squaredErrorAutoencoder])
+        plan.adaptation.epochs = 1
         plan.shots = [.count(1), .all]
         plan.seeds = [5]
         return plan
@@ -147,13 +148,25 @@ extension TemporaryFolder {
     func provenance() throws {
         let plan = try plan()
         let digest = { (plan: EvaluationPlan) in plan.provenance(of: plan.methods[0], category: "nut") { _ in "" } }
-        var others = [plan, plan, plan, plan]
-        others[0].shift = 1
-        others[1].methods[0].learningRate = 0.01
+        let changes: [(inout Model.AdaptationOptions) -> Void] = [
+            { $0.epochs = 2 }, { $0.batch = 3 }, { $0.learningRate = 0.01 }, { $0.framing = .tile },
+            { $0.flips = true },
+            { $0.shift = 1 }, { $0.falseAlarmRate = 0.1 },
+        ]
+        var others = changes.map { change in
+            var other = plan
+            change(&other.adaptation)
+            return other
+        }
+        others += [plan, plan]
         try folder.write("nut/test/good/9.png") { _, _ in 100 }
-        others[2].dataset = try Dataset(directory: folder.url.appendingPathComponent("nut"))
-        others[3].proLimit = 0.05
-        #expect(Set((others + [plan]).map(digest)).count == 5)
+        others[changes.count].dataset = try Dataset(directory: folder.url.appendingPathComponent("nut"))
+        others[changes.count + 1].proLimit = 0.05
+        #expect(Set((others + [plan]).map(digest)).count == changes.count + 3)
+        // Threads change no result, and the seed is the unit's.
+        var same = plan
+        (same.adaptation.threads, same.adaptation.seed) = (3, 4)
+        #expect(digest(same) == digest(plan))
     }
 
     @Test("Damaged images and masks end nothing and are counted; what has changed is measured again")
@@ -234,10 +247,10 @@ extension TemporaryFolder {
         try folder.write("bar/test/good/0.png", width: 400, height: 260, wide)
         try folder.write("bar/test/dent/0.png", width: 400, height: 260) { x, y in x > 350 && y > 200 ? 10 : wide(x, y)
         }
-        var method = Method.squaredErrorAutoencoder
-        (method.epochs, method.framing) = (1, .tile)
-        let plan = EvaluationPlan(
-            dataset: try Dataset(directory: folder.url.appendingPathComponent("bar")), methods: [method])
+        var plan = EvaluationPlan(
+            dataset: try Dataset(directory: folder.url.appendingPathComponent("bar")),
+            methods: [.squaredErrorAutoencoder])
+        (plan.adaptation.epochs, plan.adaptation.framing) = (1, .tile)
         let result = try #require(try EvaluationRun(plan, folder: output).run().first)
         let shown = Gallery(folder: output).read(result.unit)
         #expect(shown.count == 2)
@@ -249,7 +262,7 @@ extension TemporaryFolder {
             #expect(picture[2, 64, 0] > 200 && picture[64, 64, 0] < 150)
         }
         let map = FloatMap(width: 4, height: 2, values: [0, 9, 1, 2, 3, 4, 8, 5])
-        #expect(Panels.highest(map, width: 2, height: 1) == [9, 8])
-        #expect(Panels.highest(map, width: 4, height: 4).count == 16)
+        #expect(map.reduced(width: 2, height: 1).values == [9, 8])
+        #expect(map.reduced(width: 4, height: 4).values.count == 16)
     }
 }

@@ -3,6 +3,7 @@ import MetaformerData
 import Testing
 
 @testable import MetaformerEvaluation
+@testable import MetaformerInspection
 
 /// A result with given figures.
 func makeResult(

@@ -1,6 +1,7 @@
 import Foundation
 import MetaformerData
 import MetaformerGraph
+import MetaformerInspection
 import TestSupport
 import Testing
 
@@ -148,7 +149,7 @@ struct FeatureTrainingTests {
     }
 
     @Test("a model over pixels is refused, and so are numbers out of range") func refuses() throws {
-        let pixels = try ModelDescription(mode: .autoencoder, channels: 3, origin: "test")
+        let pixels = ModelDescription(mode: .autoencoder, channels: 3, origin: "test")
         #expect(throws: TrainingError.self) {
             try FeatureEpisodeBuilder(
                 TensorFile(entries: [], metadata: pixels.settings()), photographs: photographs,

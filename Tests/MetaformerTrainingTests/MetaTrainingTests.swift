@@ -1,6 +1,7 @@
 import Foundation
 import MetaformerData
 import MetaformerGraph
+import MetaformerInspection
 import MetaformerModels
 import TestSupport
 import Testing

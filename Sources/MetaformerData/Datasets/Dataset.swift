@@ -180,7 +180,10 @@ public struct Dataset: Sendable {
     /// testing. Groups with a defective image are for testing; of the others so many are drawn for it as bring the share of
     /// good images that are for testing to `testShare`.
     ///
-    /// - Parameter groups: The group of each image by its path within the data set, or the last part of it.
+    /// - Parameters:
+    ///   - groups: the group of each image by its path within the data set, or the last part of it.
+    ///   - testShare: the share of good images that are for testing, in [0, 1].
+    ///   - seed: fixes which groups are drawn.
     /// - Throws: `DatasetError.noGroup` when an image is in none; nothing is changed then.
     public mutating func applyGroups(
         _ groups: [String: String], testShare: Double = 0.2, seed: UInt64 = 0

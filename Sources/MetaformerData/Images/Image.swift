@@ -18,7 +18,13 @@ public struct Image: Sendable, Equatable {
 
     /// Wraps samples that are in memory already.
     ///
-    /// - Parameter bits: Those in use; all where nil.
+    /// - Parameters:
+    ///   - width: pixels.
+    ///   - height: pixels.
+    ///   - channels: 1 or 3.
+    ///   - bitDepth: of a sample, 8 or 16.
+    ///   - bits: those in use; all where nil.
+    ///   - bytes: the samples, rows from top to bottom, channels of a pixel side by side.
     /// - Precondition: 1 or 3 channels, 8 or 16 bits, and as many bytes as these need.
     public init(
         width: Int, height: Int, channels: Int, bitDepth: Int = 8, bits: Int? = nil, bytes: [UInt8]

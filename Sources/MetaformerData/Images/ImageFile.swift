@@ -7,9 +7,18 @@ extension Image {
     /// Palettes are expanded and transparency is dropped; the orientation that a JPEG or PNG (in its EXIF part) or a TIFF
     /// file tells is applied, so the image stands upright. Of a TIFF file with several pages the first is read.
     ///
-    /// - Parameter remark: Called where the file is read although something about it is odd, with what that is.
+    /// - Parameters:
+    ///   - url: the file.
+    ///   - remark: called where the file is read although something about it is odd, with what that is.
     public init(contentsOf url: URL, remark: (String) -> Void = { _ in }) throws(ImageFileError) {
-        try self.init(EncodedImage(contentsOf: url, as: MFC_IMAGES), remark)
+        try self.init(contentsOf: url, remark: remark, contents: { _ in })
+    }
+
+    /// The same, with the bytes of the file for who needs them as well.
+    init(contentsOf url: URL, remark: (String) -> Void, contents: (Data) -> Void) throws(ImageFileError) {
+        let file = try EncodedImage(contentsOf: url, as: MFC_IMAGES)
+        contents(file.data)
+        try self.init(file, remark)
     }
 
     /// The size of the image in a file, upright, in pixels. Its pixels are not looked at.

@@ -9,6 +9,7 @@ extension Image {
     /// JPEG file has no exact values: half of the range divides it.
     ///
     /// - Parameters:
+    ///   - url: the file.
     ///   - threshold: 0 to 255.
     ///   - size: that of the image that it is the mask of, to which a mask of another size is brought; nil: its own.
     public init(

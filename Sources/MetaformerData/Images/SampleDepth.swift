@@ -118,7 +118,14 @@ extension Image {
     public init(
         contentsOf url: URL, bits: Int?, remark: (String) -> Void = { _ in }
     ) throws(ImageFileError) {
-        let image = try Image(contentsOf: url, remark: remark)
+        try self.init(contentsOf: url, bits: bits, remark: remark, contents: { _ in })
+    }
+
+    /// The same, with the bytes of the file for who needs them as well.
+    package init(
+        contentsOf url: URL, bits: Int?, remark: (String) -> Void, contents: (Data) -> Void
+    ) throws(ImageFileError) {
+        let image = try Image(contentsOf: url, remark: remark, contents: contents)
         guard let bits, bits < 16, image.bitDepth == 16 else {
             self = image
             return

@@ -2,6 +2,7 @@ import Foundation
 import MetaformerData
 import MetaformerEngine
 import MetaformerGraph
+import MetaformerInspection
 import MetaformerModels
 
 /// Makes models of feature detectors from good frames: fits what they keep of those, and sets the threshold.

@@ -1,3 +1,5 @@
+import MetaformerInspection
+
 /// A chart as SVG that stands in a page: colours come from the page's style, so that it is legible on screens of either kind and
 /// on paper; lines differ by their dashes as well.
 struct Chart {
@@ -160,10 +162,4 @@ struct Chart {
         }
         return "<ul class=\"legend\">\(items.joined())</ul>"
     }
-}
-
-/// Text for HTML and its attributes.
-func escaped(_ text: String) -> String {
-    text.replacing("&", with: "&amp;").replacing("<", with: "&lt;").replacing(">", with: "&gt;")
-        .replacing("\"", with: "&quot;")
 }

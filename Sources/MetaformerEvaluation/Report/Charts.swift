@@ -1,3 +1,5 @@
+import MetaformerInspection
+
 /// The charts of the report, from results.
 enum Charts {
     /// The mean image AUROC for k shots, as the paper's Figure 4.

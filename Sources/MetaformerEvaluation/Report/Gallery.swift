@@ -1,5 +1,6 @@
 import Foundation
 import MetaformerData
+import MetaformerInspection
 import MetaformerModels
 
 /// Images of the report, as in the paper's Figure 5: what the model saw, its response map, its reconstruction, the anomaly map,
@@ -78,8 +79,8 @@ struct Gallery {
         var panels: [(String, Image)] = []
         if inspector.framing == .tile {
             let map = try inspector.inspect(frame, wantsMap: true).map
-            let whole = Panels.highest(
-                FloatMap(width: frame.width, height: frame.height, values: map), width: width, height: height)
+            let whole = FloatMap(width: frame.width, height: frame.height, values: map)
+                .reduced(width: width, height: height).values
             let picture = try frame.planes(channels: frame.isGrey ? 1 : 3, height: height, width: width)
             panels.append((Gallery.tiledTitle, Panels.picture(picture, width, height)))
             panels.append(("anomaly map", Panels.heat(whole, width, height, threshold)))
@@ -115,28 +116,6 @@ enum Panels {
     static func heat(_ map: [Float], _ width: Int, _ height: Int, _ threshold: Float) -> Image {
         let top = threshold.isFinite && threshold > 0 ? 2 * threshold : max(map.max() ?? 1, .leastNormalMagnitude)
         return halved(width, height, 3) { x, y, channel in color(map[y * width + x] / top)[channel] }
-    }
-
-    /// A map at another size: the highest value of the pixels that become one, so that nothing found is lost.
-    static func highest(_ map: FloatMap, width: Int, height: Int) -> [Float] {
-        func range(_ index: Int, of count: Int, from length: Int) -> Range<Int> {
-            let first = index * length / count
-            return first..<max(first + 1, (index + 1) * length / count)
-        }
-        var values: [Float] = []
-        values.reserveCapacity(width * height)
-        for y in 0..<height {
-            let rows = range(y, of: height, from: map.height)
-            for x in 0..<width {
-                let columns = range(x, of: width, from: map.width)
-                var highest = -Float.infinity
-                for row in rows {
-                    for column in columns { highest = max(highest, map.values[row * map.width + column]) }
-                }
-                values.append(highest)
-            }
-        }
-        return values
     }
 
     /// A mask at the model's size: the nearest pixels of its own.

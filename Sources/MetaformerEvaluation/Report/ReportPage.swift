@@ -1,4 +1,5 @@
 import Foundation
+import MetaformerInspection
 
 /// The report: one page that holds everything it shows and asks no network for anything.
 struct ReportPage {

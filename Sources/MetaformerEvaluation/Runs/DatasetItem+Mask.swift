@@ -1,5 +1,6 @@
 import Foundation
 import MetaformerData
+import MetaformerInspection
 
 /// Why a data set or its maps cannot be evaluated.
 public struct EvaluationError: Error, Equatable, Sendable, CustomStringConvertible, LocalizedError {

@@ -1,6 +1,7 @@
 import Foundation
 import MetaformerData
 import MetaformerGraph
+import MetaformerInspection
 
 /// What is to be evaluated.
 public struct EvaluationPlan: Sendable {
@@ -11,11 +12,8 @@ public struct EvaluationPlan: Sendable {
     public var shots: [Shots] = [.all]
     public var seeds: [UInt64] = [0]
     public var proLimit = 0.3
-    /// Whether a mirrored product is still a good one, and shifts in pixels of the model's input.
-    public var flips = false
-    public var shift = 0
-    public var falseAlarmRate: Float = 0.02
-    public var threads = 0
+    /// How every model is adapted, but for the seed, which is the unit's; tests run on its threads as well.
+    public var adaptation = Model.AdaptationOptions()
     /// Bits in use of files of 16 bits a sample; nil for all.
     public var bits: Int?
     /// How the data were split, in words, where it was not the data set's own way.
@@ -93,9 +91,17 @@ public struct EvaluationPlan: Sendable {
         let training = training(category).map(line)
         let test = test(category).map(line)
         let text =
-            [method.identity, "\(flips)", "\(shift)", "\(falseAlarmRate)", "\(proLimit)", bits.map { "\($0) bits" }]
+            [method.identity, adaptation.identity, "\(proLimit)", bits.map { "\($0) bits" }]
             .compactMap { $0 }.joined(separator: "|")
             + "\n" + training.joined(separator: "\n") + "\n\n" + test.joined(separator: "\n")
         return Digest(of: Array(text.utf8)).text
+    }
+}
+
+extension Model.AdaptationOptions {
+    /// All that an adapted model depends on, for a digest: threads change nothing of it, and the seed is the unit's.
+    fileprivate var identity: String {
+        let ofModel = "\(epochs ?? 0)|\(batch ?? 0)|\(learningRate ?? 0)" + (framing.map { "|\($0.rawValue)" } ?? "")
+        return "\(ofModel)|\(flips)|\(shift)|\(falseAlarmRate)"
     }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import MetaformerData
+import MetaformerInspection
 import MetaformerModels
 
 /// How far a run is.
@@ -76,8 +77,8 @@ public struct EvaluationRun {
         let start = clock.now
         let (model, count) = try adapted(method, training, unit, &unreadable, progress)
         let adaptation = (clock.now - start) / .seconds(1)
-        let inspector = try Inspector(model, threads: plan.threads)
-        let evaluation = try MapEvaluation(threads: plan.threads)
+        let inspector = try Inspector(model, threads: plan.adaptation.threads)
+        let evaluation = try MapEvaluation(threads: plan.adaptation.threads)
         var items: [DatasetItem] = []
         var scores: [ImageScore] = []
         var (withoutMask, seconds, threshold) = (0, 0.0, Float.infinity)
@@ -145,16 +146,8 @@ public struct EvaluationRun {
     ) throws -> (model: Model, count: Int) {
         let (frames, count) = try usable(training, unit, &unreadable, progress)
         let isGrey = try frames.areGrey()
-        var options = Model.AdaptationOptions()
-        options.threads = plan.threads
-        options.epochs = method.epochs
-        options.batch = method.batch
-        options.learningRate = method.learningRate
-        options.framing = method.framing
+        var options = plan.adaptation
         options.seed = unit.seed
-        options.flips = plan.flips
-        options.shift = plan.shift
-        options.falseAlarmRate = plan.falseAlarmRate
         do {
             let model = try method.adapted(
                 to: frames, count: count, channels: isGrey ? 1 : 3, options: options, progress: progress)
@@ -198,23 +191,4 @@ public struct EvaluationRun {
 extension EvaluationPlan {
     /// Whether a unit is the one that its method and category are shown by: the first seed of most shots.
     public func isFeatured(_ unit: EvaluationUnit) -> Bool { unit.shots == shots.max() && unit.seed == seeds.first }
-}
-
-extension Frame {
-    /// An image as a frame, whose depth is not stated where it has 16 bits a sample and that is asked for. Throws an error that
-    /// names the file where it is too small.
-    public init(_ image: Image, of name: String, isUnstated: Bool = false) throws {
-        if let obstacle = ImageCheck.obstacle(image) {
-            throw ImageFileError(URL(fileURLWithPath: name), .tooSmall(obstacle))
-        }
-        if isUnstated, image.bitDepth == 16 {
-            let format = image.channels == 1 ? Format.monoUnstated : .rgbUnstated
-            try self.init(width: image.width, height: image.height, format: format, bytes: image.bytes)
-            return
-        }
-        guard let format = Format(channels: image.channels, bits: image.bits) else {
-            throw EvaluationError("\(name): \(image.bits) bits a sample; there are 8, 10, 12, 14 and 16")
-        }
-        try self.init(width: image.width, height: image.height, format: format, bytes: image.bytes)
-    }
 }

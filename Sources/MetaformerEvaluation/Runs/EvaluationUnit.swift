@@ -1,4 +1,5 @@
 import MetaformerData
+import MetaformerInspection
 
 /// How many good images a product is adapted to.
 public enum Shots: Hashable, Sendable, Codable, CustomStringConvertible, Comparable {

@@ -1,6 +1,7 @@
 import Foundation
 import MetaformerData
 import MetaformerGraph
+import MetaformerInspection
 
 /// Checksums of the contents of files, kept in a folder of results: a file is read again where its size or time differs.
 struct FileChecksums {

@@ -1,5 +1,6 @@
 import Foundation
 import MetaformerData
+import MetaformerInspection
 
 /// Anybody's anomaly maps of a data set, in MVTec's layout for submissions, measured.
 public struct MapSet: Sendable {
@@ -18,7 +19,9 @@ public struct MapSet: Sendable {
     public let dataset: Dataset
     public let folder: URL
 
-    /// - Parameter folder: Holds `<category>/test/<kind>/<image>.tiff`, or .tif; for one category also without its name.
+    /// - Parameters:
+    ///   - folder: holds `<category>/test/<kind>/<image>.tiff`, or .tif; for one category also without its name.
+    ///   - dataset: what the maps are of.
     public init(folder: URL, dataset: Dataset) {
         self.dataset = dataset
         self.folder = folder

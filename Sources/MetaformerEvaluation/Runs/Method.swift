@@ -1,8 +1,9 @@
 import Foundation
 import MetaformerGraph
+import MetaformerInspection
 import MetaformerModels
 
-/// A method that is evaluated: where its model comes from, and how it is adapted.
+/// A method that is evaluated: where its model comes from.
 public struct Method: Sendable {
     enum Source: Sendable {
         case model(ModelOrigin)
@@ -16,11 +17,6 @@ public struct Method: Sendable {
     public private(set) var origin: String
     /// Whether it is a configuration of the paper's model, which Table 3 compares.
     public private(set) var isConfiguration = false
-    /// Overrides of the model's own settings.
-    public var epochs: Int?
-    public var batch: Int?
-    public var learningRate: Float?
-    public var framing: Framing?
 
     /// A model file, or the model of fewer parts that it holds, named after file and configuration. Throws where the file
     /// lacks a part.
@@ -143,9 +139,6 @@ public struct Method: Sendable {
         }
     }
 
-    /// All that the result of adaptation depends on, for a digest.
-    var identity: String {
-        "\(name)|\(origin)|\(epochs ?? 0)|\(batch ?? 0)|\(learningRate ?? 0)"
-            + (framing.map { "|\($0.rawValue)" } ?? "")
-    }
+    /// What a model is before it is adapted, for a digest.
+    var identity: String { "\(name)|\(origin)" }
 }

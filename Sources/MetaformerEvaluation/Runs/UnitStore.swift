@@ -1,5 +1,6 @@
 import Foundation
 import MetaformerData
+import MetaformerInspection
 
 /// Results of finished units on disk, a line of JSON each, so that an interrupted run goes on where it stopped.
 struct UnitStore {

@@ -1,4 +1,5 @@
 import MetaformerData
+import MetaformerInspection
 import MetaformerModels
 
 /// Tables in the shape of the paper's, its own figures beside ours: of its data sets, and of configurations of its model.

@@ -1,5 +1,6 @@
 import Foundation
 import MetaformerData
+import MetaformerInspection
 
 /// Where results come from: enough to get them again.
 public struct Provenance: Sendable, Codable, Equatable {
@@ -19,7 +20,10 @@ public struct Provenance: Sendable, Codable, Equatable {
     public let proLimit: Double
     public let falseAlarmRate: Float
 
-    /// - Parameter command: the command line, for people.
+    /// - Parameters:
+    ///   - plan: what was evaluated.
+    ///   - version: of the engine.
+    ///   - command: the command line, for people.
     public init(_ plan: EvaluationPlan, version: String, command: String) {
         self.version = version
         self.command = command
@@ -28,9 +32,9 @@ public struct Provenance: Sendable, Codable, Equatable {
         split = plan.splitNote.isEmpty ? "the data set's own" : plan.splitNote
         methods = plan.methods.map { Method(name: $0.name, origin: $0.origin) }
         seeds = plan.seeds
-        threads = plan.threads
+        threads = plan.adaptation.threads
         proLimit = plan.proLimit
-        falseAlarmRate = plan.falseAlarmRate
+        falseAlarmRate = plan.adaptation.falseAlarmRate
     }
 }
 
@@ -133,17 +137,5 @@ public struct ResultFiles {
             let document = Document(provenance: provenance, summary: lines, units: summary.results)
             return try JSONText.of(document)
         }
-    }
-}
-
-/// Text of CSV (RFC 4180).
-enum CSVText {
-    static func lines(_ rows: [[String]]) -> String {
-        rows.map { $0.map(field).joined(separator: ",") + "\n" }.joined()
-    }
-
-    private static func field(_ text: String) -> String {
-        guard text.contains(where: { ",\"\n\r".contains($0) }) else { return text }
-        return "\"" + text.replacing("\"", with: "\"\"") + "\""
     }
 }

@@ -9,6 +9,9 @@ public struct Digest: Sendable, Hashable {
         value = bytes.withUnsafeBytes { mf_digest($0.baseAddress, $0.count) }
     }
 
+    /// Of the contents of a file, which must be readable.
+    public init(contentsOf url: URL) throws { self.init(of: try Data(contentsOf: url)) }
+
     /// In hexadecimal.
     public var text: String { String(value, radix: 16) }
 }

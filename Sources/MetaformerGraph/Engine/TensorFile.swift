@@ -78,18 +78,27 @@ public struct TensorFile: Sendable {
     public func bytes() throws -> [UInt8] {
         var bytes: [UInt8] = []
         try withEngineView { tensors, settings in
-            try withUnsafeMutablePointer(to: &bytes) { bytes in
-                var writer = mf_writer(
-                    struct_size: MemoryLayout<mf_writer>.size, opaque: bytes,
-                    write: { opaque, piece, count in
-                        guard let bytes = opaque?.assumingMemoryBound(to: [UInt8].self) else { return 1 }
-                        bytes.pointee += UnsafeRawBufferPointer(start: piece, count: count)
-                        return 0
-                    })
-                try EngineError.check { error in
-                    mf_file_write_to(&writer, tensors, tensors.count, settings, settings.count, error)
-                }
+            bytes = try TensorFile.written { writer, error in
+                mf_file_write_to(writer, tensors, tensors.count, settings, settings.count, error)
             }
+        }
+        return bytes
+    }
+
+    /// The bytes that a call of the engine writes.
+    package static func written(
+        by call: (UnsafePointer<mf_writer>, UnsafeMutablePointer<mf_error>) -> mf_status
+    ) throws -> [UInt8] {
+        var bytes: [UInt8] = []
+        try withUnsafeMutablePointer(to: &bytes) { bytes in
+            var writer = mf_writer(
+                struct_size: MemoryLayout<mf_writer>.size, opaque: bytes,
+                write: { opaque, piece, count in
+                    guard let bytes = opaque?.assumingMemoryBound(to: [UInt8].self) else { return 1 }
+                    bytes.pointee += UnsafeRawBufferPointer(start: piece, count: count)
+                    return 0
+                })
+            try EngineError.check { error in call(&writer, error) }
         }
         return bytes
     }

@@ -74,8 +74,12 @@ public final class FeatureMetaTraining: SteppedTraining {
     /// Makes the tasks, or finds them in the folder `cache`.
     ///
     /// - Parameters:
+    ///   - configuration: how T is trained.
     ///   - file: the model over features to train: its T starts at random.
     ///   - photographs: what tasks are made of.
+    ///   - cache: the folder of tasks.
+    ///   - threads: worker threads, 0 for one a processor.
+    ///   - group: the processes that share the work of a step.
     ///   - progress: called after each task; returns whether to go on.
     public init(
         _ configuration: FeatureTrainingConfiguration, model file: TensorFile, photographs: [URL], cache: URL,

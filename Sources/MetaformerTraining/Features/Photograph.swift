@@ -1,6 +1,6 @@
 import Foundation
 import MetaformerData
-import MetaformerModels
+import MetaformerInspection
 
 /// A photograph that views are taken of: planes [3, height, width] in [0, 1], larger than a view.
 struct Photograph {
@@ -19,10 +19,7 @@ struct Photograph {
         height = max(Int((Float(image.height) * factor).rounded()), viewSize)
         width = max(Int((Float(image.width) * factor).rounded()), viewSize)
         self.isTexture = isTexture
-        do {
-            planes = try Frame(width: image.width, height: image.height, format: image.frameFormat, bytes: image.bytes)
-                .planes(channels: 3, height: height, width: width)
-        } catch { throw TrainingError("\(name): \(error)") }
+        planes = try Frame(image, of: name).planes(channels: 3, height: height, width: width)
     }
 
     /// The value of a channel between pixels, mirrored beyond the edges.
@@ -42,12 +39,6 @@ struct Photograph {
         guard period > 0 else { return 0 }
         let place = ((index % period) + period) % period
         return place < count ? place : period - place
-    }
-}
-
-extension Image {
-    fileprivate var frameFormat: Frame.Format {
-        channels == 1 ? (bitDepth == 8 ? .mono8 : .mono16) : (bitDepth == 8 ? .rgb8 : .rgb16)
     }
 }
 

@@ -1,6 +1,6 @@
 import Foundation
 import MetaformerData
-import MetaformerModels
+import MetaformerInspection
 
 /// Image files as the floats that models take: by the same code that inspections go through.
 public struct ImageReader: Sendable {
@@ -8,14 +8,7 @@ public struct ImageReader: Sendable {
 
     /// The frame of a file. Throws an error that names the file where it cannot be read or has under 32 pixels a side.
     public func frame(_ url: URL) throws -> Frame {
-        let image = try MetaformerData.Image(contentsOf: url)
-        guard image.width >= 32, image.height >= 32 else {
-            throw TrainingError(
-                "\(url.relativePath): \(image.width) x \(image.height) pixels; each side must have at least 32")
-        }
-        let isGrey = image.channels == 1
-        let format: Frame.Format = image.bitDepth == 8 ? (isGrey ? .mono8 : .rgb8) : (isGrey ? .mono16 : .rgb16)
-        return try Frame(width: image.width, height: image.height, format: format, bytes: image.bytes)
+        try Frame(MetaformerData.Image(contentsOf: url), of: url.relativePath)
     }
 
     /// [channels, size, size] in [0, 1].

@@ -1,5 +1,5 @@
 import ArgumentParser
-import MetaformerModels
+import MetaformerInspection
 
 /// How a model is adapted: the options of every command that adapts models.
 struct AdaptationArguments: ParsableArguments {
@@ -34,6 +34,24 @@ struct AdaptationArguments: ParsableArguments {
             """, valueName: "how"))
     var framing: Framing?
 
+    @Option(help: ArgumentHelp("The share of good products that the threshold may reject.", valueName: "x"))
+    var falseAlarmRate = Model.AdaptationOptions().falseAlarmRate
+
+    /// All that adaptation depends on beside the images.
+    func options(_ common: CommonOptions) -> Model.AdaptationOptions {
+        var options = Model.AdaptationOptions()
+        options.threads = common.threads
+        options.epochs = epochs
+        options.batch = batch
+        options.learningRate = learningRate
+        options.seed = common.seed
+        options.flips = flips
+        options.shift = shift
+        options.falseAlarmRate = falseAlarmRate
+        options.framing = framing
+        return options
+    }
+
     func validate() throws {
         if let epochs, !(1...1_000_000).contains(epochs) {
             throw ValidationError("--epochs is \(epochs); give 1 to 1000000.")
@@ -45,6 +63,13 @@ struct AdaptationArguments: ParsableArguments {
             throw ValidationError("--learning-rate is \(learningRate); give a number between 0 and 1.")
         }
         if shift < 0 { throw ValidationError("--shift is \(shift); give 0 or more.") }
+        try requireFalseAlarmRate(falseAlarmRate)
+    }
+}
+
+func requireFalseAlarmRate(_ rate: Float) throws {
+    guard rate > 0, rate <= 0.5 else {
+        throw ValidationError("--false-alarm-rate is \(rate); give a number above 0, at most 0.5.")
     }
 }
 

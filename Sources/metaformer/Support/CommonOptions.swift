@@ -1,6 +1,6 @@
 import ArgumentParser
 import Foundation
-import MetaformerEvaluation
+import MetaformerInspection
 
 /// The options that every command takes.
 struct CommonOptions: ParsableArguments {

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Foundation
 import MetaformerData
-import MetaformerModels
+import MetaformerInspection
 
 /// How files of 16 bits a sample are read.
 struct DepthOptions: ParsableArguments {

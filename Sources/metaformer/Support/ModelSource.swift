@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import MetaformerGraph
+import MetaformerInspection
 import MetaformerModels
 
 /// Where a model comes from: a file, a model that comes with the program ("universal" or "paper"), or "scratch:" and a
