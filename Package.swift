@@ -26,6 +26,7 @@ let package = Package(
         .library(name: "MetaformerData", targets: ["MetaformerData"]),
         .library(name: "MetaformerEvaluation", targets: ["MetaformerEvaluation"]),
         .library(name: "MetaformerTraining", targets: ["MetaformerTraining"]),
+        .library(name: "MetaformerSignatures", targets: ["MetaformerSignatures"]),
         // libMetaformer.so: the shared library without Swift, as CMake builds it too.
         .library(name: "Metaformer", type: .dynamic, targets: ["MetaformerLibrary"]),
     ],
@@ -63,6 +64,7 @@ let package = Package(
             ]
         ),
         .systemLibrary(name: "COpenBLAS", path: "CSources/COpenBLAS"),
+        .systemLibrary(name: "COpenSSL", path: "CSources/COpenSSL"),
         .systemLibrary(name: "COpenMPI", path: "CSources/COpenMPI", pkgConfig: "mpi-c"),
         .target(
             name: "CMessagePassing",
@@ -84,9 +86,10 @@ let package = Package(
             ]),
         .target(
             name: "MetaformerData",
-            dependencies: ["CImageCodecs", "MetaformerGraph"],
+            dependencies: ["CImageCodecs", "MetaformerEngine", "MetaformerGraph"],
             swiftSettings: loopSettings
         ),
+        .target(name: "MetaformerSignatures", dependencies: ["COpenSSL"]),
         .target(
             name: "MetaformerEvaluation", dependencies: ["MetaformerEngine", "MetaformerModels", "MetaformerData"],
             swiftSettings: loopSettings),
@@ -102,6 +105,7 @@ let package = Package(
             name: "metaformer",
             dependencies: [
                 "MetaformerModels", "MetaformerData", "MetaformerEvaluation", "MetaformerTraining",
+                "MetaformerSignatures",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
@@ -122,6 +126,7 @@ let package = Package(
             name: "MetaformerModelsTests",
             dependencies: ["MetaformerModels", "MetaformerEngine", "allocation-probe", "TestSupport"]),
         .testTarget(name: "MetaformerDataTests", dependencies: ["MetaformerData", "TestSupport"]),
+        .testTarget(name: "MetaformerSignaturesTests", dependencies: ["MetaformerSignatures"]),
         .testTarget(name: "MetaformerTrainingTests", dependencies: ["MetaformerTraining", "TestSupport"]),
         .testTarget(
             name: "MetaformerEvaluationTests",
