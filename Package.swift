@@ -1,6 +1,14 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
+/// Memory that is overrun in spite of all checks ends the process, not more. Library calls are checked where C is optimised.
+let hardening = ["-fstack-protector-strong", "-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=2"]
+let cSettings: [CSetting] = [
+    .unsafeFlags(["-std=c17", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion"]),
+    .unsafeFlags([hardening[0]], .when(configuration: .debug)),
+    .unsafeFlags(hardening, .when(configuration: .release)),
+]
+
 /// The engine is written for optimised builds: at -O0 its kernels are far too slow to test with.
 let engineSettings: [CSetting] = [
     .unsafeFlags([
@@ -8,6 +16,7 @@ let engineSettings: [CSetting] = [
         // Sums and products are fused where the kernels say so, and nowhere else: all compilers then give the same bits.
         "-ffp-contract=off",
     ]),
+    .unsafeFlags(hardening),
     .unsafeFlags(["-O2"], .when(configuration: .debug)),
     .unsafeFlags(["-O3"], .when(configuration: .release)),
     .headerSearchPath("."),
@@ -27,6 +36,7 @@ let package = Package(
         .library(name: "MetaformerInspection", targets: ["MetaformerInspection"]),
         .library(name: "MetaformerEvaluation", targets: ["MetaformerEvaluation"]),
         .library(name: "MetaformerTraining", targets: ["MetaformerTraining"]),
+        .library(name: "MetaformerSignatures", targets: ["MetaformerSignatures"]),
         // libMetaformer.so: the shared library without Swift, as CMake builds it too.
         .library(name: "Metaformer", type: .dynamic, targets: ["MetaformerLibrary"]),
     ],
@@ -46,7 +56,7 @@ let package = Package(
         .target(
             name: "CImageCodecs",
             path: "CSources/CImageCodecs",
-            cSettings: [.unsafeFlags(["-std=c17", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion"])],
+            cSettings: cSettings,
             linkerSettings: [.linkedLibrary("png"), .linkedLibrary("jpeg"), .linkedLibrary("tiff")]
         ),
         .target(
@@ -58,20 +68,20 @@ let package = Package(
                 .unsafeFlags(
                     ["-enable-experimental-feature", "Embedded", "-nostartfiles"]
                         + [
-                            "--as-needed", "-soname=libmetaformer.so.1", "-z", "nodelete",
+                            "--as-needed", "-soname=libmetaformer.so.1", "-z", "nodelete", "-z", "relro", "-z", "now",
                             "--version-script=\(Context.packageDirectory)/bindings/cmake/metaformer.map",
                         ].flatMap { ["-Xlinker", $0] })
             ]
         ),
         .systemLibrary(name: "COpenBLAS", path: "CSources/COpenBLAS"),
+        .systemLibrary(name: "COpenSSL", path: "CSources/COpenSSL"),
         .systemLibrary(name: "COpenMPI", path: "CSources/COpenMPI", pkgConfig: "mpi-c"),
         .target(
             name: "CMessagePassing",
             dependencies: [.target(name: "COpenMPI", condition: .when(traits: ["MPI"]))],
             path: "CSources/CMessagePassing",
-            cSettings: [
-                .unsafeFlags(["-std=c17", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion"]),
-                .define("METAFORMER_MPI", .when(traits: ["MPI"])),
+            cSettings: cSettings + [
+                .define("METAFORMER_MPI", .when(traits: ["MPI"]))
             ],
             linkerSettings: [.linkedLibrary("mpi", .when(traits: ["MPI"]))]
         ),
@@ -88,6 +98,7 @@ let package = Package(
             dependencies: ["CImageCodecs", "MetaformerEngine", "MetaformerGraph"],
             swiftSettings: loopSettings
         ),
+        .target(name: "MetaformerSignatures", dependencies: ["COpenSSL"]),
         .target(
             name: "MetaformerInspection", dependencies: ["MetaformerEngine", "MetaformerModels", "MetaformerData"],
             swiftSettings: loopSettings),
@@ -103,9 +114,11 @@ let package = Package(
         .executableTarget(
             name: "metaformer",
             dependencies: [
-                "MetaformerEvaluation", "MetaformerTraining",
+                "MetaformerEvaluation", "MetaformerTraining", "MetaformerSignatures",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-            ]
+            ],
+            // Position-independent it is by itself; here what it calls is bound before it starts, and read only from then on.
+            linkerSettings: [.unsafeFlags(["-z", "relro", "-z", "now"].flatMap { ["-Xlinker", $0] })]
         ),
         // Tests
         .executableTarget(
@@ -126,6 +139,7 @@ let package = Package(
             name: "MetaformerInspectionTests",
             dependencies: ["MetaformerInspection", "MetaformerEngine", "allocation-probe", "TestSupport"],
             swiftSettings: loopSettings),
+        .testTarget(name: "MetaformerSignaturesTests", dependencies: ["MetaformerSignatures"]),
         .testTarget(name: "MetaformerTrainingTests", dependencies: ["MetaformerTraining", "TestSupport"]),
         .testTarget(
             name: "MetaformerEvaluationTests",

@@ -66,8 +66,7 @@
  * So all that is not meant must be zero, padding too: begin with MF_INIT or memset, and set fields by their names.
  */
 
-/** Counts the changes that programs do not survive. It is the number in the library's file name, libmetaformer.so.1: the
- *  system loads no program with a library of another number. */
+/** Counts the changes that programs do not survive: the number in the library's file name, libmetaformer.so.1. */
 #define METAFORMER_ABI 1
 
 /**
@@ -107,8 +106,7 @@ MF_API const char *mf_version(void);
 
 /* ---- Status ------------------------------------------------------------------------------------------------------ */
 
-/** What went wrong. The high nibble is the group: 1 a mistake of the caller, 2 a resource or a file, 3 an
- *  interruption. */
+/** What went wrong; the high nibble is the group: 1 a mistake of the caller, 2 a resource or a file, 3 an interruption. */
 typedef enum mf_status {
     MF_OK = 0,
     MF_E_INVALID = 0x11,     /**< an argument is NULL, out of range, or does not fit another                     */
@@ -120,6 +118,7 @@ typedef enum mf_status {
     MF_E_CHECKSUM = 0x24,    /**< the file's contents do not match their checksum                                */
     MF_E_VERSION = 0x25,     /**< the file was written by a newer version                                        */
     MF_E_LIMIT = 0x26,       /**< a size is over a stated limit                                                  */
+    MF_E_SIGNATURE = 0x27,   /**< the host's verify refused the file                                             */
     MF_E_DEADLINE = 0x31,    /**< the time limit that the host gave is over                                      */
     MF_E_CANCELLED = 0x32    /**< the host asked to stop                                                         */
 } mf_status;
@@ -178,14 +177,16 @@ typedef struct mf_open_options {
     size_t struct_size;
     const mf_allocator *allocator; /**< NULL for malloc; copied, and used by everything made from this model */
     mf_log log;                    /**< NULL for silence; else of everything made from this model */
-    void *opaque;                  /**< handed to log */
+    void *opaque;                  /**< handed to log and verify */
+    /** NULL, or called with all bytes of the file before the library looks at any of them: 0 to open it. The bytes that it
+     *  was given are those that are opened, so that a signature of them holds; docs/HOSTS.md has an example. */
+    int (*verify)(void *opaque, const void *bytes, size_t size);
 } mf_open_options;
 
 /**
- * Opens a model file. Everything is checked before memory is allocated for it: structure, sizes, checksum, and every
- * instruction of every program.
+ * Opens a model file. Everything is checked before memory is allocated for it: structure, sizes, checksum, instructions.
  * @param options  NULL for none
- * @return MF_OK, MF_E_IO, MF_E_FORMAT, MF_E_CHECKSUM, MF_E_VERSION, MF_E_LIMIT, MF_E_NOMEM, MF_E_INVALID
+ * @return MF_OK, MF_E_IO, MF_E_FORMAT, MF_E_CHECKSUM, MF_E_VERSION, MF_E_LIMIT, MF_E_NOMEM, MF_E_INVALID, MF_E_SIGNATURE
  */
 MF_API MF_MUST_USE mf_status mf_model_open_file(const char *path, const mf_open_options *options, mf_model **out_model,
                                                 mf_error *error);
@@ -232,10 +233,7 @@ typedef struct mf_writer {
  */
 MF_API MF_MUST_USE mf_status mf_model_write(const mf_model *model, const mf_writer *writer, mf_error *error);
 
-/**
- * A value of the model's configuration, such as "input.width" or "threshold", or NULL where the model has no such key.
- * The text lives as long as the model.
- */
+/** A value of the model's configuration, such as "input.width", or NULL where it has none; lives as long as the model. */
 MF_API const char *mf_model_setting(const mf_model *model, const char *key);
 
 /** Releases a model. Contexts keep what they need: a model may be released before them. A second release is without

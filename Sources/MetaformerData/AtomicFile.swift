@@ -1,5 +1,7 @@
 import Foundation
 import Glibc
+import MetaformerEngine
+import Synchronization
 
 /// Files that are there whole or not at all.
 public enum AtomicFile {
@@ -16,8 +18,9 @@ public enum AtomicFile {
     /// what `url` names is either as it was or complete.
     public static func write(_ data: Data, to url: URL) throws(WriteError) {
         let folder = url.deletingLastPathComponent().path
-        var template = Array("\(folder)/.\(url.lastPathComponent).XXXXXX".utf8CString)
-        let descriptor = mkstemp(&template)
+        if swept.withLock({ $0.insert(folder).inserted }) { mf_temporary_sweep(url.path) }
+        var template = [CChar](repeating: 0, count: Int(PATH_MAX))
+        let descriptor = mf_temporary_make(url.path, &template, template.count)
         guard descriptor >= 0 else { throw WriteError(errno: errno) }
         do throws(WriteError) {
             try fill(descriptor, with: data)
@@ -28,6 +31,9 @@ public enum AtomicFile {
         }
         syncFolder(folder)
     }
+
+    /// Folders that have been searched for what killed processes left: once is enough, for there may be thousands of files.
+    private static let swept = Mutex<Set<String>>([])
 
     private static func fill(_ descriptor: Int32, with data: Data) throws(WriteError) {
         var failure = data.withUnsafeBytes { (bytes: UnsafeRawBufferPointer) -> Int32 in

@@ -13,6 +13,7 @@ struct MetaformerCommand: ParsableCommand {
             MetricsCommand.self,
             PriorCommand.self,
             TasksCommand.self, FeaturesCommand.self, MetaTrainCommand.self, InfoCommand.self, ExportCommand.self,
+            KeygenCommand.self, SignCommand.self, VerifyCommand.self,
             DataCommand.self,
             SampleCommand.self,
             BenchCommand.self,

@@ -137,6 +137,32 @@ import Testing
         #expect(output == "same bits\n")
     }
 
+    @Test("a host opens what was signed, and looks at nothing that was changed since") func signature() throws {
+        let installation = try Installation.shared
+        try SmallModel.adaptedFile().write(path: path("model"))
+        let openssl = "/usr/bin/openssl"
+        for key in [path("key"), path("other")] {
+            try Command.run([openssl, "genpkey", "-algorithm", "ed25519", "-out", key])
+            try Command.run([openssl, "pkey", "-in", key, "-pubout", "-out", key + ".pub"])
+        }
+        try Command.run([
+            openssl, "pkeyutl", "-sign", "-inkey", path("key"), "-rawin", "-in", path("model"), "-out", path("sig"),
+        ])
+        let host = try installation.compile(
+            "Tests/hosts/signature/main.c", with: ["gcc", "-std=c11"], options: ["-lcrypto"], to: path("host"))
+        let output = try Command.run(
+            [host, path("model"), path("sig"), path("key.pub"), path("other.pub")],
+            environment: installation.environment)
+        #expect(output.contains(/signed: opened; \d{4,} changed: refused/), "\(output)")
+    }
+
+    @Test("a child of fork is told what it lacks, and works on one thread") func fork() throws {
+        let installation = try Installation.shared
+        try SmallModel.adaptedFile().write(path: path("model"))
+        let host = try installation.compile("Tests/hosts/fork/main.c", to: path("host"))
+        #expect(try Command.run([host, path("model")], environment: installation.environment) == "same score\n")
+    }
+
     @Test("loading and unloading it 1,000 times leaves no memory and no threads behind") func reload() throws {
         let installation = try Installation.shared
         let host = try installation.compile("Tests/hosts/reload/main.c", options: ["-ldl"], to: path("host"))

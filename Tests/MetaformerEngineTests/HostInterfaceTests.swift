@@ -44,7 +44,7 @@ struct HostInterfaceTests {
         let statuses = [
             MF_OK, MF_E_INVALID, MF_E_UNSUPPORTED, MF_E_STATE, MF_E_NOMEM, MF_E_IO, MF_E_FORMAT, MF_E_CHECKSUM,
             MF_E_VERSION,
-            MF_E_LIMIT, MF_E_DEADLINE, MF_E_CANCELLED,
+            MF_E_LIMIT, MF_E_SIGNATURE, MF_E_DEADLINE, MF_E_CANCELLED,
         ]
         let names = Set(statuses.map { String(cString: mf_status_name($0)) })
         #expect(names.count == statuses.count && names.allSatisfy { $0.hasPrefix("MF_") })

@@ -315,6 +315,16 @@ MF_API MF_MUST_USE mf_status mf_file_write(const char *path, const mf_tensor *te
 MF_API MF_MUST_USE mf_status mf_file_write_to(const mf_writer *writer, const mf_tensor *tensors, size_t tensor_count,
                                               const mf_entry *entries, size_t entry_count, mf_error *error);
 
+/* Files appear whole: they are written to a temporary file in the folder of path, which is then renamed. It is locked
+ * (flock) as long as a descriptor of it is open, so that one that is not is known to have lost its process. */
+
+/** Makes a temporary file beside path, ".metaformer-<name>.<six letters>", and writes its path into room bytes. The
+ *  descriptor, or -1 and errno. */
+MF_API int mf_temporary_make(const char *path, char *name, size_t room);
+
+/** Removes temporary files beside path that killed processes have left. Any thread, at any time. */
+MF_API void mf_temporary_sweep(const char *path);
+
 #ifdef __cplusplus
 }
 #endif

@@ -131,21 +131,24 @@ static mf_status make_model(mf_file *file, const mf_allocator *allocator, const 
 }
 
 /* The options of opening, checked; options may be NULL. */
-static mf_status take_options(const mf_open_options *options, mf_allocator *allocator, mf_logger *logger,
-                              mf_error *error) {
+static mf_status take_options(const mf_open_options *options, mf_allocator *allocator, mf_file_options *file_options,
+                              mf_logger *logger, mf_error *error) {
     mf_open_options own = {.struct_size = sizeof own};
     if (options) MF_TRY(mf_open_options_read(options, &own, error));
     *logger = (mf_logger){own.log, own.opaque};
+    *file_options =
+        (mf_file_options){.allocator = allocator, .required = 1, .verify = own.verify, .opaque = own.opaque};
     return mf_allocator_resolve(own.allocator, allocator, error);
 }
 
 mf_status mf_model_open_file(const char *path, const mf_open_options *options, mf_model **out_model, mf_error *error) {
     if (!path || !out_model) return mf_fail(error, MF_E_INVALID, "mf_model_open_file: NULL argument");
     mf_allocator allocator;
+    mf_file_options file_options;
     mf_logger logger;
     mf_file *file;
-    MF_TRY(take_options(options, &allocator, &logger, error));
-    MF_TRY(mf_file_open_with(path, &allocator, 1, &file, error));
+    MF_TRY(take_options(options, &allocator, &file_options, &logger, error));
+    MF_TRY(mf_file_open_with(path, &file_options, &file, error));
     mf_error cause = {.struct_size = sizeof cause};
     mf_status status = make_model(file, &allocator, &logger, out_model, &cause);
     return status == MF_OK ? MF_OK : mf_fail(error, status, "%.100s: %s", path, cause.text);
@@ -155,10 +158,11 @@ mf_status mf_model_open_memory(const void *data, size_t size, const mf_open_opti
                                mf_error *error) {
     if (!data || !out_model) return mf_fail(error, MF_E_INVALID, "mf_model_open_memory: NULL argument");
     mf_allocator allocator;
+    mf_file_options file_options;
     mf_logger logger;
     mf_file *file;
-    MF_TRY(take_options(options, &allocator, &logger, error));
-    MF_TRY(mf_file_open_memory_with(data, size, &allocator, 1, &file, error));
+    MF_TRY(take_options(options, &allocator, &file_options, &logger, error));
+    MF_TRY(mf_file_open_memory_with(data, size, &file_options, &file, error));
     return make_model(file, &allocator, &logger, out_model, error);
 }
 
@@ -169,10 +173,11 @@ mf_status mf_model_open_reader(const mf_reader *reader, const mf_open_options *o
     MF_TRY(mf_reader_read(reader, &own, error));
     if (!own.read) return mf_fail(error, MF_E_INVALID, "mf_reader: needs its function");
     mf_allocator allocator;
+    mf_file_options file_options;
     mf_logger logger;
     mf_file *file;
-    MF_TRY(take_options(options, &allocator, &logger, error));
-    MF_TRY(mf_file_open_reader(&own, &allocator, 1, &file, error));
+    MF_TRY(take_options(options, &allocator, &file_options, &logger, error));
+    MF_TRY(mf_file_open_reader(&own, &file_options, &file, error));
     return make_model(file, &allocator, &logger, out_model, error);
 }
 

@@ -135,12 +135,18 @@ static mf_status check_format(const mf_file *file, const char *computed, int req
 
 /* ---- Opening ----------------------------------------------------------------------------------------------------- */
 
-static mf_status check_size(uint64_t size, const unsigned char *start, uint64_t *header_size, mf_error *error) {
-    if (size < 10)
+#define START_BYTES 10 /* of the smallest file: the header's size and {} */
+
+static mf_status check_size(uint64_t size, mf_error *error) {
+    if (size < START_BYTES)
         return mf_fail(error, MF_E_FORMAT, "%llu bytes: not a .safetensors file, or cut off", (unsigned long long)size);
     if (size > MF_MAX_FILE_BYTES)
         return mf_fail(error, MF_E_LIMIT, "%llu bytes; at most %llu are read", (unsigned long long)size,
                        (unsigned long long)MF_MAX_FILE_BYTES);
+    return MF_OK;
+}
+
+static mf_status check_start(uint64_t size, const unsigned char *start, uint64_t *header_size, mf_error *error) {
     *header_size = 0;
     for (int i = MF_HEADER_AT - 1; i >= 0; i--) *header_size = *header_size << 8 | start[i];
     if (start[MF_HEADER_AT] != '{' || *header_size < 2) return mf_fail(error, MF_E_FORMAT, "not a .safetensors file");
@@ -181,7 +187,7 @@ static mf_status make_tensors(mf_file *file, const unsigned char *data, mf_error
 /* Reads the header of file->bytes, and sets up the tensors. */
 static mf_status index_file(mf_file *file, int required, mf_error *error) {
     uint64_t header_size;
-    MF_TRY(check_size(file->size, file->bytes, &header_size, error));
+    MF_TRY(check_start(file->size, file->bytes, &header_size, error));
     char *text = (char *)file->bytes + MF_HEADER_AT, computed[CHECKSUM_DIGITS + 1] = "";
     size_t digits = find_checksum((char *)file->bytes, MF_HEADER_AT + header_size);
     if (digits) sum_bytes(file->bytes, file->size, digits, computed);
@@ -217,21 +223,31 @@ static mf_status make_file(const mf_allocator *allocator, size_t size, mf_file *
     return MF_OK;
 }
 
-/* Reads a whole file: its start first, so that nothing is allocated for what cannot be one. */
-mf_status mf_file_open_reader(const mf_reader *reader, const mf_allocator *allocator, int required, mf_file **out_file,
-                              mf_error *error) {
-    unsigned char start[10] = {0};
+/* Nothing is allocated for what cannot be a file. */
+static mf_status read_start(const mf_reader *reader, mf_error *error) {
+    unsigned char start[START_BYTES];
     uint64_t header_size;
-    if (reader->size >= sizeof start && reader->read(reader->opaque, 0, start, sizeof start) != 0)
+    if (reader->read(reader->opaque, 0, start, sizeof start) != 0)
         return mf_fail(error, MF_E_IO, "the start cannot be read");
-    MF_TRY(check_size(reader->size, start, &header_size, error));
+    return check_start(reader->size, start, &header_size, error);
+}
+
+/* Reads the bytes, has them verified, and only then looks at them. */
+static mf_status read_bytes(mf_file *file, const mf_reader *reader, const mf_file_options *options, mf_error *error) {
+    if (reader->read(reader->opaque, 0, file->bytes, file->size) != 0)
+        return mf_fail(error, MF_E_IO, "%zu bytes cannot be read", file->size);
+    if (options->verify && options->verify(options->opaque, file->bytes, file->size) != 0)
+        return mf_fail(error, MF_E_SIGNATURE, "the host does not accept the file's %zu bytes", file->size);
+    return index_file(file, options->required, error);
+}
+
+mf_status mf_file_open_reader(const mf_reader *reader, const mf_file_options *options, mf_file **out_file,
+                              mf_error *error) {
+    MF_TRY(check_size(reader->size, error));
+    if (!options->verify) MF_TRY(read_start(reader, error));
     mf_file *file = NULL;
-    MF_TRY(make_file(allocator, (size_t)reader->size, &file, error));
-    memcpy(file->bytes, start, sizeof start);
-    size_t rest = file->size - sizeof start;
-    mf_status status = !rest || reader->read(reader->opaque, sizeof start, file->bytes + sizeof start, rest) == 0
-                           ? index_file(file, required, error)
-                           : mf_fail(error, MF_E_IO, "%zu bytes cannot be read", file->size);
+    MF_TRY(make_file(options->allocator, (size_t)reader->size, &file, error));
+    mf_status status = read_bytes(file, reader, options, error);
     if (status != MF_OK) {
         mf_file_release(file);
         return status;
@@ -245,15 +261,15 @@ static int read_memory(void *opaque, uint64_t offset, void *buffer, size_t bytes
     return 0;
 }
 
-mf_status mf_file_open_memory_with(const void *data, size_t size, const mf_allocator *allocator, int required,
-                                   mf_file **out_file, mf_error *error) {
+mf_status mf_file_open_memory_with(const void *data, size_t size, const mf_file_options *options, mf_file **out_file,
+                                   mf_error *error) {
     if (!data || !out_file) return mf_fail(error, MF_E_INVALID, "mf_file_open_memory: NULL argument");
     union {
         const void *read;
         void *opaque;
     } bytes = {data};
     mf_reader reader = {sizeof reader, bytes.opaque, size, read_memory};
-    return mf_file_open_reader(&reader, allocator, required, out_file, error);
+    return mf_file_open_reader(&reader, options, out_file, error);
 }
 
 /* Fills bytes from a descriptor, however few a read gives. */
@@ -271,34 +287,32 @@ static int read_descriptor(void *opaque, uint64_t offset, void *buffer, size_t b
     return 0;
 }
 
-static mf_status read_file(int descriptor, const mf_allocator *allocator, int required, mf_file **out_file,
-                           mf_error *error) {
+static mf_status read_file(int descriptor, const mf_file_options *options, mf_file **out_file, mf_error *error) {
     struct stat info;
     if (fstat(descriptor, &info) != 0) return mf_fail(error, MF_E_IO, "%s", strerror(errno));
     if (!S_ISREG(info.st_mode)) return mf_fail(error, MF_E_IO, "not a regular file");
     mf_reader reader = {sizeof reader, &descriptor, (uint64_t)info.st_size, read_descriptor};
     errno = 0;
-    mf_status status = mf_file_open_reader(&reader, allocator, required, out_file, error);
+    mf_status status = mf_file_open_reader(&reader, options, out_file, error);
     return status == MF_E_IO && errno ? mf_fail(error, status, "%s", strerror(errno)) : status;
 }
 
-mf_status mf_file_open_with(const char *path, const mf_allocator *allocator, int required, mf_file **out_file,
-                            mf_error *error) {
+mf_status mf_file_open_with(const char *path, const mf_file_options *options, mf_file **out_file, mf_error *error) {
     if (!path || !out_file) return mf_fail(error, MF_E_INVALID, "mf_file_open: NULL argument");
     int descriptor = open(path, O_RDONLY | O_CLOEXEC);
     if (descriptor < 0) return mf_fail(error, MF_E_IO, "%.120s: %s", path, strerror(errno));
     mf_error cause = {.struct_size = sizeof cause};
-    mf_status status = read_file(descriptor, allocator, required, out_file, &cause);
+    mf_status status = read_file(descriptor, options, out_file, &cause);
     close(descriptor);
     return status == MF_OK ? MF_OK : mf_fail(error, status, "%.120s: %s", path, cause.text);
 }
 
 mf_status mf_file_open(const char *path, mf_file **out_file, mf_error *error) {
-    return mf_file_open_with(path, NULL, 0, out_file, error);
+    return mf_file_open_with(path, &(mf_file_options){.allocator = NULL}, out_file, error);
 }
 
 mf_status mf_file_open_memory(const void *data, size_t size, mf_file **out_file, mf_error *error) {
-    return mf_file_open_memory_with(data, size, NULL, 0, out_file, error);
+    return mf_file_open_memory_with(data, size, &(mf_file_options){.allocator = NULL}, out_file, error);
 }
 
 void mf_file_release(mf_file *file) {
@@ -498,9 +512,8 @@ mf_status mf_file_write_with(const char *path, const mf_tensor *tensors, size_t 
                              size_t entry_count, const mf_allocator *allocator, mf_error *error) {
     if (!path) return mf_fail(error, MF_E_INVALID, "mf_file_write: NULL argument");
     char temporary[4096];
-    if (snprintf(temporary, sizeof temporary, "%s.XXXXXX", path) >= (int)sizeof temporary)
-        return mf_fail(error, MF_E_LIMIT, "%.120s…: the path is too long", path);
-    target target = {mkstemp(temporary), 0};
+    mf_temporary_sweep(path);
+    target target = {mf_temporary_make(path, temporary, sizeof temporary), 0};
     if (target.descriptor < 0) return mf_fail(error, MF_E_IO, "%.120s: %s", path, strerror(errno));
     mf_error e = {.struct_size = sizeof e};
     mf_writer writer = {sizeof writer, &target, write_target};

@@ -3,13 +3,19 @@
 
 #include <metaformer/engine.h>
 
-/* As mf_file_open and mf_file_open_memory, with an allocator. required: refuse a file that has not our format and
-   checksum. */
-mf_status mf_file_open_with(const char *path, const mf_allocator *allocator, int required, mf_file **out_file,
-                            mf_error *error);
-mf_status mf_file_open_memory_with(const void *data, size_t size, const mf_allocator *allocator, int required,
-                                   mf_file **out_file, mf_error *error);
-mf_status mf_file_open_reader(const mf_reader *reader, const mf_allocator *allocator, int required, mf_file **out_file,
+/* How a file is opened. */
+typedef struct mf_file_options {
+    const mf_allocator *allocator; /* NULL for malloc */
+    int required;                  /* refuse a file that has not our format and checksum */
+    int (*verify)(void *opaque, const void *bytes, size_t size); /* as in mf_open_options */
+    void *opaque;                                                /* of verify */
+} mf_file_options;
+
+/* As mf_file_open and mf_file_open_memory, with options. */
+mf_status mf_file_open_with(const char *path, const mf_file_options *options, mf_file **out_file, mf_error *error);
+mf_status mf_file_open_memory_with(const void *data, size_t size, const mf_file_options *options, mf_file **out_file,
+                                   mf_error *error);
+mf_status mf_file_open_reader(const mf_reader *reader, const mf_file_options *options, mf_file **out_file,
                               mf_error *error);
 
 /* As mf_file_write and mf_file_write_to, with an allocator. */

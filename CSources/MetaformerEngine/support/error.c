@@ -34,6 +34,8 @@ const char *mf_status_name(mf_status status) {
         return "MF_E_VERSION";
     case MF_E_LIMIT:
         return "MF_E_LIMIT";
+    case MF_E_SIGNATURE:
+        return "MF_E_SIGNATURE";
     case MF_E_DEADLINE:
         return "MF_E_DEADLINE";
     case MF_E_CANCELLED:

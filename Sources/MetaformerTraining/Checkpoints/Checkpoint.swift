@@ -59,7 +59,6 @@ public struct CheckpointStore: Sendable {
         for (index, url) in try files().enumerated() where index >= CheckpointStore.kept {
             try? FileManager.default.removeItem(at: url)
         }
-        removeTemporaryFiles()
     }
 
     /// The newest checkpoint that can be read, or nil where there is none. Throws where all are damaged.
@@ -101,13 +100,5 @@ public struct CheckpointStore: Sendable {
             numbers[String(key.dropFirst("number/".count))] = Double(value)
         }
         return Checkpoint(step: step, tensors: tensors, numbers: numbers)
-    }
-
-    /// What a killed run was writing.
-    private func removeTemporaryFiles() {
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
-        for name in names where name.contains(".safetensors.") {
-            try? FileManager.default.removeItem(at: folder.appendingPathComponent(name))
-        }
     }
 }

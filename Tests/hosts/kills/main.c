@@ -3,8 +3,8 @@
  *
  *     host MODEL FOLDER KILLS
  *
- * After each kill, at a random time, the file is whole, one of the two that were written in turn. What is left beside it are
- * temporary files only, one a kill at most.
+ * After each kill, at a random time, the file is whole, one of the two that were written in turn. What is left beside it is
+ * removed by the next save: one temporary file at most remains, and none after a save that is not killed.
  */
 #define _GNU_SOURCE
 #include <metaformer.h>
@@ -20,6 +20,17 @@
 static void fail(const char *text) {
     fprintf(stderr, "host: %s\n", text);
     exit(1);
+}
+
+/* Files of the folder beside the model. */
+static int count_others(const char *path) {
+    int others = 0;
+    DIR *folder = opendir(path);
+    if (!folder) fail("no folder");
+    for (struct dirent *e; (e = readdir(folder));)
+        others += strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 && strcmp(e->d_name, "model") != 0;
+    closedir(folder);
+    return others;
 }
 
 int main(int count, char **arguments) {
@@ -62,13 +73,14 @@ int main(int count, char **arguments) {
         found[threshold[0] - '1']++;
         mf_model_release(read);
     }
-    int left = -1;
-    DIR *folder = opendir(arguments[2]);
-    for (struct dirent *e; folder && (e = readdir(folder));) left += e->d_name[0] != '.';
-    if (folder) closedir(folder);
-    if (left > kills) fail("more temporary files than kills");
-    printf("%d kills: the file is whole, %d times the one and %d times the other; %d temporary files are left\n", kills,
-           found[0], found[1], left);
+    int left = count_others(arguments[2]);
+    if (left > 1) fail("a save does not remove what killed processes left");
+    if (mf_model_save(models[0], path, &error)) fail(error.text);
+    if (count_others(arguments[2]) != 0) fail("a temporary file is left beside the model");
+    printf("%d kills: the file is whole, %d times the one and %d times the other; %d temporary files are left, 0 after "
+           "the "
+           "next save\n",
+           kills, found[0], found[1], left);
     for (int i = 0; i < 2; i++) mf_model_release(models[i]);
     mf_model_release(model);
     mf_model_release(base);

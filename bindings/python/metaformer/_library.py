@@ -20,6 +20,7 @@ class Status(enum.IntEnum):
     CHECKSUM = 0x24
     VERSION = 0x25
     LIMIT = 0x26
+    SIGNATURE = 0x27
     DEADLINE = 0x31
     CANCELLED = 0x32
 
