@@ -139,19 +139,19 @@ import Testing
 
     @Test("a host opens what was signed, and looks at nothing that was changed since") func signature() throws {
         let installation = try Installation.shared
-        try SmallModel.adaptedFile().write(path: path("model"))
+        let model = Command.root.appending(path: "Tests/golden/models/1.safetensors").path
         let openssl = "/usr/bin/openssl"
         for key in [path("key"), path("other")] {
             try Command.run([openssl, "genpkey", "-algorithm", "ed25519", "-out", key])
             try Command.run([openssl, "pkey", "-in", key, "-pubout", "-out", key + ".pub"])
         }
         try Command.run([
-            openssl, "pkeyutl", "-sign", "-inkey", path("key"), "-rawin", "-in", path("model"), "-out", path("sig"),
+            openssl, "pkeyutl", "-sign", "-inkey", path("key"), "-rawin", "-in", model, "-out", path("sig"),
         ])
         let host = try installation.compile(
             "Tests/hosts/signature/main.c", with: ["gcc", "-std=c11"], options: ["-lcrypto"], to: path("host"))
         let output = try Command.run(
-            [host, path("model"), path("sig"), path("key.pub"), path("other.pub")],
+            [host, model, path("sig"), path("key.pub"), path("other.pub")],
             environment: installation.environment)
         #expect(output.contains(/signed: opened; \d{4,} changed: refused/), "\(output)")
     }

@@ -32,4 +32,15 @@ import Testing
         let output = try run("drift", "4000", "1")
         #expect(output.contains("no alarm in 4000"), "\(output)")
     }
+
+    @Test("what is killed leaves whole files, and the next one goes on to the same bits") func kills() throws {
+        let output = try run("kills", "20", "0", "2")
+        #expect(output.contains("0 after the next save"), "\(output)")
+        #expect(output.split(separator: "\n").count { $0.contains("2 kills of processes") } == 1, "\(output)")
+    }
+
+    @Test("library and program have the protections of compiler and linker") func hardening() throws {
+        let output = try run("hardening")
+        #expect(output.split(separator: "\n").count == 2, "\(output)")
+    }
 }

@@ -114,11 +114,3 @@ public final class ParameterVector {
         }?.0.name
     }
 }
-
-/// Why training cannot go on.
-public struct TrainingError: Error, Equatable, Sendable, CustomStringConvertible, LocalizedError {
-    public let description: String
-    public var errorDescription: String? { description }
-
-    public init(_ description: String) { self.description = description }
-}

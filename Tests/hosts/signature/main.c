@@ -25,6 +25,7 @@ static unsigned char *read_file(const char *path, size_t *size) {
     unsigned char *bytes = malloc(1 << 20);
     if (!file || !bytes) fail(path);
     *size = fread(bytes, 1, 1 << 20, file);
+    if (!feof(file)) fail("a file of over 1 MiB");
     fclose(file);
     return bytes;
 }
