@@ -98,7 +98,7 @@ struct BenchCommand: ParsableCommand {
         }
         if let outputs { try bench.outputs(of: part).write(path: outputs) }
         if metaStep {
-            let architecture = try ModelDescription(settings: contents.metadata).architecture
+            let architecture = try ModelDescription(settings: contents.metadata).requirePixels()
             let meta = try MetaStepBench(
                 architecture, tasks: 2, shots: batch, threads: common.threads, seed: common.seed)
             programs.append(

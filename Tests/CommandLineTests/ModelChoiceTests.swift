@@ -43,7 +43,7 @@ import Testing
         try FileManager.default.createDirectory(
             at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
         var description = ModelDescription(mode: mode, channels: 1, origin: "test")
-        description.architecture = Metaformer.Configuration(mode: mode, imageSize: 64, channels: 1, latentSize: 8)
+        description.pixels = Metaformer.Configuration(mode: mode, imageSize: 64, channels: 1, latentSize: 8)
         try description.file(seed: 3).write(path: file.path)
     }
 

@@ -111,7 +111,7 @@ import Testing
             "--tasks-per-step", "1", "--quiet")
         #expect(trained.exitCode == 0, "\(trained.errors)")
         let file = try TensorFile(path: path("run/model.safetensors"))
-        let shape = try ModelDescription(settings: file.metadata).architecture.transformer
+        let shape = try ModelDescription(settings: file.metadata).requirePixels().transformer
         #expect(shape.direction == .reconstructionToResponse && shape.smoothsPatches)
         #expect(shape.patchSize == 8 && shape.width == 16 && shape.encoderLayers == 1 && shape.decoderLayers == 1)
         // The head begins at zero: whatever is in it was learnt.

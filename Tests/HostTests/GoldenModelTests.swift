@@ -34,7 +34,7 @@ import Testing
         configuration.prior.blocks = 1
         configuration.prior.workingSize = nil
         var description = ModelDescription(mode: .full, channels: 1, origin: "test")
-        description.architecture = configuration
+        description.pixels = configuration
         return try description.file(seed: 1)
     }
 

@@ -53,7 +53,7 @@ struct Installation: Sendable {
 enum SmallModel {
     static func file(_ mode: Metaformer.Mode = .full) throws -> TensorFile {
         var description = ModelDescription(mode: mode, channels: 1, origin: "test")
-        description.architecture = Metaformer.Configuration(mode: mode, imageSize: 64, channels: 1, latentSize: 8)
+        description.pixels = Metaformer.Configuration(mode: mode, imageSize: 64, channels: 1, latentSize: 8)
         return try description.file(seed: 3)
     }
 

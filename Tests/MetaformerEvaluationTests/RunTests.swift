@@ -144,6 +144,20 @@ extension TemporaryFolder {
         #expect(try refusal { $0.dataset = plain }.hasPrefix("plain: the test images must hold good and defective"))
     }
 
+    @Test("A folder of an evaluation that failed early is taken again; one in use, or of other files, is not")
+    func folders() throws {
+        let path = folder.path("results")
+        do {
+            let held = try EvaluationFolder(path: path)
+            #expect(throws: FolderError.self) { try EvaluationFolder(path: path) }
+            withExtendedLifetime(held) {}
+        }
+        try Data().write(to: folder.url.appending(path: "results/files.json"))
+        _ = try EvaluationFolder(path: path)
+        try folder.write("mine/picture.png") { _, _ in 1 }
+        #expect(throws: EvaluationError.self) { try EvaluationFolder(path: folder.path("mine")) }
+    }
+
     @Test("Results of other settings are not taken for those asked for")
     func provenance() throws {
         let plan = try plan()

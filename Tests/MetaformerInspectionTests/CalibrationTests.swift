@@ -18,7 +18,7 @@ struct CalibrationTests {
         folder = try TemporaryFolder()
         path = folder.url.appendingPathComponent("plate.safetensors").path
         var description = ModelDescription(mode: .autoencoder, channels: 1, origin: "test")
-        description.architecture = Metaformer.Configuration(
+        description.pixels = Metaformer.Configuration(
             mode: .autoencoder, imageSize: 64, channels: 1, latentSize: 16)
         description.epochs = 20
         description.learningRate = 2e-3

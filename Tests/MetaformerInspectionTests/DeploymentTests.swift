@@ -31,7 +31,7 @@ func disc(_ seed: UInt64, size: Int = 96, scratched: Bool = false, format: Frame
 /// A model that is quick to adapt: 64 × 64 pixels.
 func smallDescription(_ mode: Metaformer.Mode, channels: Int = 3) -> ModelDescription {
     var description = ModelDescription(mode: mode, channels: channels, origin: "test")
-    description.architecture = Metaformer.Configuration(mode: mode, imageSize: 64, channels: channels, latentSize: 16)
+    description.pixels = Metaformer.Configuration(mode: mode, imageSize: 64, channels: channels, latentSize: 16)
     description.epochs = 3
     description.learningRate = 1e-3
     return description

@@ -191,6 +191,16 @@ struct FeatureModelTests {
         #expect("\(try #require(error))".contains("compares pixels"))
     }
 
+    @Test("the prior of a model over features is read as it is, whatever its size") func prior() throws {
+        let folder = try TemporaryFolder()
+        let description = smallFeatureDescription(.full)
+        let file = try description.file(seed: 5)
+        try file.write(path: folder.path("model.safetensors"))
+        let prior = try FrozenPrior(path: folder.path("model.safetensors"))
+        #expect(prior.configuration == description.features?.prior && !prior.parameters.isEmpty)
+        for (name, values) in prior.parameters { #expect(file.floats(name) == values, "\(name)") }
+    }
+
     @Test("a file without what its programs write is refused") func refusesHalfAFile() throws {
         for missing in ["program/fit", "program/observe", "sums.0.products", "normal.1.mean"] {
             var file = try smallFeatureDescription().file(seed: 5)

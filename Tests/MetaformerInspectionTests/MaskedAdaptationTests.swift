@@ -161,12 +161,12 @@ final class MaskedAdaptationTests {
     {
         let description = smallDescription(.autoencoder, channels: 1)
         let file = try description.file(seed: 5)
-        let metaformer = Metaformer(description.architecture)
+        let metaformer = Metaformer(try description.requirePixels())
         let graph = Graph()
         let image = try graph.input("image", metaformer.imageShape(1))
         let weights = try graph.input("weight", [1])
         let reconstruction = try metaformer.reconstruct(image, response: nil, in: Scope(graph)).image
-        let loss = try description.architecture.loss(reconstruction, image, weights: weights)
+        let loss = try description.requirePixels().loss(reconstruction, image, weights: weights)
         let trainable = try metaformer.trainableParameters()
         let variables = try trainable.map { try graph.variable($0.name, $0.shape) }
         let gradients = try MetaformerGraph.gradient(of: loss, withRespectTo: variables)

@@ -138,7 +138,7 @@ struct ModelOriginTests {
             "image": image, "weight": FloatBuffer([1]),
             "mask": FloatBuffer([Float](repeating: 1, count: 64 * 64)), "loss": FloatBuffer(count: 1),
         ]
-        let parameters = try Metaformer(smallDescription(.autoencoder).architecture).trainableParameters()
+        let parameters = try Metaformer(smallDescription(.autoencoder).requirePixels()).trainableParameters()
         for parameter in parameters {
             bound[parameter.name] = FloatBuffer(try #require(file.floats(parameter.name)))
             bound["gradient/\(parameter.name)"] = FloatBuffer(count: parameter.shape.count)
@@ -192,5 +192,19 @@ struct ModelOriginTests {
         try FileManager.default.createDirectory(at: share, withIntermediateDirectories: true)
         try Data().write(to: share.appending(path: "universal.safetensors"))
         #expect(try UniversalModel.universal.path(from: program) == share.path + "/universal.safetensors")
+    }
+
+    @Test("the models that come with the program are read, and described without what means nothing")
+    func shippedDescriptions() throws {
+        for model in UniversalModel.allCases {
+            let path = Command.root.appending(path: "Sources/MetaformerModels/Resources/\(model.fileName)").path
+            let file = try TensorFile(path: path)
+            let description = try ModelDescription(settings: file.metadata)
+            #expect((description.features != nil) == (model == .universal))
+            #expect((description.pixels != nil) == (model == .paper))
+            let settings = try description.settings()
+            #expect(try ModelDescription(settings: settings) == description)
+            if model == .paper { #expect(settings["description"] == file.metadata["description"]) }
+        }
     }
 }

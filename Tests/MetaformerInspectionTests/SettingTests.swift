@@ -14,7 +14,7 @@ import Testing
     init() throws {
         folder = try TemporaryFolder()
         var description = ModelDescription(mode: .autoencoder, channels: 1, origin: "test")
-        description.architecture = .init(mode: .autoencoder, imageSize: 64, channels: 1, latentSize: 8)
+        description.pixels = .init(mode: .autoencoder, imageSize: 64, channels: 1, latentSize: 8)
         try description.file(seed: 5).write(path: folder.path("model"))
         frames = try (0..<3).map { seed in
             try Frame(width: 64, height: 64, format: .mono8, bytes: (0..<4096).map { UInt8($0 * (seed + 3) % 251) })

@@ -25,19 +25,20 @@ package struct ScalingBench {
     }
 
     package func measure() throws -> [Row] {
+        _ = try description.requirePixels()
         var rows = try [128, 256, 384, 512].map { size in
             var changed = description
-            changed.architecture.autoencoder.imageSize = size
-            changed.architecture.transformer.imageSize = size
+            changed.pixels?.autoencoder.imageSize = size
+            changed.pixels?.transformer.imageSize = size
             return try row("size", "\(size) x \(size)", changed)
         }
         rows += try [1, 4, 16].map { try row("batch", "\($0)", description, batch: $0) }
         let counts = sequence(first: 1) { $0 * 2 < threads ? $0 * 2 : $0 < threads ? threads : nil }
         rows += try counts.map { try row("threads", "\($0)", description, threads: $0) }
-        if description.architecture.mode != .autoencoder {
+        if description.mode != .autoencoder {
             rows += try [8, 16, 32, 64].map { width in
                 var changed = description
-                changed.architecture.prior.width = width
+                changed.pixels?.prior.width = width
                 return try row("prior's width", "\(width)", changed)
             }
         }

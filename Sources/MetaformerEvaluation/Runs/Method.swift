@@ -92,7 +92,7 @@ public struct Method: Sendable {
     ) -> Method {
         Method(name, origin: "\(origin) from random parameters") {
             var description = ModelDescription(mode: .autoencoder, channels: $0, origin: origin)
-            description.architecture.loss.weight = similarityWeight
+            description.pixels?.loss.weight = similarityWeight
             description.map.kind = map
             description.map.isNormalized = false
             description.learningRate = 2e-4

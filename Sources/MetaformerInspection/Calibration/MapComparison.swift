@@ -14,13 +14,13 @@ public final class MapComparison {
     ///   - file: the parameters; throws where one is missing or has another count.
     ///   - threads: worker threads, 0 for one a processor.
     public init(_ description: ModelDescription, parameters file: TensorFile, threads: Int = 0) throws {
-        let model = Metaformer(description.architecture)
+        let model = Metaformer(try description.requirePixels())
         imageShape = model.imageShape(1)
         let graph = Graph()
         let scope = Scope(graph)
         let image = try graph.input("image", imageShape)
         let response =
-            description.architecture.mode == .autoencoder ? nil : try model.response(to: image, in: scope)
+            description.mode == .autoencoder ? nil : try model.response(to: image, in: scope)
         let reconstruction = try model.reconstruct(image, response: response, in: scope).image
         let outputs = try MapComparison.kinds.map { kind in
             var map = description.map

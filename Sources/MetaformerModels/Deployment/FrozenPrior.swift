@@ -23,7 +23,7 @@ public struct FrozenPrior: Sendable {
                 configuration = try JSONDecoder().decode(InstancePrior.Configuration.self, from: Data(json.utf8))
             } catch { throw ModelError("\(path): its prior is not of this version") }
         } else if let description = try? ModelDescription(settings: file.metadata) {
-            configuration = description.architecture.prior
+            configuration = description.prior
         } else {
             throw ModelError("\(path): holds no prior; name a file that `metaformer prior train` wrote")
         }

@@ -43,9 +43,9 @@ extension TensorFile {
             }
             return try FeatureModel(features).inspectionGraph()
         }
-        let model = Metaformer(description.architecture)
+        let model = Metaformer(try description.requirePixels())
         guard batch >= 1 else { throw ModelError("a batch of \(batch) images is none; take 1 or more") }
-        let mode = description.architecture.mode
+        let mode = description.mode
         if program == .prior, mode == .autoencoder { throw ModelError("a model of the configuration A has no prior") }
         if program == .transformer, mode != .full {
             throw ModelError("a model of the configuration \(mode.rawValue) has no transformer")

@@ -28,10 +28,13 @@ public struct ModelDescription: Hashable, Sendable, Codable {
         public static let ofOtherProducts = ScorePrior(level: 0.27, excess: 1.5, weight: 2)
     }
 
-    /// Of the target pixels.
-    public var architecture: Metaformer.Configuration
-    /// Of the target features; nil for pixels.
-    public var features: FeatureModel.Configuration?
+    /// The model of a target.
+    public enum Architecture: Hashable, Sendable {
+        case pixels(Metaformer.Configuration)
+        case features(FeatureModel.Configuration)
+    }
+
+    public var architecture: Architecture
     public var scorePrior: ScorePrior?
     public var map: AnomalyMap
     public var optimizer: Optimizer
@@ -47,7 +50,7 @@ public struct ModelDescription: Hashable, Sendable, Codable {
     public var origin: String
 
     public init(
-        architecture: Metaformer.Configuration = Metaformer.Configuration(), map: AnomalyMap = AnomalyMap(),
+        architecture: Architecture = .pixels(Metaformer.Configuration()), map: AnomalyMap = AnomalyMap(),
         optimizer: Optimizer = .adam(Adam()), microBatch: Int = 1, epochs: Int = 30, batch: Int = 64,
         learningRate: Float = 1e-4, origin: String = ""
     ) {
@@ -65,29 +68,63 @@ public struct ModelDescription: Hashable, Sendable, Codable {
     public init(
         mode: Metaformer.Mode, channels: Int, prior: InstancePrior.Configuration = .compact, origin: String
     ) {
-        self.init(origin: origin)
-        architecture.mode = mode
-        architecture.autoencoder.channels = channels
-        architecture.transformer.channels = channels
-        architecture.prior = prior
-        architecture.prior.channels = channels
+        var pixels = Metaformer.Configuration()
+        pixels.mode = mode
+        pixels.autoencoder.channels = channels
+        pixels.transformer.channels = channels
+        pixels.prior = prior
+        pixels.prior.channels = channels
+        self.init(architecture: .pixels(pixels), origin: origin)
+    }
+
+    /// The model over pixels; nil for one over features. Nil is not taken.
+    public var pixels: Metaformer.Configuration? {
+        get { if case .pixels(let configuration) = architecture { configuration } else { nil } }
+        set { if let newValue { architecture = .pixels(newValue) } }
+    }
+
+    /// The model over features; nil for one over pixels. Nil is not taken.
+    public var features: FeatureModel.Configuration? {
+        get { if case .features(let configuration) = architecture { configuration } else { nil } }
+        set { if let newValue { architecture = .features(newValue) } }
     }
 
     public var target: Target { features == nil ? .pixels : .features }
 
     /// The parts that the model has.
     public var mode: Metaformer.Mode {
-        get { features?.mode ?? architecture.mode }
+        get {
+            switch architecture {
+            case .pixels(let configuration): configuration.mode
+            case .features(let configuration): configuration.mode
+            }
+        }
         set {
-            architecture.mode = newValue
+            pixels?.mode = newValue
             features?.mode = newValue
         }
     }
 
+    /// The prior P that is a part of the model, or would be.
+    public var prior: InstancePrior.Configuration {
+        switch architecture {
+        case .pixels(let configuration): configuration.prior
+        case .features(let configuration): configuration.prior
+        }
+    }
+
+    /// The model over pixels; throws where it is one over features.
+    public func requirePixels() throws -> Metaformer.Configuration {
+        guard let pixels else { throw ModelError("the model is one over features, where one over pixels is needed") }
+        return pixels
+    }
+
     /// [batch, C, H, W] of the images that the model takes.
     public func imageShape(_ batch: Int = 1) -> Shape {
-        guard let features else { return Metaformer(architecture).imageShape(batch) }
-        return Shape([batch] + FeatureModel(features).imageShape.dims.dropFirst())
+        switch architecture {
+        case .pixels(let configuration): Metaformer(configuration).imageShape(batch)
+        case .features(let configuration): Shape([batch] + FeatureModel(configuration).imageShape.dims.dropFirst())
+        }
     }
 
     /// Whether adaptation makes a parameter of good images: it is no part of a model that knows no product.
@@ -100,8 +137,7 @@ public struct ModelDescription: Hashable, Sendable, Codable {
 
     /// The model over features that the universal one is.
     public init(features: FeatureModel.Configuration, scorePrior: ScorePrior? = nil, origin: String) {
-        self.init(origin: origin)
-        self.features = features
+        self.init(architecture: .features(features), origin: origin)
         self.scorePrior = scorePrior
         map.score = .highestHundredth
     }
@@ -170,6 +206,44 @@ public struct ModelDescription: Hashable, Sendable, Codable {
             ($0.name, prior?.parameters[$0.name] ?? $0.initialValues(seed: seed))
         }
         return try file(parameters: Dictionary(uniqueKeysWithValues: parameters))
+    }
+}
+
+extension ModelDescription {
+    private enum CodingKeys: CodingKey {
+        case architecture, features, scorePrior, map, optimizer, microBatch, epochs, batch, learningRate, origin
+    }
+
+    /// Files of models over features may name an architecture of pixels as well, which means nothing.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        if let features = try container.decodeIfPresent(FeatureModel.Configuration.self, forKey: .features) {
+            architecture = .features(features)
+        } else {
+            architecture = .pixels(try container.decode(Metaformer.Configuration.self, forKey: .architecture))
+        }
+        scorePrior = try container.decodeIfPresent(ScorePrior.self, forKey: .scorePrior)
+        map = try container.decode(AnomalyMap.self, forKey: .map)
+        optimizer = try container.decode(Optimizer.self, forKey: .optimizer)
+        microBatch = try container.decode(Int.self, forKey: .microBatch)
+        epochs = try container.decode(Int.self, forKey: .epochs)
+        batch = try container.decode(Int.self, forKey: .batch)
+        learningRate = try container.decode(Float.self, forKey: .learningRate)
+        origin = try container.decode(String.self, forKey: .origin)
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encodeIfPresent(pixels, forKey: .architecture)
+        try container.encodeIfPresent(features, forKey: .features)
+        try container.encodeIfPresent(scorePrior, forKey: .scorePrior)
+        try container.encode(map, forKey: .map)
+        try container.encode(optimizer, forKey: .optimizer)
+        try container.encode(microBatch, forKey: .microBatch)
+        try container.encode(epochs, forKey: .epochs)
+        try container.encode(batch, forKey: .batch)
+        try container.encode(learningRate, forKey: .learningRate)
+        try container.encode(origin, forKey: .origin)
     }
 }
 

@@ -114,7 +114,7 @@ extension TensorFile {
             throw ModelError("the model is adapted in closed form: it has no optimiser")
         }
         description.optimizer = optimizer
-        let update = try optimizer.program(updating: Metaformer(description.architecture).trainableParameters())
+        let update = try optimizer.program(updating: Metaformer(description.requirePixels()).trainableParameters())
         let name = "program/update"
         return TensorFile(
             entries: entries.map { $0.name == name ? Entry(name: name, bytes: update.data) : $0 },

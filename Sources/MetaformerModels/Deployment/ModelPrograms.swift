@@ -29,11 +29,11 @@ public struct ModelPrograms: Sendable {
     public let parameters: [ParameterSpecification]
 
     public init(_ description: ModelDescription) throws {
-        if let features = description.features {
-            try self.init(FeatureModel(features))
-        } else {
+        switch description.architecture {
+        case .features(let configuration): try self.init(FeatureModel(configuration))
+        case .pixels(let configuration):
             try self.init(
-                description.architecture, map: description.map, optimizer: description.optimizer,
+                configuration, map: description.map, optimizer: description.optimizer,
                 microBatch: description.microBatch)
         }
     }

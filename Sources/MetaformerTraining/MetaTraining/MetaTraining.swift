@@ -187,7 +187,7 @@ public final class MetaTraining: SteppedTraining {
 
     /// The universal model: the parameters of the best validation, with the programs that adapt and inspect.
     public func modelFile(origin: String) throws -> TensorFile {
-        var description = ModelDescription(architecture: configuration.architecture, origin: origin)
+        var description = ModelDescription(architecture: .pixels(configuration.architecture), origin: origin)
         description.map.loss = configuration.architecture.loss
         let parameters = bestParameters.values.merging(prior?.parameters ?? [:]) { first, _ in first }
         return try description.file(parameters: parameters)
