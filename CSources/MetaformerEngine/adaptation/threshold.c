@@ -11,7 +11,7 @@
 #include <string.h>
 
 /* How many scores the usual spread, MF_SCORE_SPREAD, is worth (EXPERIMENTS.md, "Threshold"). */
-#define PRIOR_SCORES 8.0
+#define PRIOR_SCORES 5.0
 
 const char *mf_threshold_rule_name(mf_threshold_rule rule) {
     return mf_key_choice(MF_KEY_threshold_rule, (int)rule);

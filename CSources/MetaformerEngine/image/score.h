@@ -7,7 +7,7 @@
 
 /* The deviation of the logarithms of a product's good frames' scores: measured over the products that detection was developed
    on (EXPERIMENTS.md, "Threshold"), as few scores say little of it. */
-#define MF_SCORE_SPREAD 0.14
+#define MF_SCORE_SPREAD 0.13
 
 typedef struct mf_score_bin mf_score_bin;
 
