@@ -1,7 +1,7 @@
 import ArgumentParser
 import Foundation
 import MetaformerData
-import MetaformerModels
+import MetaformerInspection
 import MetaformerSignatures
 
 struct SignCommand: ParsableCommand {
