@@ -8,7 +8,7 @@ struct PriorCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "prior",
         abstract: "Trains and evaluates the instance prior, which says where the object is.",
-        subcommands: [Train.self, Judge.self, Render.self]
+        subcommands: [Train.self, Evaluate.self, Render.self]
     )
 
     enum Preset: String, ExpressibleByArgument, CaseIterable {
@@ -170,7 +170,7 @@ struct PriorCommand: ParsableCommand {
         }
     }
 
-    struct Judge: ParsableCommand {
+    struct Evaluate: ParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "evaluate",
             abstract: "Compares response maps with foreground masks.",

@@ -248,7 +248,7 @@ static mf_status inspect_batch(mf_context *context, const mf_image *frames, cons
     }
     for (*out_done = 0; *out_done < count; ++*out_done) {
         r = request_at(frames, masks, maps, results, *out_done);
-        MF_TRY(mf_depth_take(context->depth, context->takes_any_depth, &r.frame, &context->error));
+        mf_depth_state(&r.frame, context->depth.bits); /* as it was taken */
         MF_TRY(inspect(context, &r));
     }
     return MF_OK;

@@ -25,7 +25,7 @@ void mf_depth_add(mf_depth *depth, const mf_image *frame);
 /* Whether a frame that was checked does not state its depth. */
 int mf_depth_is_unstated(const mf_image *frame);
 
-/* Makes it a frame of so many bits: 8, 10, 12, 14 or 16. */
+/* Makes a frame that does not state its depth one of so many bits: 8, 10, 12, 14 or 16. Others stay as they are. */
 void mf_depth_state(mf_image *frame, int32_t bits);
 
 /* Makes a frame one that a model takes: where its depth is not stated it is the model's, and where it is and the model's was

@@ -37,19 +37,24 @@ extension Image {
             bitDepth: file.info.sample == MFC_SAMPLE_U16 ? 16 : 8, bytes: bytes)
     }
 
-    /// Writes a PNG file. An existing file is replaced whole or not at all.
-    public func write(png url: URL) throws(ImageFileError) {
-        var info = mfc_image_info(
+    /// The image as the codecs know it.
+    private var info: mfc_image_info {
+        mfc_image_info(
             width: UInt32(width), height: UInt32(height), channels: UInt32(channels),
             sample: bitDepth == 16 ? MFC_SAMPLE_U16 : MFC_SAMPLE_U8)
+    }
+
+    /// Writes a PNG file. An existing file is replaced whole or not at all.
+    public func write(png url: URL) throws(ImageFileError) {
+        var info = info
         let data = try encode(to: url) { buffer, message, size in
             bytes.withUnsafeBytes { mfc_encode_png(&info, $0.baseAddress, buffer, message, size) }
         }
         try data.replaceImageFile(at: url)
     }
 
-    /// Writes a JPEG file of 8 bits, for people to look at: small, and soon written. An existing file is
-    /// replaced whole or not at all.
+    /// Writes a JPEG file of 8 bits, for people to look at: small, and soon written. An existing file is replaced whole or not at
+    /// all.
     public func write(jpeg url: URL) throws(ImageFileError) { try jpegData(for: url).replaceImageFile(at: url) }
 
     /// The bytes of a JPEG file.
@@ -57,9 +62,7 @@ extension Image {
 
     private func jpegData(for url: URL) throws(ImageFileError) -> Data {
         let quality: Int32 = 90
-        var info = mfc_image_info(
-            width: UInt32(width), height: UInt32(height), channels: UInt32(channels),
-            sample: bitDepth == 16 ? MFC_SAMPLE_U16 : MFC_SAMPLE_U8)
+        var info = info
         return try encode(to: url) { buffer, message, size in
             bytes.withUnsafeBytes { mfc_encode_jpeg(&info, $0.baseAddress, quality, buffer, message, size) }
         }

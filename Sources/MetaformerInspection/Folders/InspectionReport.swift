@@ -110,6 +110,8 @@ struct InspectionReport {
         if let data = thumbnails[row.image] { return data }
         let url = row.overlay.map { folder.appendingPathComponent($0) } ?? sources[row.image]
         guard let url, row.verdict != .unreadable, let image = try? Image(contentsOf: url) else { return nil }
-        return try? Thumbnail.jpeg(of: image)
+        let isOverlay = row.overlay != nil
+        return try? Thumbnail.jpeg(
+            of: isOverlay ? image : ReducedImage(of: image, longestSide: Thumbnail.longestSourceSide).image)
     }
 }

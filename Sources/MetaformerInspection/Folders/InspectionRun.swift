@@ -130,7 +130,7 @@ public struct InspectionRun {
         if options.maps != .none { row.map = item.resultStem + ".map.tif" }
         // Of the image itself nothing is needed after this: files are written while the next one is read and inspected.
         let picture = ReducedImage(
-            of: image, longestSide: drawsOverlay ? Overlay.longestSide : 2 * Thumbnail.longestSide)
+            of: image, longestSide: drawsOverlay ? Overlay.longestSide : Thumbnail.longestSourceSide)
         let whole = wantsWhole ? FloatMap(width: image.width, height: image.height, values: found.map) : nil
         let drawn =
             drawsOverlay && whole == nil

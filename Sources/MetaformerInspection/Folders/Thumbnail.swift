@@ -62,14 +62,17 @@ final class ThumbnailPool: Sendable {
     var all: [String: Data] { kept.withLock { $0.mapValues(\.jpeg) } }
 }
 
-/// Images at a smaller size, each pixel the mean of those that become it.
+/// Images of 8 bits at a smaller size, each pixel the mean of those that become it.
 enum Thumbnail {
     static let longestSide = 320
 
+    /// Of the reduced image that it is made of where there is no overlay: pixels enough to take means of.
+    static let longestSourceSide = 2 * longestSide
+
+    /// - Precondition: 8 bits a sample.
     static func jpeg(of image: Image) throws -> Data {
         let step = max(1, (max(image.width, image.height) + longestSide - 1) / longestSide)
         let (width, height) = (max(1, image.width / step), max(1, image.height / step))
-        let (size, shift) = (image.bitDepth / 8, image.bits - 8)
         var bytes: [UInt8] = []
         bytes.reserveCapacity(width * height * image.channels)
         image.bytes.withUnsafeBytes { source in
@@ -79,14 +82,10 @@ enum Thumbnail {
                         var sum = 0
                         for row in y * step..<min(image.height, (y + 1) * step) {
                             for column in x * step..<min(image.width, (x + 1) * step) {
-                                let index = ((row * image.width + column) * image.channels + channel) * size
-                                sum +=
-                                    size == 1
-                                    ? Int(source[index])
-                                    : Int(source.loadUnaligned(fromByteOffset: index, as: UInt16.self))
+                                sum += Int(source[(row * image.width + column) * image.channels + channel])
                             }
                         }
-                        bytes.append(UInt8(min(255, (sum / (step * step)) >> shift)))
+                        bytes.append(UInt8(sum / (step * step)))
                     }
                 }
             }

@@ -84,8 +84,11 @@ final class FeatureEpisodeBuilder {
 
     /// The task of a number: the same whenever it is made.
     func episode(_ number: Int) throws -> FeatureEpisode {
-        if configuration.adaptsToTasks { for sum in sums { sum.fill(0) } }
-        if !configuration.adaptsToTasks, !knowsAllTasks { try adaptToAllTasks() }
+        if configuration.adaptsToTasks {
+            for sum in sums { sum.fill(0) }
+        } else if !knowsAllTasks {
+            try adaptToAllTasks()
+        }
         var (views, generator) = try observeSupport(number)
         if configuration.adaptsToTasks { try fit.run() }
         let size = model.imageShape[2]

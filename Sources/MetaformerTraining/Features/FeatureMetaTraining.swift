@@ -224,7 +224,6 @@ public final class FeatureMetaTraining: SteppedTraining {
     public func modelFile(origin: String) throws -> TensorFile {
         var description = try ModelDescription(settings: file.metadata)
         description.features = try configuration.features(of: description)
-        description.mode = .full
         description.features?.reweighting.bound = configuration.bound
         description.origin += ", " + origin
         var parameters = outer.parameters.values

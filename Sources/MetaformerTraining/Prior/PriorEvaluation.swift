@@ -53,7 +53,7 @@ public struct PriorReport: Sendable, Hashable, Codable {
     /// Everything is foreground.
     public var constant = PriorEvaluation.Agreement()
 
-    /// Judges a prior at its working size, or 256 where it has none.
+    /// Evaluates a prior at its working size, or 256 where it has none.
     public init(
         _ prior: FrozenPrior, pairs: [(image: URL, mask: URL)], threads: Int = 0, progress: () -> Void = {}
     ) throws {

@@ -93,11 +93,8 @@ static inline void depthwise_vector(const float *weights, const int32_t *offsets
     v_store(c, sum);
 }
 
-/*
-  * All tiles of a band. The output's rows are out_w long, and what a tile has beyond the end of one runs over into the next,
- * which is written after it: tiles go from the right to the left. The image is asked for from ahead on, which is read next.
-
- */
+/* All tiles of a band. The output's rows are out_w long, and what a tile has beyond the end of one runs over into the next,
+   which is written after it: tiles go from the right to the left. The image is asked for from ahead on, which is read next. */
 static inline __attribute__((always_inline)) void depthwise_tiles(const band *b, const float *weights,
                                                                   const float *from, const float *ahead,
                                                                   const finish *f, uint64_t pixel, float *out,
@@ -214,7 +211,6 @@ static void depthwise_task(void *context, size_t index, int worker) {
                              (b->top + y * b->splits + b->lines * b->splits) * job->image_w;
         if (finishes) {
             finish f = finish_make(job, image, group, 0);
-
             depthwise_known(b, kernel, pixels_in, ahead, &f, pixel,
                             job->call->output + plane * (uint64_t)(p->out_h * p->out_w) + pixel, (uint64_t)rows);
             continue;

@@ -99,14 +99,6 @@ static inline __attribute__((always_inline)) void point_column(const float *a, c
     }
 }
 
-/* Copies columns of pixels, whole tiles, into panels that hold depth steps of k. */
-static inline void point_pack(const float *b, uint64_t plane, uint64_t columns, uint64_t depth, float *panels) {
-    for (uint64_t k = 0; k < depth; k++)
-        for (uint64_t i = 0; i < columns; i += TILE_N)
-            for (int v = 0; v < VECTORS; v++)
-                v_store(panels + i * depth + k * TILE_N + v * MF_WIDTH, v_load(b + k * plane + i + v * MF_WIDTH));
-}
-
 /* Some pixels of an image, and some output channels. */
 static void point_task(void *context, size_t index, int worker) {
     const point *q = context;
@@ -128,7 +120,7 @@ static void point_task(void *context, size_t index, int worker) {
             const float *a = job->weights + up_to(all, TILE_M) * k0 + m0 * depth;
             const float *b = job->call->inputs[0] + (image * k + k0) * plane + x;
             int is_first = k0 == 0, is_last = k0 + depth == k;
-            if (q->packs) point_pack(b, plane, tiles, depth, panels);
+            if (q->packs) pack_columns(b, plane, 1, tiles, depth, panels);
             for (uint64_t i = 0; i < n;) {
                 int is_tile = i < tiles, is_packed = is_tile && q->packs;
                 const float *from = is_packed ? panels + i * depth : b + i;

@@ -43,15 +43,11 @@ static void average_plane(void *context, size_t index, int worker) {
     float *out = p->call->output + (int64_t)index * p->out_height * p->out_width,
           scale = 1.0f / (float)(p->kernel_h * p->kernel_w);
     for (int64_t i = 0; i < p->out_height; i++, out += p->out_width) {
-        /* Sums side by side, which compilers make vectors of. */
         memset(out, 0, (size_t)p->out_width * sizeof(float));
         for (int64_t y = 0; y < p->kernel_h; y++)
             for (int64_t k = 0; k < p->kernel_w; k++) {
                 const float *from = x + (i * p->stride_h + y) * p->width + k;
-                if (p->stride_w == 1)
-                    for (int64_t j = 0; j < p->out_width; j++) out[j] += from[j];
-                else
-                    for (int64_t j = 0; j < p->out_width; j++) out[j] += from[j * p->stride_w];
+                for (int64_t j = 0; j < p->out_width; j++) out[j] += from[j * p->stride_w];
             }
         for (int64_t j = 0; j < p->out_width; j++) out[j] *= scale;
     }

@@ -1,6 +1,6 @@
 import Foundation
 
-/// Guesses the foreground of a photo from its colours.
+/// What of a photo is foreground, by its colours.
 public enum ForegroundHeuristic: String, Sendable, CaseIterable {
     /// Colours that the middle has rather than the border.
     case centreSurround = "centre-surround"
