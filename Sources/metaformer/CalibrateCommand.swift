@@ -11,7 +11,7 @@ struct CalibrateCommand: ParsableCommand {
             Give good images that adapt has not seen: what is taken for normal would be too perfect otherwise. Maps and scores \
             are compared by how well they tell these images from copies with synthetic defects (pasted patches, scratches, \
             blotches); no image of a real defect is needed, and none of a test set should be used. The threshold is what a \
-            good image exceeds with the false-alarm rate. A model of features, or one that fits or tiles its pictures, keeps \
+            good image exceeds with the false-alarm rate. A model of features, or one that fits or tiles its images, keeps \
             its map.
 
             Where there are images of real defects as well, --defective takes a folder of them: the threshold is then that \
@@ -73,13 +73,13 @@ struct CalibrateCommand: ParsableCommand {
         let urls = (selection.items + (defectiveSelection?.items ?? [])).map(\.url)
         let bits = try depth.resolve(for: urls, model: Model(path: model), common)
         var unreadable: [UnreadableImage] = []
-        let pictures = images(of: selection, bits: bits, &unreadable)
+        let usable = images(of: selection, bits: bits, &unreadable)
         var options = Calibration.Options()
         if let defective, let defectiveSelection {
             options.defective = images(of: defectiveSelection, bits: bits, &unreadable)
             guard !options.defective.isEmpty else { throw CommandError("\(defective): none of its images can be used") }
         }
-        guard !pictures.isEmpty else {
+        guard !usable.isEmpty else {
             throw CommandError("\(good): none of its images can be used; \(unreadable.first.map(String.init) ?? "")")
         }
         options.keepsMap = keepMap
@@ -87,7 +87,7 @@ struct CalibrateCommand: ParsableCommand {
         options.seed = common.seed
         options.threads = common.threads
         var bar: ProgressBar?
-        let calibration = try Calibration(model: model, good: pictures, options: options) { _, total in
+        let calibration = try Calibration(model: model, good: usable, options: options) { _, total in
             if bar == nil {
                 bar = ProgressBar(total: total, label: "calibrating", quiet: common.quiet || common.json)
             }
@@ -99,7 +99,7 @@ struct CalibrateCommand: ParsableCommand {
         if common.json {
             try common.printJSON(
                 Result(
-                    model: output, images: pictures.count, compared: calibration.rows, chosen: calibration.chosen,
+                    model: output, images: usable.count, compared: calibration.rows, chosen: calibration.chosen,
                     threshold: threshold.value, thresholdRule: threshold.rule,
                     falseAlarmRate: threshold.falseAlarmRate, defectiveImages: options.defective.count))
         }
@@ -107,9 +107,9 @@ struct CalibrateCommand: ParsableCommand {
         let value = threshold.value.formatted(.number.precision(.significantDigits(4)))
         let from =
             options.defective.isEmpty
-            ? "\(pictures.count) good images, for \(falseAlarmRate * 100) % false alarms"
+            ? "\(usable.count) good images, for \(falseAlarmRate * 100) % false alarms"
                 + (threshold.rule == "extrapolated" ? " (extrapolated: too few images to count)" : "")
-            : "\(pictures.count) good and \(options.defective.count) defective images: the best F1"
+            : "\(usable.count) good and \(options.defective.count) defective images: the best F1"
         common.remark("\(output): threshold \(value), from \(from)")
         try UnreadableFiles(unreadable.map(\.description)).report()
     }

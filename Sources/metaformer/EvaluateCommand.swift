@@ -10,7 +10,7 @@ struct EvaluateCommand: ParsableCommand {
         commandName: "evaluate",
         abstract: "Measures models on a data set: tables, maps and a report.",
         discussion: """
-            Adapts every category from its good pictures, tests it, and writes results.csv, scores.csv, results.json, tables.md, \
+            Adapts every category from its good images, tests it, and writes results.csv, scores.csv, results.json, tables.md, \
             report.html, and anomaly maps in MVTec's layout for submissions. What is found and falsely rejected at the threshold \
             comes first, and with how many images; tables in the shape of the paper's follow where the data are the paper's, or \
             configurations of its model are compared. An interrupted run goes on where it stopped when it is started again with the same folder.

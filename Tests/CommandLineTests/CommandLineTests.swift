@@ -49,8 +49,8 @@ import Testing
 
     @Test("data check names what is damaged, and ends with 1")
     func damaged() throws {
-        let picture = Image(width: 32, height: 40, channels: 1, bytes: (0..<32 * 40).map { UInt8($0 % 251) })
-        try picture.write(png: folder.url.appendingPathComponent("a.png"))
+        let image = Image(width: 32, height: 40, channels: 1, bytes: (0..<32 * 40).map { UInt8($0 % 251) })
+        try image.write(png: folder.url.appendingPathComponent("a.png"))
         try Data("text".utf8).write(to: folder.url.appendingPathComponent("b.png"))
         let outcome = try Program.run("data", "check", ".", in: folder.url)
         #expect(outcome.exitCode == 1)

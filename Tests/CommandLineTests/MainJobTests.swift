@@ -166,7 +166,7 @@ struct MainJobTests {
         #expect((json["settings"] as? [String: String])?["input.channels"] == "1")
     }
 
-    @Test("one image is enough") func onePicture() throws {
+    @Test("one image is enough") func oneImage() throws {
         let one = folder.url.appendingPathComponent("one")
         try FileManager.default.createDirectory(at: one, withIntermediateDirectories: true)
         try plate(1).write(png: one.appendingPathComponent("a.png"))

@@ -13,7 +13,7 @@ import Testing
     private func path(_ name: String) -> String { folder.url.appendingPathComponent(name).path }
 
     /// Stripes whose period is the group's and whose phase is the image's.
-    private func picture(_ group: Int, _ number: Int) -> Image {
+    private func image(_ group: Int, _ number: Int) -> Image {
         var bytes: [UInt8] = []
         for place in 0..<40 * 36 * 3 {
             let shade: Int = (place / 3 % 40) * (group + 2) + number * 9 + (place % 3) * 50
@@ -28,7 +28,7 @@ import Testing
         for group in 0..<3 {
             let names = (0..<4).map { "\(group)-\($0).png" }
             for (number, name) in names.enumerated() {
-                try picture(group, number).write(png: folder.url.appendingPathComponent(name))
+                try image(group, number).write(png: folder.url.appendingPathComponent(name))
             }
             groups.append(TaskSet.Group(centre: names[0], images: names, similarities: [1, 1, 1, 1]))
         }

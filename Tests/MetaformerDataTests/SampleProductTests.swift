@@ -5,7 +5,7 @@ import Testing
 @testable import MetaformerData
 
 @Suite("The sample product") struct SampleProductTests {
-    /// Few pictures, for what is about files.
+    /// Few images, for what is about files.
     private func small(seed: UInt64) -> SampleProduct {
         SampleProduct(seed: seed, trainingCount: 2, testCount: 1, defectCount: 1)
     }
@@ -41,7 +41,7 @@ import Testing
         #expect(mask.width == 256 && mask.channels == 1 && mask.bytes.allSatisfy { $0 == 0 })
     }
 
-    /// The same part under the same camera, without the defect: the pictures may differ where the mask says, and there
+    /// The same part under the same camera, without the defect: the images may differ where the mask says, and there
     /// they do.
     @Test("A mask is what its defect changed", arguments: SampleProduct.defects)
     func masks(defect: String) {
@@ -133,10 +133,10 @@ import Testing
         try folder.makeFolder("sample")
         let folderNumber = try number(of: sample)
         try small(seed: 1).write(to: sample)
-        let picture = sample.appendingPathComponent("train/good/000.png")
-        let first = try Data(contentsOf: picture)
+        let image = sample.appendingPathComponent("train/good/000.png")
+        let first = try Data(contentsOf: image)
         try small(seed: 2).write(to: sample)
-        #expect(try Data(contentsOf: picture) != first)
+        #expect(try Data(contentsOf: image) != first)
         #expect(try number(of: sample) == folderNumber)
         #expect(
             try FileManager.default.contentsOfDirectory(atPath: sample.path).sorted()

@@ -23,15 +23,15 @@ struct SyntheticDefectTests {
         let white = form.bitDepth == 16 ? 65535.0 : 255.0
         for seed in 0..<20 {
             var generator = RandomGenerator(seed: UInt64(seed))
-            let picture = kind.painted(on: image, using: &generator)
-            #expect(picture.image.width == image.width && picture.image.height == image.height)
-            #expect(picture.image.channels == image.channels && picture.image.bitDepth == image.bitDepth)
+            let copy = kind.painted(on: image, using: &generator)
+            #expect(copy.image.width == image.width && copy.image.height == image.height)
+            #expect(copy.image.channels == image.channels && copy.image.bitDepth == image.bitDepth)
             var (change, count) = (0.0, 0)
             for y in 0..<image.height {
                 for x in 0..<image.width {
-                    let differences = (0..<image.channels).map { abs(picture.image[x, y, $0] - image[x, y, $0]) }
-                    #expect((differences.max() != 0) == (picture.mask[y * image.width + x] == 1))
-                    guard picture.mask[y * image.width + x] == 1 else { continue }
+                    let differences = (0..<image.channels).map { abs(copy.image[x, y, $0] - image[x, y, $0]) }
+                    #expect((differences.max() != 0) == (copy.mask[y * image.width + x] == 1))
+                    guard copy.mask[y * image.width + x] == 1 else { continue }
                     change += Double(differences.reduce(0, +)) / Double(image.channels) / white
                     count += 1
                 }
@@ -44,11 +44,11 @@ struct SyntheticDefectTests {
     @Test("a seed fixes all of it, and another gives another", arguments: SyntheticDefect.allCases)
     func seeds(_ kind: SyntheticDefect) {
         let image = image(channels: 3, bitDepth: 8)
-        let pictures = [4, 4, 5].map { (seed: UInt64) in
+        let copies = [4, 4, 5].map { (seed: UInt64) in
             var generator = RandomGenerator(seed: seed)
             return kind.painted(on: image, using: &generator)
         }
-        #expect(pictures[0] == pictures[1] && pictures[0] != pictures[2])
+        #expect(copies[0] == copies[1] && copies[0] != copies[2])
     }
 
     @Test("a flat image gets a fault that shows as well", arguments: SyntheticDefect.allCases)
@@ -63,7 +63,7 @@ struct SyntheticDefectTests {
     @Test("the smallest images are no trouble", arguments: SyntheticDefect.allCases)
     func smallest(_ kind: SyntheticDefect) {
         var generator = RandomGenerator(seed: 1)
-        let picture = kind.painted(on: Image(width: 1, height: 1, channels: 1, bytes: [7]), using: &generator)
-        #expect(picture.mask.count == 1)
+        let copy = kind.painted(on: Image(width: 1, height: 1, channels: 1, bytes: [7]), using: &generator)
+        #expect(copy.mask.count == 1)
     }
 }

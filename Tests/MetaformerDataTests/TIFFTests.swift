@@ -179,8 +179,8 @@ import Testing
         let map = folder.url.appendingPathComponent("map.tif")
         try FloatMap(width: 4, height: 4, values: Array(repeating: 1, count: 16)).write(tiff: map)
         #expect(throws: ImageFileError.self) { try Image(contentsOf: map) }
-        let picture = folder.url.appendingPathComponent("a.png")
-        try pattern(channels: 1, bitDepth: 8).write(png: picture)
-        #expect(throws: ImageFileError.self) { try FloatMap(contentsOf: picture) }
+        let image = folder.url.appendingPathComponent("a.png")
+        try pattern(channels: 1, bitDepth: 8).write(png: image)
+        #expect(throws: ImageFileError.self) { try FloatMap(contentsOf: image) }
     }
 }

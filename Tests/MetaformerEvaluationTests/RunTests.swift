@@ -154,7 +154,7 @@ extension TemporaryFolder {
         }
         try Data().write(to: folder.url.appending(path: "results/files.json"))
         _ = try EvaluationFolder(path: path)
-        try folder.write("mine/picture.png") { _, _ in 1 }
+        try folder.write("mine/image.png") { _, _ in 1 }
         #expect(throws: EvaluationError.self) { try EvaluationFolder(path: folder.path("mine")) }
     }
 
@@ -272,8 +272,8 @@ extension TemporaryFolder {
             #expect(entry.panels.map(\.title) == ["image, tiled", "anomaly map"])
             let file = folder.url.appendingPathComponent("panel.png")
             try #require(panels.first).write(to: file)
-            let picture = try Image(contentsOf: file)
-            #expect(picture[2, 64, 0] > 200 && picture[64, 64, 0] < 150)
+            let overlay = try Image(contentsOf: file)
+            #expect(overlay[2, 64, 0] > 200 && overlay[64, 64, 0] < 150)
         }
         let map = FloatMap(width: 4, height: 2, values: [0, 9, 1, 2, 3, 4, 8, 5])
         #expect(map.reduced(width: 2, height: 1).values == [9, 8])

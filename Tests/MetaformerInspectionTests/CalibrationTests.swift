@@ -11,7 +11,7 @@ import Testing
 struct CalibrationTests {
     let folder: TemporaryFolder
     let path: String
-    let pictures: [CalibrationImage]
+    let fresh: [CalibrationImage]
 
     /// A model of 64 × 64 pixels, adapted a striped plate from six images; and nine further images of it.
     init() throws {
@@ -25,7 +25,7 @@ struct CalibrationTests {
         try description.file(seed: 5).write(path: path)
         let frames = try (0..<6).map { try Frame(CalibrationTests.plate($0), of: "plate") }
         try Model(path: path).adapted(to: frames).save(path: path)
-        pictures = (10..<19).map { CalibrationImage(name: "plate \($0)", image: CalibrationTests.plate($0)) }
+        fresh = (10..<19).map { CalibrationImage(name: "plate \($0)", image: CalibrationTests.plate($0)) }
     }
 
     static func plate(_ seed: UInt64) -> Image {
@@ -39,7 +39,7 @@ struct CalibrationTests {
     }
 
     @Test("compares all maps and scores, and gives a model with the best") func chooses() throws {
-        let calibration = try Calibration(model: path, good: pictures)
+        let calibration = try Calibration(model: path, good: fresh)
         let before = try TensorFile(path: path)
         let own = try ModelDescription(settings: before.metadata).map
         #expect(calibration.rows.count == AnomalyMap.Kind.allCases.count * 2 * AnomalyMap.Score.allCases.count)
@@ -72,14 +72,14 @@ struct CalibrationTests {
         for seed in [1, 2] as [UInt64] {
             var options = Calibration.Options()
             options.seed = seed
-            let calibration = try Calibration(model: path, good: pictures, options: options)
+            let calibration = try Calibration(model: path, good: fresh, options: options)
             try #require(calibration.chosen?.isNormalized == true)
             let calibrated = folder.url.appendingPathComponent("calibrated").path
             try calibration.file.write(path: calibrated)
             let inspector = try Inspector(Model(path: calibrated))
             var sum = [Double](repeating: 0, count: 64 * 64)
-            for picture in pictures {
-                let inspection = try inspector.inspect(Frame(picture.image(), of: picture.name))
+            for item in fresh {
+                let inspection = try inspector.inspect(Frame(item.image(), of: item.name))
                 #expect(!inspection.isAnomalous && inspection.threshold == calibration.threshold.value)
                 for (position, value) in try inspector.plane("map").enumerated() { sum[position] += Double(value) }
             }
@@ -94,9 +94,9 @@ struct CalibrationTests {
         var file = try TensorFile(path: path)
         file.metadata["description"] = nil
         try file.write(path: path)
-        let calibration = try Calibration(model: path, good: pictures, options: options)
+        let calibration = try Calibration(model: path, good: fresh, options: options)
         let inspector = try Inspector(Model(path: path))
-        let scores = try pictures.map { try inspector.inspect(Frame($0.image(), of: $0.name)).score }.sorted()
+        let scores = try fresh.map { try inspector.inspect(Frame($0.image(), of: $0.name)).score }.sorted()
         // ⌈0.75 · 10⌉ of nine.
         #expect(calibration.threshold.value == scores[7] && calibration.threshold.rule == "conformal")
         #expect(calibration.rows.isEmpty && calibration.chosen == nil && calibration.text.isEmpty)
@@ -111,12 +111,12 @@ struct CalibrationTests {
             let copy = SyntheticDefect.allCases[0].painted(on: CalibrationTests.plate(seed), using: &generator)
             return CalibrationImage(name: "defect \(seed)", image: copy.image)
         }
-        let calibration = try Calibration(model: path, good: pictures, options: options)
+        let calibration = try Calibration(model: path, good: fresh, options: options)
         let inspector = try Inspector(Model(path: path))
-        func scores(_ pictures: [CalibrationImage]) throws -> [Float] {
-            try pictures.map { try inspector.inspect(Frame($0.image(), of: $0.name)).score }
+        func scores(_ images: [CalibrationImage]) throws -> [Float] {
+            try images.map { try inspector.inspect(Frame($0.image(), of: $0.name)).score }
         }
-        let (good, bad) = (try scores(pictures), try scores(options.defective))
+        let (good, bad) = (try scores(fresh), try scores(options.defective))
         let classes = try Classification(
             scores: good + bad, isDefective: good.map { _ in false } + bad.map { _ in true })
         let lower = try #require((good + bad).filter { $0 < classes.bestThreshold }.max())
@@ -131,13 +131,13 @@ struct CalibrationTests {
         var options = Model.AdaptationOptions()
         options.framing = framing
         options.epochs = 1
-        let frames = try pictures.prefix(2).map { try Frame($0.image(), of: $0.name) }
+        let frames = try fresh.prefix(2).map { try Frame($0.image(), of: $0.name) }
         try Model(path: path).adapted(to: frames, options: options).save(path: path)
-        let calibration = try Calibration(model: path, good: pictures)
+        let calibration = try Calibration(model: path, good: fresh)
         let entries = try TensorFile(path: path).entries
         #expect(calibration.rows.isEmpty && calibration.file.entries == entries)
         let inspector = try Inspector(Model(path: path))
-        let scores = try pictures.map { try inspector.inspect(Frame($0.image(), of: $0.name)).score }
+        let scores = try fresh.map { try inspector.inspect(Frame($0.image(), of: $0.name)).score }
         #expect(try calibration.threshold == Threshold(goodScores: scores, falseAlarmRate: 0.01))
     }
 
@@ -145,26 +145,26 @@ struct CalibrationTests {
         let files = try [1, 3].map { threads in
             var options = Calibration.Options()
             options.threads = threads
-            return try Calibration(model: path, good: pictures, options: options).file
+            return try Calibration(model: path, good: fresh, options: options).file
         }
         #expect(files[0].entries == files[1].entries && files[0].metadata == files[1].metadata)
     }
 
     @Test("mistakes are named") func mistakes() throws {
-        func problem(_ path: String, _ pictures: [CalibrationImage]) throws -> String {
-            "\(try #require(throws: (any Error).self) { try Calibration(model: path, good: pictures) })"
+        func problem(_ path: String, _ images: [CalibrationImage]) throws -> String {
+            "\(try #require(throws: (any Error).self) { try Calibration(model: path, good: images) })"
         }
-        #expect(try problem(path, Array(pictures.prefix(3))).contains("too few good images (3)"))
+        #expect(try problem(path, Array(fresh.prefix(3))).contains("too few good images (3)"))
         let tiny = CalibrationImage(
             name: "tiny.png", image: Image(width: 8, height: 8, channels: 1, bytes: [UInt8](repeating: 1, count: 64))
         )
-        #expect(try problem(path, pictures + [tiny]).contains("tiny.png"))
+        #expect(try problem(path, fresh + [tiny]).contains("tiny.png"))
         var file = try TensorFile(path: path)
         file.metadata["description"] = nil
         try file.write(path: path)
-        #expect(try problem(path, pictures).contains("has no description"))
+        #expect(try problem(path, fresh).contains("has no description"))
         file.metadata["threshold"] = nil
         try file.write(path: path)
-        #expect(try problem(path, pictures).contains("knows no product yet"))
+        #expect(try problem(path, fresh).contains("knows no product yet"))
     }
 }

@@ -54,8 +54,8 @@ struct FramingTests {
 
     @Test("a tile that is the whole frame is the model's own map", arguments: [(64, 64), (48, 40)])
     func oneTile(width: Int, height: Int) throws {
-        let picture = try frame(width, height, wave)
-        let tile = try host(.tile).map(picture)
+        let input = try frame(width, height, wave)
+        let tile = try host(.tile).map(input)
         // What is smaller than a tile lies in its middle, with its edges repeated.
         let (left, top) = ((64 - width) / 2, (64 - height) / 2)
         let padded = try frame(64, 64) { x, y in
@@ -129,16 +129,16 @@ struct FramingTests {
     func regionsOfTiles(seed: UInt64) throws {
         var generator = SplitMix64(seed: seed)
         let dots = (0..<40).map { _ in (x: generator.nextUnit() * 260, y: generator.nextUnit() * 170) }
-        let picture = try frame(260, 170) { x, y in
+        let input = try frame(260, 170) { x, y in
             dots.contains { abs(Double(x) - $0.x) + abs(Double(y) - $0.y) < 5 } ? 1 : 0.3
         }
         let host = try host(.tile)
-        let (_, map) = try host.map(picture)
+        let (_, map) = try host.map(input)
         let sorted = map.sorted()
         for share in [0.5, 0.8, 0.9, 0.97] {
             let threshold = sorted[Int(Double(map.count) * share)]
             #expect(mf_context_set_threshold(host.context, threshold) == MF_OK)
-            let found = regions(of: try host.map(picture).result)
+            let found = regions(of: try host.map(input).result)
             let expected = flood(map, 260, above: threshold)
             #expect(found.count == min(expected.count, Int(MF_MAX_REGIONS)) && !found.isEmpty)
             for (a, b) in zip(found, expected) {
@@ -149,11 +149,11 @@ struct FramingTests {
     }
 
     @Test("a mask leaves the tiled map as it is where it inspects") func masked() throws {
-        let picture = try frame(260, 170, wave)
+        let input = try frame(260, 170, wave)
         let host = try host(.tile)
-        let whole = try host.map(picture).map
+        let whole = try host.map(input).map
         let inside = { (x: Int, y: Int) in (150..<170).contains(x) && (20..<90).contains(y) }
-        let (result, map) = try withMask(260, 170, inside) { try host.map(picture, mask: $0) }
+        let (result, map) = try withMask(260, 170, inside) { try host.map(input, mask: $0) }
         var highest = -Float.infinity
         for i in map.indices where inside(i % 260, i / 260) {
             #expect(map[i] == whole[i])
@@ -240,13 +240,13 @@ struct FramingTests {
     }
 
     @Test("a frame too wide for a context is refused with advice, and the inspector makes room") func wide() throws {
-        let picture = try frame(8200, 40, wave)
+        let input = try frame(8200, 40, wave)
         let host = try host(.tile)
-        #expect(host.inspect(picture).status == MF_E_LIMIT && host.message.contains("max_width"))
+        #expect(host.inspect(input).status == MF_E_LIMIT && host.message.contains("max_width"))
         #expect(host.inspect(try frame(100, 70, wave)).status == MF_OK)
         let inspector = try Inspector(Model(path: folder.path("tile")))
         try inspector.setThreshold(0.25)
-        let inspection = try inspector.inspect(picture)
+        let inspection = try inspector.inspect(input)
         #expect(inspection.score.isFinite && inspection.threshold == 0.25)
     }
 

@@ -84,11 +84,11 @@ final class MaskedAdaptationTests {
         #expect(masked.status == MF_OK)
         let host = try Host(folder.path("adapted"))
         for seed in 100..<104 {
-            let picture = try labelled(UInt64(seed))
-            let inside = try withMask(64, 64, outsideLabel) { try host.map(picture, mask: $0).result }
+            let input = try labelled(UInt64(seed))
+            let inside = try withMask(64, 64, outsideLabel) { try host.map(input, mask: $0).result }
             #expect(inside.is_anomalous == 0)
             // Its label was no part of what is normal: without the mask it stands out.
-            let whole = host.inspect(picture).result
+            let whole = host.inspect(input).result
             #expect(whole.score > 20 * inside.score, "\(whole.score), \(inside.score), \(whole.threshold)")
         }
     }

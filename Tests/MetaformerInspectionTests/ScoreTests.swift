@@ -91,9 +91,9 @@ struct ScoreTests {
         var seen: [Float] = []
         for _ in 0..<60 {
             let dark = generator.nextUnit()
-            let picture = try frame(64, 64) { x, y in dark * Double((x * 7 + y * 3) % 32) / 32 }
+            let input = try frame(64, 64) { x, y in dark * Double((x * 7 + y * 3) % 32) / 32 }
             if seen.count == 40 { #expect(mf_context_set_threshold(host.context, seen.sorted()[20]) == MF_OK) }
-            seen.append(host.inspect(picture).result.score)
+            seen.append(host.inspect(input).result.score)
         }
         let sorted = seen.sorted()
         #expect(mf_context_scores(host.context, &scores) == MF_OK)

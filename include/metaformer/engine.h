@@ -203,7 +203,7 @@ MF_API MF_MUST_USE mf_status mf_depth_fit(uint64_t shallow, uint64_t deep, uint1
                                           mf_error *error);
 
 /**
- * The map of a context's last inspection at any size, for pictures of it: where this is the frame's, what mf_inspect gives.
+ * The map of a context's last inspection at any size, for images of it: where this is the frame's, what mf_inspect gives.
  * MF_E_STATE where nothing has been inspected, or the frame was tiled: its map is never whole.
  */
 MF_API MF_MUST_USE mf_status mf_context_map(mf_context *context, mf_map *map);

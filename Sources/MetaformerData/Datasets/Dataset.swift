@@ -90,7 +90,7 @@ public struct Dataset: Sendable {
     public let evidence: String
     /// Products, sorted by name.
     public let categories: [String]
-    /// Pictures, sorted by path within each category, split, and kind.
+    /// Images, sorted by path within each category, split, and kind.
     public private(set) var items: [DatasetItem]
     /// Masks that belong to no image, sorted.
     public let strayMasks: [URL]

@@ -55,7 +55,7 @@ public struct DatasetReport: Sendable, Equatable, Codable {
     public let formats: [FormatCount]
     /// Images and masks that cannot be read, with the reason.
     public let unreadable: [Finding]
-    /// Masks that are brought to their pictures' size, by the nearest pixel.
+    /// Masks that are brought to their images' size, by the nearest pixel.
     public let maskSizeMismatches: [Finding]
     public let masksWithoutImage: [Finding]
     public let defectsWithoutMask: [Finding]

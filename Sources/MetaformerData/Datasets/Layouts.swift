@@ -19,15 +19,15 @@ enum MagneticTileLayout {
         var found = FoundDataset(layout: .magneticTile, evidence: "it has \(classes[0])\(more)")
         let category = root.url.standardizedFileURL.lastPathComponent
         for name in classes {
-            guard let pictures = root.folder(name)?.folder("Imgs") else { continue }
+            guard let images = root.folder(name)?.folder("Imgs") else { continue }
             let kind = String(name.dropFirst(3)).lowercased()
-            let pairs = PicturesWithMasks(pictures)
-            for (picture, mask) in pairs.pictures {
+            let pairs = ImagesWithMasks(images)
+            for (image, mask) in pairs.images {
                 // The masks of good tiles are all black and tell nothing.
                 if kind == "free", let mask { found.goodMasks.append(mask) }
                 found.items.append(
                     DatasetItem(
-                        url: picture, category: category, label: kind == "free" ? .good : .defect(kind: kind),
+                        url: image, category: category, label: kind == "free" ? .good : .defect(kind: kind),
                         split: .unassigned, maskURLs: kind == "free" ? [] : mask.map { [$0] } ?? []))
             }
             found.strayMasks += pairs.strayMasks
@@ -39,22 +39,22 @@ enum MagneticTileLayout {
 /// MSRA10K: photographs, the masks of what is salient in them left alone.
 enum MSRA10KLayout {
     static func find(_ root: FolderListing) -> FoundDataset? {
-        guard root.images.isEmpty, let pictures = root.folder("Imgs") else { return nil }
-        let pairs = PicturesWithMasks(pictures)
-        guard !pairs.pictures.isEmpty else { return nil }
+        guard root.images.isEmpty, let images = root.folder("Imgs") else { return nil }
+        let pairs = ImagesWithMasks(images)
+        guard !pairs.images.isEmpty else { return nil }
         let category = root.url.standardizedFileURL.lastPathComponent
-        let items = pairs.pictures.map { picture, _ in
-            DatasetItem(url: picture, category: category, label: .unlabelled, split: .unassigned)
+        let items = pairs.images.map { image, _ in
+            DatasetItem(url: image, category: category, label: .unlabelled, split: .unassigned)
         }
         return FoundDataset(
             layout: .msra10k, evidence: "it has Imgs with JPEG files", items: items, strayMasks: pairs.strayMasks,
-            goodMasks: pairs.pictures.compactMap(\.mask))
+            goodMasks: pairs.images.compactMap(\.mask))
     }
 }
 
 /// JPEG images with PNG masks of the same names beside them.
-private struct PicturesWithMasks {
-    var pictures: [(URL, mask: URL?)] = []
+private struct ImagesWithMasks {
+    var images: [(URL, mask: URL?)] = []
     var strayMasks: [URL] = []
 
     init(_ folder: FolderListing) {
@@ -63,7 +63,7 @@ private struct PicturesWithMasks {
         for name in folder.images where isMask(name) { masks[name.stem] = name }
         for name in folder.images where !isMask(name) {
             let mask = masks.removeValue(forKey: name.stem)
-            pictures.append((folder.imageURL(name), mask.map(folder.imageURL)))
+            images.append((folder.imageURL(name), mask.map(folder.imageURL)))
         }
         strayMasks = masks.values.sorted().map(folder.imageURL)
     }

@@ -14,13 +14,13 @@ enum MVTec2Layout {
 
     private static func add(_ folder: FolderListing, named name: String, to found: inout FoundDataset) -> Bool {
         guard let test = folder.folder("test_public") else { return false }
-        func add(_ pictures: FolderListing?, _ label: Label, _ split: Split, masks: FolderListing? = nil) {
-            guard let pictures else { return }
-            for picture in pictures.images {
-                let mask = masks?.images.first { $0.stem == picture.stem + "_mask" }
+        func add(_ folder: FolderListing?, _ label: Label, _ split: Split, masks: FolderListing? = nil) {
+            guard let folder else { return }
+            for image in folder.images {
+                let mask = masks?.images.first { $0.stem == image.stem + "_mask" }
                 found.items.append(
                     DatasetItem(
-                        url: pictures.imageURL(picture), category: name, label: label, split: split,
+                        url: folder.imageURL(image), category: name, label: label, split: split,
                         maskURLs: [mask.flatMap { masks?.imageURL($0) }].compactMap { $0 }))
             }
         }

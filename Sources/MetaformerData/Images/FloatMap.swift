@@ -1,7 +1,7 @@
 import CImageCodecs
 import Foundation
 
-/// One real number for every pixel of a picture, for instance how anomalous it is.
+/// One real number for every pixel of an image, for instance how anomalous it is.
 public struct FloatMap: Sendable, Equatable {
     /// Columns, 1 to 65,535.
     public let width: Int
@@ -30,7 +30,7 @@ public struct FloatMap: Sendable, Equatable {
     public init(contentsOf url: URL) throws(ImageFileError) {
         let file = try EncodedImage(contentsOf: url)
         guard file.info.sample == MFC_SAMPLE_F32 else {
-            throw ImageFileError(url, .unsupported("a picture, where a map of 32-bit floats (TIFF) is needed"))
+            throw ImageFileError(url, .unsupported("an image, where a map of 32-bit floats (TIFF) is needed"))
         }
         let bytes = try file.decode()
         let values = bytes.withUnsafeBytes { bytes in

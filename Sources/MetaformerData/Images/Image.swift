@@ -1,4 +1,4 @@
-/// A picture in memory: grey or RGB, 8 or 16 bits a sample.
+/// An image in memory: grey or RGB, 8 or 16 bits a sample.
 ///
 /// Samples are interleaved, in rows from top to bottom without padding: sample `c` of pixel (x, y) is number
 /// `(y * width + x) * channels + c`.

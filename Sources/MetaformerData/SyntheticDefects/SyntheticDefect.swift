@@ -11,8 +11,8 @@ public enum SyntheticDefect: String, Sendable, Codable, CaseIterable {
 }
 
 extension SyntheticDefect {
-    /// A image with a fault, and where it is.
-    public struct Picture: Sendable, Equatable {
+    /// An image with a fault painted into it, and where that is.
+    public struct Painted: Sendable, Equatable {
         public let image: Image
         /// A byte a pixel, in rows from top to bottom: 0 for good, 1 for defective.
         public let mask: [UInt8]
@@ -20,16 +20,16 @@ extension SyntheticDefect {
 
     /// A copy of an image with one fault of this kind, at least faintly visible: its pixels differ from the image's by 2 %
     /// of white on average. Where an image looks the same everywhere, a patch of it would not show: a blotch stands in.
-    public func painted(on image: Image, using generator: inout RandomGenerator) -> Picture {
+    public func painted(on image: Image, using generator: inout RandomGenerator) -> Painted {
         let canvas = Canvas(image)
-        var best = canvas.picture(of: image) { _ in nil }
+        var best = canvas.painted(on: image) { _ in nil }
         var bestChange: Float = 0
         // What is pasted may look like what it covers: another place then.
-        for trial in 0..<16 where bestChange < 0.02 {
-            let kind = self == .patch && trial >= 8 ? .blotch : self
-            let picture = canvas.picture(of: image, paint: kind.brush(on: canvas, using: &generator))
-            let change = canvas.change(to: picture)
-            if change > bestChange { (best, bestChange) = (picture, change) }
+        for attempt in 0..<16 where bestChange < 0.02 {
+            let kind = self == .patch && attempt >= 8 ? .blotch : self
+            let trial = canvas.painted(on: image, paint: kind.brush(on: canvas, using: &generator))
+            let change = canvas.change(to: trial)
+            if change > bestChange { (best, bestChange) = (trial, change) }
         }
         return best
     }
@@ -139,7 +139,7 @@ private struct Canvas {
     }
 
     /// The image with what is painted over it.
-    func picture(of image: Image, paint: (Point) -> (colour: Colour, opacity: Float)?) -> SyntheticDefect.Picture {
+    func painted(on image: Image, paint: (Point) -> (colour: Colour, opacity: Float)?) -> SyntheticDefect.Painted {
         let scale = Float(image.highestValue)
         var mask = [UInt8](repeating: 0, count: width * height)
         var samples = [UInt16](repeating: 0, count: width * height * image.channels)
@@ -164,14 +164,14 @@ private struct Canvas {
             image.bitDepth == 16
             ? Image(width: width, height: height, channels: image.channels, samples: samples).using(bits: image.bits)
             : Image(width: width, height: height, channels: image.channels, bytes: samples.map { UInt8($0) })
-        return SyntheticDefect.Picture(image: painted, mask: mask)
+        return SyntheticDefect.Painted(image: painted, mask: mask)
     }
 
     /// The mean change of the pixels that are marked, 1 being that of black to white; 0 where none is.
-    func change(to picture: SyntheticDefect.Picture) -> Float {
-        let changed = Canvas(picture.image)
+    func change(to copy: SyntheticDefect.Painted) -> Float {
+        let changed = Canvas(copy.image)
         var (sum, count): (Float, Float) = (0, 0)
-        for (pixel, mark) in picture.mask.enumerated() where mark == 1 {
+        for (pixel, mark) in copy.mask.enumerated() where mark == 1 {
             let difference = changed.colours[pixel] - colours[pixel]
             sum += (abs(difference.x) + abs(difference.y) + abs(difference.z)) / 3
             count += 1

@@ -81,17 +81,17 @@ struct Gallery {
             let map = try inspector.inspect(frame, wantsMap: true).map
             let whole = FloatMap(width: frame.width, height: frame.height, values: map)
                 .reduced(width: width, height: height).values
-            let picture = try frame.planes(channels: frame.isGrey ? 1 : 3, height: height, width: width)
-            panels.append((Gallery.tiledTitle, Panels.picture(picture, width, height)))
+            let values = try frame.planes(channels: frame.isGrey ? 1 : 3, height: height, width: width)
+            panels.append((Gallery.tiledTitle, Panels.image(values, width, height)))
             panels.append(("anomaly map", Panels.heat(whole, width, height, threshold)))
         } else {
             _ = try inspector.inspect(frame)
-            panels.append(("image", Panels.picture(try inspector.plane("image"), width, height)))
+            panels.append(("image", Panels.image(try inspector.plane("image"), width, height)))
             if let response = try? inspector.plane("response") {
-                panels.append(("response map R", Panels.picture(response, width, height)))
+                panels.append(("response map R", Panels.image(response, width, height)))
             }
             if let reconstruction = try? inspector.plane("reconstruction") {
-                panels.append(("reconstruction", Panels.picture(reconstruction, width, height)))
+                panels.append(("reconstruction", Panels.image(reconstruction, width, height)))
             }
             panels.append(("anomaly map", Panels.heat(try inspector.plane("map"), width, height, threshold)))
         }
@@ -106,7 +106,7 @@ struct Gallery {
 /// Planes of a model as small images.
 enum Panels {
     /// A plane or three with values in [0, 1], halved.
-    static func picture(_ values: [Float], _ width: Int, _ height: Int) -> Image {
+    static func image(_ values: [Float], _ width: Int, _ height: Int) -> Image {
         let area = width * height
         let channels = values.count / area == 3 ? 3 : 1
         return halved(width, height, channels) { x, y, channel in values[channel * area + y * width + x] }

@@ -41,7 +41,7 @@ struct ReportPage {
             \(table(header, rows, names: 3))
             <p class="note">\(spread) AUROC, AP and F1 are of the images' scores, F1 at its best threshold. PRO is the area under
             the mean overlap of regions up to a false-positive rate of \(limit), over \(limit), at the images' own size.
-            Found and false alarms are at the threshold that good images alone have set. Milliseconds are of one picture.</p>
+            Found and false alarms are at the threshold that good images alone have set. Milliseconds are of one image.</p>
             </section>
             """
     }
@@ -80,16 +80,16 @@ struct ReportPage {
             ? " \(first.withoutMaskCount) defective ones without a mask count for images only." : ""
         return """
             <section><details\(isOpen)><summary><h2>\(escaped(name))</h2></summary>
-            <p>\(first.unit.shots == .all ? "All" : "\(first.unit.shots)") shots (\(first.trainingCount) good pictures), seed
+            <p>\(first.unit.shots == .all ? "All" : "\(first.unit.shots)") shots (\(first.trainingCount) good images), seed
             \(first.unit.seed); tested with \(first.goodCount) good and \(first.defectiveCount) defective
-            pictures.\(withoutMask)</p>
+            images.\(withoutMask)</p>
             <div class="charts">\(charts.map(\.html).joined(separator: "\n"))</div>
-            \(featured.map(pictures).joined(separator: "\n"))
+            \(featured.map(images).joined(separator: "\n"))
             </details></section>
             """
     }
 
-    private func pictures(_ result: UnitResult) -> String {
+    private func images(_ result: UnitResult) -> String {
         let shown = gallery.read(result.unit)
         guard !shown.isEmpty else { return "" }
         let id = "gallery-\(result.unit.folderName)"

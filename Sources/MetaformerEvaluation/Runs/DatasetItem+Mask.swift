@@ -30,7 +30,7 @@ extension DatasetItem {
 
     /// Reads the masks. Where they mark nothing they tell nothing: the truth is then `unknown`.
     ///
-    /// - Parameter size: The picture's, to which masks of another size are brought; nil: masks have their own.
+    /// - Parameter size: The image's, to which masks of another size are brought; nil: masks have their own.
     /// - Throws: `ImageFileError` where a mask cannot be read, `EvaluationError` where masks differ in size.
     public func truth(size: (width: Int, height: Int)? = nil) throws -> Truth {
         guard label.isDefect else { return .good }

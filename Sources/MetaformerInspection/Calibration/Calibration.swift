@@ -60,12 +60,12 @@ public struct Calibration {
     ///
     /// - Parameters:
     ///   - path: the model file that adaptation wrote.
-    ///   - pictures: good images that it was not adapted to.
+    ///   - images: good images that it was not adapted to.
     ///   - options: what is chosen, and by what.
     ///   - progress: called after each of `total` pieces of work.
     /// - Throws: where the model was not adapted or has no description to make maps by, or there are too few images.
     public init(
-        model path: String, good pictures: [CalibrationImage], options: Options = Options(),
+        model path: String, good images: [CalibrationImage], options: Options = Options(),
         progress: @escaping (_ done: Int, _ total: Int) -> Void = { _, _ in }
     ) throws {
         let model = try Model(path: path)
@@ -81,19 +81,19 @@ public struct Calibration {
             (rows, chosen) = ([], nil)
             let frame = { (image: CalibrationImage) in try Frame(image.image(), of: image.name) }
             let calibrated = try model.calibrated(
-                goodFrames: pictures.count, defective: options.defective.map(frame),
+                goodFrames: images.count, defective: options.defective.map(frame),
                 falseAlarmRate: options.falseAlarmRate, threads: options.threads, takesAnyDepth: true,
                 progress: { step in
                     progress(step.done, step.total)
                     return true
-                }, frame: { try frame(pictures[$0]) })
+                }, frame: { try frame(images[$0]) })
             threshold = try Threshold(of: calibrated)
             self.file = Calibration.file(file, settings: threshold.settings)
             return
         }
-        guard pictures.count >= Calibration.leastCount else {
+        guard images.count >= Calibration.leastCount else {
             throw InspectionError(
-                "too few good images (\(pictures.count)) to choose a map by: give \(Calibration.leastCount) or more that the "
+                "too few good images (\(images.count)) to choose a map by: give \(Calibration.leastCount) or more that the "
                     + "model was not adapted to, or keep its map")
         }
         guard file.metadata["description"] != nil else {
@@ -104,7 +104,7 @@ public struct Calibration {
         var description = try ModelDescription(settings: file.metadata)
         let comparison = try MapComparison(description, parameters: file, threads: options.threads)
         var trial = try MapSelection(
-            comparison, own: description.map, good: pictures, options: options, progress: progress)
+            comparison, own: description.map, good: images, options: options, progress: progress)
         let rows = try trial.compare()
         guard let best = rows.indices.max(by: { (rows[$0].merit, -$0) < (rows[$1].merit, -$1) }) else {
             throw InspectionError("there are no maps to choose from")

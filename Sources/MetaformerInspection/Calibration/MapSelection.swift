@@ -54,8 +54,8 @@ struct MapSelection {
         let positions = comparison.imageShape[2] * comparison.imageShape[3]
         let empty = MapComparison.kinds.map { _ in Normality(positions: positions) }
         normalities = [empty, empty]
-        for (index, picture) in good.enumerated() {
-            for (kind, map) in try maps(of: picture.image(), picture.name).enumerated() {
+        for (index, item) in good.enumerated() {
+            for (kind, map) in try maps(of: item.image(), item.name).enumerated() {
                 normalities[half[index]][kind].add(map)
             }
             report()
@@ -78,7 +78,7 @@ struct MapSelection {
 
     private typealias Norms = [[(mean: [Float], gain: [Float])]]
 
-    /// A image that is compared.
+    /// An image that is compared.
     private struct Shown {
         let maps: [[Float]]
         let half: Int
@@ -93,9 +93,9 @@ struct MapSelection {
         var shown: [Shown] = []
         var generator = RandomGenerator(seed: options.seed, stream: 6)
         let compared = Set(good.indices.shuffled(using: &generator).prefix(Calibration.comparedCount))
-        for (index, picture) in good.enumerated() {
-            let image = try picture.image()
-            let raw = try maps(of: image, picture.name)
+        for (index, item) in good.enumerated() {
+            let image = try item.image()
+            let raw = try maps(of: image, item.name)
             scores.append(try choices.map { try $0.score(map(raw, $0, half: half[index], norms)) })
             report()
             guard compared.contains(index) else { continue }
@@ -103,7 +103,7 @@ struct MapSelection {
             for kind in SyntheticDefect.allCases {
                 let copy = kind.painted(on: image, using: &generator)
                 let mask = try self.mask(of: copy)
-                shown.append(Shown(maps: try maps(of: copy.image, picture.name), half: half[index], mask: mask))
+                shown.append(Shown(maps: try maps(of: copy.image, item.name), half: half[index], mask: mask))
                 report()
             }
         }
@@ -129,9 +129,9 @@ struct MapSelection {
     }
 
     /// Where a defect is in the model's input: the mask, resampled as the image is.
-    private func mask(of picture: SyntheticDefect.Picture) throws -> DefectMask {
-        let (width, height) = (picture.image.width, picture.image.height)
-        let frame = try Frame(width: width, height: height, format: .mono8, bytes: picture.mask.map { $0 * 255 })
+    private func mask(of copy: SyntheticDefect.Painted) throws -> DefectMask {
+        let (width, height) = (copy.image.width, copy.image.height)
+        let frame = try Frame(width: width, height: height, format: .mono8, bytes: copy.mask.map { $0 * 255 })
         let plane = try frame.planes(channels: 1, height: side.height, width: side.width)
         return DefectMask(width: side.width, height: side.height, pixels: plane.map { $0 > 0.5 ? 1 : 0 })
     }

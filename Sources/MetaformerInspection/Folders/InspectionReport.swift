@@ -19,7 +19,7 @@ struct InspectionReport {
 
     var html: String {
         let model = URL(fileURLWithPath: results.model).lastPathComponent
-        return HTMLPage(title: "Inspection with \(model)", sections: [overview, pictures, table]).html
+        return HTMLPage(title: "Inspection with \(model)", sections: [overview, gallery, table]).html
     }
 
     private var worstFirst: [InspectionResults.Row] {
@@ -43,7 +43,7 @@ struct InspectionReport {
             """
     }
 
-    private var pictures: String {
+    private var gallery: String {
         let shown = Array(worstFirst.prefix(InspectionReport.shownCount))
         let rest = results.images.count - shown.count
         let thumbnails = Parallel.map(count: shown.count, threads: 0) { thumbnail(shown[$0]) }
@@ -60,13 +60,13 @@ struct InspectionReport {
     }
 
     private func item(_ row: InspectionResults.Row, _ thumbnail: Data?) -> String {
-        let picture = thumbnail.map {
+        let tag = thumbnail.map {
             "<img src=\"data:image/jpeg;base64,\($0.base64EncodedString())\" loading=\"lazy\" alt=\"\(escaped(row.image))\">"
         }
-        let link = row.overlay.map { "<a href=\"\(InspectionReport.reference($0))\">\(picture ?? "overlay")</a>" }
+        let link = row.overlay.map { "<a href=\"\(InspectionReport.reference($0))\">\(tag ?? "overlay")</a>" }
         return """
             <li\(row.verdict == .good ? "" : " class=\"wrong\"")><p><b>\(row.verdict.rawValue)</b>\(detail(row))
-            <span class="path">\(escaped(row.image))</span></p>\(link ?? picture ?? "")</li>
+            <span class="path">\(escaped(row.image))</span></p>\(link ?? tag ?? "")</li>
             """
     }
 

@@ -129,12 +129,12 @@ public struct InspectionRun {
         if drawsOverlay { row.overlay = item.resultStem + ".overlay.jpg" }
         if options.maps != .none { row.map = item.resultStem + ".map.tif" }
         // Of the image itself nothing is needed after this: files are written while the next one is read and inspected.
-        let picture = ReducedImage(
+        let reduced = ReducedImage(
             of: image, longestSide: drawsOverlay ? Overlay.longestSide : Thumbnail.longestSourceSide)
         let whole = wantsWhole ? FloatMap(width: image.width, height: image.height, values: found.map) : nil
         let drawn =
             drawsOverlay && whole == nil
-            ? try inspector.map(width: picture.image.width, height: picture.image.height) : nil
+            ? try inspector.map(width: reduced.image.width, height: reduced.image.height) : nil
         let size = gridSize(of: image)
         let grid =
             options.maps == .grid && whole == nil
@@ -147,12 +147,12 @@ public struct InspectionRun {
         try writers.submit {
             if let file = finished.overlay {
                 let values =
-                    drawn ?? whole?.reduced(width: picture.image.width, height: picture.image.height).values
-                let overlay = Overlay(of: picture, values: values ?? [], finished).image
+                    drawn ?? whole?.reduced(width: reduced.image.width, height: reduced.image.height).values
+                let overlay = Overlay(of: reduced, values: values ?? [], finished).image
                 try overlay.write(jpeg: folder.place(file))
                 try thumbnails.add(overlay, of: finished)
             } else {
-                try thumbnails.add(picture.image, of: finished)
+                try thumbnails.add(reduced.image, of: finished)
             }
             if let file = finished.map, let map = grid ?? whole {
                 let isLarger = size.width < map.width || size.height < map.height

@@ -17,10 +17,10 @@ struct Overlay {
     private let columns: Int
     private let rows: Int
 
-    /// - Parameter values: the map at the size of the picture.
-    init(of picture: ReducedImage, values: [Float], _ row: InspectionResults.Row) {
-        let image = picture.image
-        shrink = picture.shrink
+    /// - Parameter values: the map at the size of the reduced image.
+    init(of reduced: ReducedImage, values: [Float], _ row: InspectionResults.Row) {
+        let image = reduced.image
+        shrink = reduced.shrink
         grow = max(1, (Overlay.shortestSide + max(image.width, image.height) - 1) / max(image.width, image.height))
         columns = image.width * grow
         rows = image.height * grow

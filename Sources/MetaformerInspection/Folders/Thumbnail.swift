@@ -12,7 +12,7 @@ struct ReducedImage: Sendable {
         let shrink = max(1, (max(image.width, image.height) + longestSide - 1) / longestSide)
         let (width, height) = (max(1, image.width / shrink), max(1, image.height / shrink))
         let (channels, step, line) = (image.channels, image.bitDepth / 8, image.width * image.channels)
-        // Where only the low bits are in use, the picture would be black otherwise.
+        // Where only the low bits are in use, the image would be black otherwise.
         let shift = image.bits - 8
         let bytes = [UInt8](unsafeUninitializedCapacity: width * height * channels) { bytes, count in
             image.bytes.withUnsafeBytes { source in

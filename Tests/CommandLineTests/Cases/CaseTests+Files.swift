@@ -5,7 +5,7 @@ import Testing
 
 /// What the bytes of files say.
 extension CaseTests {
-    @Test("bmp-os2-palette: a BMP of the 12-byte header has the score of its picture, each time") func os2Palette()
+    @Test("bmp-os2-palette: a BMP of the 12-byte header has the score of its image, each time") func os2Palette()
         throws
     {
         let (width, height) = (48, 40)
@@ -44,7 +44,7 @@ extension CaseTests {
             + number(width, 2) + number(height, 2) + number(1, 2) + number(bits, 2) + palette + rows
     }
 
-    @Test("png-exif-orientation: PNG and JPEG of one picture stand upright alike") func exifOrientation() throws {
+    @Test("png-exif-orientation: PNG and JPEG of one image stand upright alike") func exifOrientation() throws {
         // As a camera on its side writes it: its top row is the right column of what ought to be seen.
         let upright = CaseTests.plate(3, hole: true)
         let stored = (0..<upright.bytes.count).map { index in

@@ -3,7 +3,7 @@
  *
  *     host MODEL FRAMES SEEDS
  *
- * Adapts to 16 frames of noisy pictures, and inspects FRAMES of them, for each of SEEDS seeds: by a lamp that stays, where there
+ * Adapts to 16 frames of noise, and inspects FRAMES of them, for each of SEEDS seeds: by a lamp that stays, where there
  * must be no alarm, and by one that loses a fifth of its light in 10,000, where the alarm must come before three times as many of the last 1,000
  * frames are above the threshold as in the first 1,000. The threshold is the score of which 2 % of the first 1,000 are above.
  */
@@ -22,7 +22,7 @@ static int noise(int most) {
     return (int)((state >> 33) % (uint64_t)(2 * most + 1)) - most;
 }
 
-/* A picture by so much light, with noise that does not depend on it, and products that are not all alike. */
+/* A frame by so much light, with noise that does not depend on it, and products that are not all alike. */
 static void expose(unsigned char *pixels, double light) {
     double own = 1 + (noise(50) + noise(50) + noise(50) + noise(50)) / 2500.0; /* nearly normal */
     for (int i = 0; i < SIDE * SIDE; i++) {

@@ -61,22 +61,22 @@ static int write_results(const char *folder, int number, const mfc_image_info *i
     return ok ? 0 : fail(folder, "cannot be written to");
 }
 
-static int compare(mf_context *context, const char *picture, const char *map_path, const char *folder, int number) {
+static int compare(mf_context *context, const char *path, const char *map_path, const char *folder, int number) {
     mfc_image_info info = {0}, map_info = {0};
-    void *pixels = decode(picture, &info);
+    void *pixels = decode(path, &info);
     float *expected = decode(map_path, &map_info);
     size_t count = (size_t)info.width * info.height;
     float *values = count ? malloc(count * sizeof *values) : NULL;
     int failed = !pixels || !expected || !values;
-    if (!failed && info.sample != MFC_SAMPLE_U8) failed = fail(picture, "is not of 8 bits");
+    if (!failed && info.sample != MFC_SAMPLE_U8) failed = fail(path, "is not of 8 bits");
     mf_image frame = {sizeof frame,         info.channels == 1 ? MF_PIXEL_MONO8 : MF_PIXEL_RGB8, (int32_t)info.width,
                       (int32_t)info.height, (ptrdiff_t)info.width * (ptrdiff_t)info.channels,    pixels};
     mf_map map = {sizeof map, frame.width, frame.height, (ptrdiff_t)(info.width * sizeof(float)), values};
     mf_result result = MF_INIT(mf_result);
-    if (!failed && mf_inspect(context, &frame, NULL, &map, &result)) failed = fail(picture, mf_context_error(context));
+    if (!failed && mf_inspect(context, &frame, NULL, &map, &result)) failed = fail(path, mf_context_error(context));
     if (!failed && (map_info.width != info.width || map_info.height != info.height ||
                     memcmp(values, expected, count * sizeof *values) != 0))
-        failed = fail(picture, "the command line's map has other bits");
+        failed = fail(path, "the command line's map has other bits");
     if (!failed) failed = write_results(folder, number, &info, pixels, result.score, values);
     free(pixels), free(expected), free(values);
     return failed;

@@ -39,50 +39,50 @@ _UNSTATED_16 = {"grey": 0x81100007, "rgb": 0x82300033, "bgr": 0x8230004B}
 ImageLike = Union[Array, str, "os.PathLike[str]", Any]
 
 
-def array(picture: ImageLike, order: str, taken: Optional[Callable[[Any], Array]] = None) -> tuple[Array, str]:
-    """A picture as an array, and the order of its colours: that given of arrays, "rgb" of all else.
+def array(image: ImageLike, order: str, taken: Optional[Callable[[Any], Array]] = None) -> tuple[Array, str]:
+    """An image as an array, and the order of its colours: that given of arrays, "rgb" of all else.
 
     Paths need Pillow. What a file says of its orientation is applied.
     """
-    if isinstance(picture, (str, os.PathLike)):
+    if isinstance(image, (str, os.PathLike)):
         try:
             from PIL import Image
         except ImportError as error:
             raise TypeError("to read image files Pillow must be installed; or give a numpy.ndarray") from error
-        with Image.open(picture) as file:
+        with Image.open(image) as file:
             return (taken or _upright)(file), "rgb"
-    if hasattr(picture, "mode") and hasattr(picture, "convert"):
-        return _upright(picture), "rgb"
-    return picture, order
+    if hasattr(image, "mode") and hasattr(image, "convert"):
+        return _upright(image), "rgb"
+    return image, order
 
 
 # What EXIF's orientations from 2 on do to rows and columns: mirrored from left to right, and turned by so many quarters.
 _TURNS = {2: (True, 0), 3: (False, 2), 4: (True, 2), 5: (True, 1), 6: (False, 3), 7: (True, 3), 8: (False, 1)}
 
 
-def _upright(picture: Any) -> Array:
-    orientation = picture.getexif().get(0x0112) if hasattr(picture, "getexif") else None
-    values = _samples(picture)
+def _upright(image: Any) -> Array:
+    orientation = image.getexif().get(0x0112) if hasattr(image, "getexif") else None
+    values = _samples(image)
     if orientation in _TURNS:
         is_mirrored, quarters = _TURNS[orientation]
         values = numpy.rot90(values[:, ::-1] if is_mirrored else values, quarters)
     return numpy.ascontiguousarray(values)
 
 
-def _samples(picture: Any) -> Array:
-    mode = picture.mode
+def _samples(image: Any) -> Array:
+    mode = image.mode
     if mode in ("L", "RGB", "RGBA"):
-        return numpy.asarray(picture)
+        return numpy.asarray(image)
     if mode in ("1", "LA", "La"):
-        return numpy.asarray(picture.convert("LA" if mode == "La" else "L").convert("L"))
+        return numpy.asarray(image.convert("LA" if mode == "La" else "L").convert("L"))
     if mode in ("I", "I;16", "I;16B", "I;16L", "I;16N"):
-        values = numpy.asarray(picture)
+        values = numpy.asarray(image)
         if values.size and (values.min() < 0 or values.max() > 65535):
             raise ValueError(f"an image of mode {mode} with values from {values.min()} to {values.max()}; 0 to 65535 fit")
         return values.astype(numpy.uint16)
     if mode == "F":
         raise TypeError("an image of mode 'F' (floats); give 8 or 16 bits")
-    return numpy.asarray(picture.convert("RGB"))
+    return numpy.asarray(image.convert("RGB"))
 
 
 def mask(values: ImageLike) -> Array:

@@ -21,14 +21,14 @@ def ramp(width=80, height=60, channels=None, dtype=numpy.uint8):
     return (numpy.arange(numpy.prod(shape)) % 201).astype(dtype).reshape(shape)
 
 
-class Picture:
+class PillowImage:
     """What Pillow's images are to the package."""
 
     def __init__(self, values, mode, orientation=None):
         self.values, self.mode, self.orientation = values, mode, orientation
 
     def convert(self, mode):
-        return Picture(self.values, mode)
+        return PillowImage(self.values, mode)
 
     def getexif(self):
         return {} if self.orientation is None else {0x0112: self.orientation}
@@ -320,34 +320,34 @@ class InspectionTests(unittest.TestCase):
         with self.assertRaises(metaformer.Error):
             self.context.plane("no such plane")
 
-    def test_pictures(self):
+    def test_pillow_images(self):
         frame = ramp()
         expected = self.context.inspect(frame).score
-        self.assertEqual(self.context.inspect(Picture(frame, "L")).score, expected)
-        self.assertEqual(self.context.inspect(Picture(frame, "LA")).score, expected)
+        self.assertEqual(self.context.inspect(PillowImage(frame, "L")).score, expected)
+        self.assertEqual(self.context.inspect(PillowImage(frame, "LA")).score, expected)
         colour = ramp(channels=3)
         self.assertEqual(
-            self.context.inspect(Picture(colour, "P"), order="bgr").score, self.context.inspect(colour).score
+            self.context.inspect(PillowImage(colour, "P"), order="bgr").score, self.context.inspect(colour).score
         )
         deep = frame.astype(numpy.int32) * 257
         self.assertEqual(
-            self.context.inspect(Picture(deep, "I")).score, self.context.inspect(deep.astype(numpy.uint16)).score
+            self.context.inspect(PillowImage(deep, "I")).score, self.context.inspect(deep.astype(numpy.uint16)).score
         )
         self.assertEqual(
-            self.context.inspect(Picture(deep // 16, "I;16"), bits=12).score,
+            self.context.inspect(PillowImage(deep // 16, "I;16"), bits=12).score,
             self.context.inspect((deep // 16).astype(numpy.uint16), bits=12).score,
         )
         with self.assertRaises(ValueError):
-            self.context.inspect(Picture(deep * 2, "I"))
+            self.context.inspect(PillowImage(deep * 2, "I"))
         with self.assertRaises(TypeError):
-            self.context.inspect(Picture(frame, "F"))
-        map = self.context.inspect(Picture(frame, "L"), map=True).map
+            self.context.inspect(PillowImage(frame, "F"))
+        map = self.context.inspect(PillowImage(frame, "L"), map=True).map
         self.assertEqual(map.shape, frame.shape)
-        adapted = metaformer.Model.open(os.environ["MODEL"]).adapt([Picture(frame, "L")] * 3, epochs=1, seed=3)
+        adapted = metaformer.Model.open(os.environ["MODEL"]).adapt([PillowImage(frame, "L")] * 3, epochs=1, seed=3)
         same = metaformer.Model.open(os.environ["MODEL"]).adapt([frame] * 3, epochs=1, seed=3)
         self.assertEqual(adapted.to_bytes(), same.to_bytes())
 
-    def test_orientations_of_pictures_are_applied(self):
+    def test_orientations_of_images_are_applied(self):
         upright = ramp(width=80, height=60)
         stored = {
             1: upright, 2: upright[:, ::-1], 3: upright[::-1, ::-1], 4: upright[::-1], 5: upright.T,
@@ -355,7 +355,7 @@ class InspectionTests(unittest.TestCase):
         }  # fmt: skip
         expected = self.context.inspect(upright).score
         for orientation, values in stored.items():
-            self.assertEqual(self.context.inspect(Picture(values, "L", orientation)).score, expected, orientation)
+            self.assertEqual(self.context.inspect(PillowImage(values, "L", orientation)).score, expected, orientation)
 
     def test_paths_need_pillow(self):
         try:
@@ -412,13 +412,13 @@ class InspectionTests(unittest.TestCase):
         with self.assertRaisesRegex(metaformer.Error, "8 bits"):
             context.inspect(frames[0])
 
-    def test_masks_of_booleans_and_pictures(self):
+    def test_masks_of_booleans_and_images(self):
         mask = numpy.zeros((60, 80), numpy.uint8)
         mask[10:40, 20:60] = 255
         expected = self.context.inspect(ramp(), mask=mask).score
         self.assertEqual(self.context.inspect(ramp(), mask=mask > 0).score, expected)
-        self.assertEqual(self.context.inspect(ramp(), mask=Picture(mask, "L")).score, expected)
-        self.assertEqual(self.context.inspect(ramp(), mask=Picture(mask // 255, "P")).score, expected)
+        self.assertEqual(self.context.inspect(ramp(), mask=PillowImage(mask, "L")).score, expected)
+        self.assertEqual(self.context.inspect(ramp(), mask=PillowImage(mask // 255, "P")).score, expected)
         self.assertNotEqual(self.context.inspect(ramp()).score, expected)
 
     def test_texts_are_short(self):
