@@ -202,7 +202,8 @@ struct FeatureModelTests {
     }
 
     @Test("a file without what its programs write is refused") func refusesHalfAFile() throws {
-        for missing in ["program/fit", "program/observe", "sums.0.products", "normal.1.mean"] {
+        let programs = ["program/features", "program/observe", "program/fit", "program/map"]
+        for missing in programs + ["sums.0.products", "normal.1.mean"] {
             var file = try smallFeatureDescription().file(seed: 5)
             file.entries.removeAll { $0.name == missing }
             let error = #expect(throws: EngineError.self) { try Model(file) }

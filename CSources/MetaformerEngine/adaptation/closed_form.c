@@ -12,9 +12,10 @@ typedef struct closed_form {
     mf_adaptation *a;
     mf_samples *samples;
     mf_variables *variables;
+    mf_features features;
     mf_runner *observe, *fit;
     mf_inspection inspection;
-    float *image, *mask;      /* the inputs of observe */
+    float *mask;              /* beside features the input of observe */
     const mf_variable **sums; /* the variables that it writes */
     size_t sum_count, size;   /* and how many floats they are together */
     size_t folds;
@@ -47,7 +48,6 @@ static mf_status prepare(closed_form *c) {
     c->folds = s->count < MF_CLOSED_FORM_FOLDS ? s->count : MF_CLOSED_FORM_FOLDS;
     MF_TRY(find_sums(c));
     int failed = 0;
-    c->image = mf_adaptation_allocate(a, s->image, sizeof(float), &failed);
     c->mask = mf_adaptation_allocate(a, s->plane, sizeof(float), &failed);
     c->own = mf_adaptation_allocate(a, c->size, sizeof(float), &failed);
     c->total = mf_adaptation_allocate(a, c->size, sizeof(float), &failed);
@@ -56,10 +56,10 @@ static mf_status prepare(closed_form *c) {
     c->fold_of = mf_adaptation_allocate(a, s->count, sizeof *c->fold_of, &failed);
     c->digests = mf_adaptation_allocate(a, s->count, sizeof *c->digests, &failed);
     if (failed) return mf_fail(a->error, MF_E_NOMEM, "no memory to adapt with");
+    MF_TRY(mf_features_prepare(&c->features, a, c->variables, s));
     MF_TRY(mf_variables_run(c->variables, a, MF_PROGRAM_OBSERVE, &c->observe));
-    MF_TRY(mf_runner_bind(c->observe, "image", c->image, s->image, a->error));
+    MF_TRY(mf_features_bind(&c->features, MF_PROGRAM_OBSERVE, c->observe, c->features.values));
     MF_TRY(mf_runner_bind(c->observe, "mask", c->mask, s->plane, a->error));
-    MF_TRY(mf_runner_prepack(c->observe, a->error));
     return mf_variables_run(c->variables, a, MF_PROGRAM_FIT, &c->fit);
 }
 
@@ -73,9 +73,10 @@ static mf_status prepare_inspection(closed_form *c) {
 }
 
 static void end(closed_form *c) {
+    mf_features_release(&c->features);
     mf_runner_release(c->observe), mf_runner_release(c->fit);
     mf_inspection_release(&c->inspection);
-    void *parts[] = {c->image, c->mask, c->sums, c->own, c->total, c->held, c->order, c->fold_of, c->digests};
+    void *parts[] = {c->mask, c->sums, c->own, c->total, c->held, c->order, c->fold_of, c->digests};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) mf_free(c->a->allocator, parts[i]);
 }
 
@@ -106,9 +107,11 @@ static mf_status observe(closed_form *c, size_t frame, mf_range *range) {
     for (int32_t at = 0; at < mf_samples_tiles(s); at++) {
         mf_sample tile;
         if (!mf_samples_tile(s, at, &tile)) continue;
-        MF_TRY(mf_samples_read(s, &tile, c->image, c->mask));
-        mf_samples_measure(s, &tile, c->image, &appearance);
+        MF_TRY(mf_samples_read(s, &tile, c->features.image, c->mask));
+        mf_samples_measure(s, &tile, c->features.image, &appearance);
+        MF_TRY(mf_features_extract(&c->features));
         MF_TRY(mf_runner_run(c->observe, c->a->error));
+        if (c->a->options.framing != MF_FRAMING_TILE) MF_TRY(mf_features_keep(&c->features, frame));
     }
     mf_range_add(range, &appearance);
     copy_sums_to(c, c->own);
@@ -152,6 +155,16 @@ static mf_status fit(closed_form *c, const float *sums, const float *without) {
 
 /* ---- Holding out ------------------------------------------------------------------------------------------------- */
 
+/* Scores a frame as it is, and so many images of it with synthetic defects. */
+static mf_status score_frame(closed_form *c, size_t frame, size_t painted, float scale, mf_held_out *held_out) {
+    if (!c->features.kept[frame].values)
+        return mf_held_out_score(held_out, &c->inspection, c->samples, &frame, 1, painted, scale);
+    float score;
+    MF_TRY(mf_features_score(&c->features, frame, &c->inspection, &score));
+    held_out->scores[held_out->count++] = scale * score;
+    return mf_synthetic_add(&held_out->synthetic, &c->inspection, c->samples, frame, painted, scale);
+}
+
 static mf_status score_fold(closed_form *c, size_t fold, mf_held_out *held_out) {
     size_t count = c->samples->count, members = 0, all = c->a->earlier + count;
     for (size_t i = 0; i < count; i++)
@@ -161,7 +174,10 @@ static mf_status score_fold(closed_form *c, size_t fold, mf_held_out *held_out) 
     size_t most = MF_CLOSED_FORM_SCORES / c->folds, scored = members < most ? members : most;
     size_t painted = mf_share(MF_SYNTHETIC_IMAGES, c->folds, fold + 1) - mf_share(MF_SYNTHETIC_IMAGES, c->folds, fold);
     float to_all = mf_threshold_scale(&c->a->prior, all - members, all);
-    MF_TRY(mf_held_out_score(held_out, &c->inspection, c->samples, c->order, scored, painted, to_all));
+    for (size_t i = 0; i < scored; i++) {
+        size_t images = mf_share(painted, scored, i + 1) - mf_share(painted, scored, i);
+        MF_TRY(score_frame(c, c->order[i], images, to_all, held_out));
+    }
     return mf_adaptation_report(c->a, "holding out", fold + 1, c->folds, 0);
 }
 
@@ -191,8 +207,8 @@ static mf_status restore_scores(closed_form *c, mf_held_out *held_out) {
 static mf_status adapt(closed_form *c, mf_held_out *held_out, mf_range *range) {
     MF_TRY(restore_scores(c, held_out));
     MF_TRY(observe_all(c, range));
-    MF_TRY(prepare_inspection(c));
     int alone = c->distinct == 1 && c->a->earlier == 0, has_prior = c->a->prior.weight > 0;
+    if (!alone || !has_prior) MF_TRY(prepare_inspection(c));
     held_out->from = !alone ? "cross-validation" : has_prior ? "other products" : "shifted copies of one image";
     for (size_t fold = 0; !alone && fold < c->folds; fold++) MF_TRY(score_fold(c, fold, held_out));
     MF_TRY(fit(c, c->total, NULL));

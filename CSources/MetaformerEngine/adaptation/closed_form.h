@@ -1,9 +1,10 @@
-/* Adaptation in closed form: sums over the frames, by the model's program observe, are made into what is normal by its
-   program fit. Sums are added a frame at a time, so a model that was adapted goes on with further frames as if it had been
+/* Adaptation in closed form: sums over the frames' features, by the model's program observe, are made into what is normal by
+   its program fit. Sums are added a frame at a time, so a model that was adapted goes on with further frames as if it had been
    adapted to all of them at once, and leaving frames out is a subtraction. */
 #ifndef MF_ADAPTATION_CLOSED_FORM_H
 #define MF_ADAPTATION_CLOSED_FORM_H
 
+#include "adaptation/features.h"
 #include "adaptation/hold_out.h"
 #include "adaptation/range.h"
 #include "adaptation/variables.h"

@@ -83,8 +83,13 @@ static void read_row(findings *f, const float *row, const uint8_t *inside) {
     mf_region_search_add(&f->search, row, inside);
 }
 
+static mf_status check_unbroken(const findings *f, mf_error *error) {
+    if (!f->broken) return MF_OK;
+    return mf_fail(error, MF_E_STATE, "the map holds what is no number: this model cannot inspect");
+}
+
 static mf_status conclude(mf_inspection *s, findings *f, float threshold, mf_result *out_result, mf_error *error) {
-    if (f->broken) return mf_fail(error, MF_E_STATE, "the map holds what is no number: this model cannot inspect");
+    MF_TRY(check_unbroken(f, error));
     mf_region_search_finish(&f->search);
     float score = mf_score_finish(&f->score);
     mf_appearance_finish(&f->appearance, &s->appearance);
@@ -96,6 +101,17 @@ static mf_status conclude(mf_inspection *s, findings *f, float threshold, mf_res
     out_result->is_anomalous = score > threshold || out_result->is_unlike_taught;
     out_result->region_count = f->search.count;
     memcpy(out_result->regions, f->regions, sizeof f->regions);
+    return MF_OK;
+}
+
+mf_status mf_inspection_score(mf_inspection *s, const uint8_t *inside, float *out_score, mf_error *error) {
+    findings f = {0};
+    size_t plane = (size_t)s->model->height * (size_t)s->model->width;
+    for (size_t i = 0; i < plane; i++) f.broken |= inside[i] && !isfinite(s->map[i]);
+    MF_TRY(check_unbroken(&f, error));
+    mf_score_start(&f.score, s->model->score_share, s->bins);
+    mf_score_add(&f.score, s->map, inside, plane);
+    *out_score = mf_score_finish(&f.score);
     return MF_OK;
 }
 

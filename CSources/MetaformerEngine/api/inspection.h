@@ -34,6 +34,9 @@ void mf_inspection_release(mf_inspection *inspection);
 mf_status mf_inspection_run(mf_inspection *inspection, const mf_image *frame, const mf_mask *mask, const mf_map *map,
                             float threshold, mf_result *out_result, mf_error *error);
 
+/* The score of the map that a program wrote into the inspection, where inside is 1. */
+mf_status mf_inspection_score(mf_inspection *inspection, const uint8_t *inside, float *out_score, mf_error *error);
+
 /* The map of the frame that was inspected last, which is not tiled, at the size of another. */
 void mf_inspection_map(const mf_inspection *inspection, const mf_map *map);
 

@@ -7,15 +7,17 @@
 #include "program/program.h"
 #include "support/log.h"
 
-/* The programs that a model may hold, as tensors "program/<name>". It is adapted by gradient with gradient and update,
-   and in closed form with observe and fit. */
+/* The programs that a model may hold, as tensors "program/<name>". It is adapted by gradient with gradient and update, and in
+   closed form with features, observe, fit and map. */
 typedef enum mf_program_kind {
     MF_PROGRAM_INSPECT,
     MF_PROGRAM_PRIOR,
     MF_PROGRAM_GRADIENT,
     MF_PROGRAM_UPDATE,
+    MF_PROGRAM_FEATURES,
     MF_PROGRAM_OBSERVE,
     MF_PROGRAM_FIT,
+    MF_PROGRAM_MAP,
     MF_PROGRAM_KINDS
 } mf_program_kind;
 

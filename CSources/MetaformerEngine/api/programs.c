@@ -4,9 +4,11 @@
 #include "support/error.h"
 
 #include <math.h>
+#include <string.h>
 
-static const char *const names[MF_PROGRAM_KINDS] = {"program/inspect", "program/prior",   "program/gradient",
-                                                    "program/update",  "program/observe", "program/fit"};
+static const char *const names[MF_PROGRAM_KINDS] = {"program/inspect", "program/prior",    "program/gradient",
+                                                    "program/update",  "program/features", "program/observe",
+                                                    "program/fit",     "program/map"};
 
 static mf_status open_programs(mf_model *model, mf_error *error) {
     for (int kind = 0; kind < MF_PROGRAM_KINDS; kind++) {
@@ -20,13 +22,16 @@ static mf_status open_programs(mf_model *model, mf_error *error) {
     return MF_OK;
 }
 
+/* The programs that change variables. */
+enum { writers = 1 << MF_PROGRAM_GRADIENT | 1 << MF_PROGRAM_UPDATE | 1 << MF_PROGRAM_OBSERVE | 1 << MF_PROGRAM_FIT };
+
 /* What a program reads must be in the file, but for what it writes itself: that is state, which starts at zero. */
 static mf_status check_variables(const mf_model *model, int kind, mf_error *error) {
     const mf_program *p = model->programs[kind];
     for (size_t i = 0; p && i < mf_program_slot_count(p); i++) {
         const mf_slot *slot = mf_program_slot(p, i);
         if (slot->kind != MF_SLOT_VARIABLE) continue;
-        if (slot->written && (kind == MF_PROGRAM_INSPECT || kind == MF_PROGRAM_PRIOR))
+        if (slot->written && !(writers >> kind & 1))
             return mf_fail(error, MF_E_FORMAT, "%s writes '%.60s'", names[kind], slot->name);
         if (mf_model_values(model, slot->name, slot->count)) continue;
         const mf_program *update = model->programs[MF_PROGRAM_UPDATE];
@@ -70,11 +75,25 @@ static mf_status check_gradient(const mf_model *model, mf_error *error) {
     return MF_OK;
 }
 
-/* Both programs of the closed form are there, and what they write lies in the file: an adapted model keeps its sums. */
+/* The inputs of a program are features, or of the other name. */
+static mf_status check_features(const mf_model *model, int kind, const char *other, mf_error *error) {
+    const mf_program *from = model->programs[MF_PROGRAM_FEATURES], *to = model->programs[kind];
+    for (size_t i = 0; i < mf_program_slot_count(to); i++) {
+        const mf_slot *slot = mf_program_slot(to, i);
+        if (slot->kind != MF_SLOT_INPUT || strcmp(slot->name, other) == 0) continue;
+        const mf_slot *output = mf_program_find(from, slot->name);
+        if (!output || output->kind != MF_SLOT_OUTPUT || output->count != slot->count)
+            return mf_fail(error, MF_E_FORMAT, "%s takes '%.60s', which program/features does not give", names[kind],
+                           slot->name);
+    }
+    return MF_OK;
+}
+
+/* All programs of the closed form are there, and what they write lies in the file: an adapted model keeps its sums. */
 static mf_status check_closed_form(const mf_model *model, mf_error *error) {
-    for (int kind = MF_PROGRAM_OBSERVE; kind <= MF_PROGRAM_FIT; kind++) {
+    for (int kind = MF_PROGRAM_FEATURES; kind <= MF_PROGRAM_MAP; kind++) {
         const mf_program *p = model->programs[kind];
-        if (!p) return mf_fail(error, MF_E_FORMAT, "%s is missing beside the other of the two", names[kind]);
+        if (!p) return mf_fail(error, MF_E_FORMAT, "%s is missing beside the others of its kind", names[kind]);
         for (size_t i = 0; i < mf_program_slot_count(p); i++) {
             const mf_slot *slot = mf_program_slot(p, i);
             if (slot->kind == MF_SLOT_VARIABLE && !mf_model_values(model, slot->name, slot->count))
@@ -82,8 +101,11 @@ static mf_status check_closed_form(const mf_model *model, mf_error *error) {
                                names[kind], slot->name);
         }
     }
-    MF_TRY(check_slot(model, MF_PROGRAM_OBSERVE, "image", MF_SLOT_INPUT, 1, (uint32_t)model->channels, error));
-    return check_slot(model, MF_PROGRAM_OBSERVE, "mask", MF_SLOT_INPUT, 1, 1, error);
+    MF_TRY(check_slot(model, MF_PROGRAM_FEATURES, "image", MF_SLOT_INPUT, 1, (uint32_t)model->channels, error));
+    MF_TRY(check_slot(model, MF_PROGRAM_OBSERVE, "mask", MF_SLOT_INPUT, 1, 1, error));
+    MF_TRY(check_slot(model, MF_PROGRAM_MAP, "map", MF_SLOT_OUTPUT, 1, 1, error));
+    MF_TRY(check_features(model, MF_PROGRAM_OBSERVE, "mask", error));
+    return check_features(model, MF_PROGRAM_MAP, "", error);
 }
 
 /* What a model may hold of each program: inputs and outputs of its own size. */
@@ -101,7 +123,8 @@ static mf_status check_programs(const mf_model *model, mf_error *error) {
         MF_TRY(check_slot(model, MF_PROGRAM_PRIOR, "response", MF_SLOT_OUTPUT, 1, 1, error));
     }
     if (model->programs[MF_PROGRAM_GRADIENT]) MF_TRY(check_gradient(model, error));
-    int closed_form = model->programs[MF_PROGRAM_OBSERVE] || model->programs[MF_PROGRAM_FIT];
+    int closed_form = 0;
+    for (int kind = MF_PROGRAM_FEATURES; kind <= MF_PROGRAM_MAP; kind++) closed_form |= model->programs[kind] != NULL;
     return closed_form ? check_closed_form(model, error) : MF_OK;
 }
 

@@ -63,11 +63,12 @@ public struct ModelPrograms: Sendable {
         self.named = named
     }
 
-    /// Those of the target features: image → map, a good image → added to sums, sums → what is normal.
+    /// Those of the target features: image → map; and, of which adaptation is made, image → features, features of a good image →
+    /// added to sums, sums → what is normal, features → map.
     public init(_ model: FeatureModel) throws {
         let graphs = [
-            ("inspect", try model.inspectionGraph()), ("observe", try model.observeGraph()),
-            ("fit", try model.fitGraph()),
+            ("inspect", try model.inspectionGraph()), ("features", try model.featuresGraph()),
+            ("observe", try model.observeGraph()), ("fit", try model.fitGraph()), ("map", try model.mapGraph()),
         ]
         named = try graphs.map { (name: $0.0, program: try $0.1.program()) }
         var names: Set<String> = []

@@ -55,6 +55,13 @@ public struct FeatureModel: Hashable, Sendable {
         let groups: [Tensor]
         /// P(I) on the finest grid, [1, 1, H/8, W/8]; nil for A alone.
         let response: Tensor?
+
+        /// By the names that one program gives them by, and others take them by.
+        var named: [(name: String, tensor: Tensor)] {
+            groups.enumerated().map { (Features.name($0), $1) } + (response.map { [("response", $0)] } ?? [])
+        }
+
+        static func name(_ group: Int) -> String { "features.\(group)" }
     }
 
     // MARK: Parts
@@ -121,11 +128,28 @@ public struct FeatureModel: Hashable, Sendable {
 
     // MARK: Programs
 
-    /// A good image, and the mask [1, 1, H, W] of what counts in it → added to the sums.
+    /// Image → the features that the next three take.
+    public func featuresGraph() throws -> ModelGraph {
+        let graph = Graph()
+        let scope = Scope(graph)
+        let features = try self.features(of: graph.input("image", imageShape), in: scope)
+        return ModelGraph(outputs: features.named, parameters: scope.parameters)
+    }
+
+    /// The features of a graph's image, as inputs of another.
+    private func features(in graph: Graph) throws -> Features {
+        let probe = Graph()
+        let shapes = try features(of: probe.input("image", imageShape), in: Scope(probe))
+        return Features(
+            groups: try shapes.groups.enumerated().map { try graph.input(Features.name($0), $1.shape) },
+            response: try shapes.response.map { try graph.input("response", $0.shape) })
+    }
+
+    /// Features of a good image, and the mask [1, 1, H, W] of what counts in it → added to the sums.
     public func observeGraph() throws -> ModelGraph {
         let graph = Graph()
         let scope = Scope(graph)
-        let groups = try groups(of: graph.input("image", imageShape), in: scope)
+        let groups = try features(in: graph).groups
         let size = configuration.imageSize
         let outside = try 1 - graph.input("mask", [1, 1, size, size])
         let updates = try zip(gaussians(groups), groups).enumerated().flatMap { index, pair in
@@ -138,25 +162,29 @@ public struct FeatureModel: Hashable, Sendable {
 
     /// Sums → what is normal.
     public func fitGraph() throws -> ModelGraph {
-        let probe = Graph()
-        let groups = try plainFeatures(of: probe.input("image", imageShape), in: Scope(probe))
         let graph = Graph()
         let scope = Scope(graph)
-        let updates = try gaussians(groups).enumerated().flatMap { index, gaussian in
+        let updates = try gaussians(features(in: Graph()).groups).enumerated().flatMap { index, gaussian in
             try gaussian.fit(sums: scope[FeatureModel.sums][index], in: scope[FeatureModel.normal][index])
         }
         return ModelGraph(outputs: [], updates: updates, parameters: scope.parameters)
     }
 
-    /// Image → the groups' gaps on the finest grid, [1, groups, H/8, W/8], and P's response [1, 1, H/8, W/8] where T takes it:
-    /// what T is trained on.
+    /// Features → the groups' gaps on the finest grid, [1, groups, H/8, W/8]: what T is trained on.
     public func gapGraph() throws -> ModelGraph {
         let graph = Graph()
         let scope = Scope(graph)
-        let features = try self.features(of: graph.input("image", imageShape), in: scope)
-        var outputs = [(name: "gaps", tensor: try concatenate(gaps(of: features.groups, in: scope), axis: 1))]
-        if let response = features.response { outputs.append((name: "response", tensor: response)) }
-        return ModelGraph(outputs: outputs, parameters: scope.parameters)
+        let gaps = try self.gaps(of: features(in: graph).groups, in: scope)
+        return ModelGraph(
+            outputs: [(name: "gaps", tensor: try concatenate(gaps, axis: 1))], parameters: scope.parameters)
+    }
+
+    /// Features → map, as the inspection has it.
+    public func mapGraph() throws -> ModelGraph {
+        let graph = Graph()
+        let scope = Scope(graph)
+        let map = try self.map(of: features(in: graph), in: scope)
+        return ModelGraph(outputs: [(name: "map", tensor: map)], parameters: scope.parameters)
     }
 
     /// Image → map, and P's response where there is one.

@@ -25,6 +25,7 @@ final class FeatureEpisodeBuilder {
     private let photographs: [URL]
     private let textures: [URL]
     private let configuration: FeatureTrainingConfiguration
+    private let features: Runner
     private let observe: Runner
     private let fit: Runner
     private let gap: Runner
@@ -40,10 +41,12 @@ final class FeatureEpisodeBuilder {
         self.photographs = photographs
         textures = photographs.filter { $0.lastPathComponent.hasPrefix(configuration.texturePrefix) }
         guard !photographs.isEmpty else { throw TrainingError("there are no photographs to make tasks of") }
-        let graphs = [try model.observeGraph(), try model.fitGraph(), try model.gapGraph()]
+        let graphs = [
+            try model.featuresGraph(), try model.observeGraph(), try model.fitGraph(), try model.gapGraph(),
+        ]
         let runners = try graphs.map { try Runner(program: $0.program().data, threads: threads) }
-        (observe, fit, gap) = (runners[0], runners[1], runners[2])
-        shape = Shape(Array(graphs[2].outputs[0].tensor.shape.dims.dropFirst()))
+        (features, observe, fit, gap) = (runners[0], runners[1], runners[2], runners[3])
+        shape = Shape(Array(graphs[3].outputs[0].tensor.shape.dims.dropFirst()))
         var shared: [String: FloatBuffer] = [:]
         for specification in graphs.flatMap(\.parameters) where shared[specification.name] == nil {
             let values = file.floats(specification.name) ?? specification.initialValues(seed: 0)
@@ -52,6 +55,10 @@ final class FeatureEpisodeBuilder {
         for runner in runners {
             for (name, buffer) in shared where runner.slot(named: name) != nil { try runner.bind(name, to: buffer) }
             try runner.bindRemaining()
+        }
+        for (name, _) in graphs[0].outputs {
+            guard let buffer = features.buffer(name) else { continue }
+            for runner in [observe, gap] where runner.slot(named: name) != nil { try runner.bind(name, to: buffer) }
         }
         observe.buffer("mask")?.fill(1)
         sums = shared.filter { ModelDescription.isSum($0.key) }.map(\.value)
@@ -70,7 +77,8 @@ final class FeatureEpisodeBuilder {
         for _ in 0..<generator.choice([1, 2, 3, 4, 4, 6, 8]) {
             let image = views.view(using: &generator)
             guard !knowsAllTasks else { continue }
-            observe.buffer("image")?.assign(image)
+            features.buffer("image")?.assign(image)
+            try features.run()
             try observe.run()
         }
         return (views, generator)
@@ -104,10 +112,11 @@ final class FeatureEpisodeBuilder {
                 planes = fault.planes
                 mask = pooled(fault.mask, size)
             }
-            gap.buffer("image")?.assign(planes)
+            features.buffer("image")?.assign(planes)
+            try features.run()
             try gap.run()
             gaps += gap.buffer("gaps")?.values ?? []
-            responses += gap.buffer("response")?.values ?? []
+            responses += features.buffer("response")?.values ?? []
             masks += mask
         }
         return FeatureEpisode(gaps: gaps, responses: responses, masks: masks)
