@@ -102,6 +102,28 @@ struct FeatureModelTests {
         #expect("\(try #require(error))".contains("adapted.scores"))
     }
 
+    @Test("held-out frames score the same whether their features are kept or made again")
+    func keptFeatures() throws {
+        let model = try model(.full)
+        let files = try [0, 1, 60_000].map { (cache: UInt64) in
+            try Frame.withImages(frames(0..<5)) { images in
+                try withMask(96, 96, { x, y in x + y > 40 }) { mask in
+                    var options = mf_adapt_options()
+                    options.struct_size = MemoryLayout<mf_adapt_options>.size
+                    options.cache_bytes = cache
+                    options.framing = MF_FRAMING_LETTERBOX
+                    (options.masks, options.mask_count) = (mask, 1)
+                    var adapted: OpaquePointer?
+                    try #require(mf_adapt(model.handle, images.baseAddress, images.count, &options, &adapted, nil) == MF_OK)
+                    defer { mf_model_release(adapted) }
+                    try #require(mf_model_save(adapted, folder.path("adapted"), nil) == MF_OK)
+                    return try Data(contentsOf: URL(filePath: folder.path("adapted")))
+                }
+            }
+        }
+        #expect(files[1] == files[0] && files[2] == files[0])
+    }
+
     @Test("of one image it cannot say what it finds") func syntheticOfOne() throws {
         #expect(try model().adapted(to: frames(0..<1)).syntheticDefects == nil)
     }
