@@ -88,7 +88,7 @@ static void inspect(const mf_model *model) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    memory memory = {.limit = (size_t)4 << 20};
+    memory memory = {.limit = (size_t)20 << 20};
     mf_allocator allocator = {sizeof allocator, &memory, memory_take, memory_give_back};
     mf_open_options options = MF_INIT(mf_open_options);
     mf_model *model = NULL;
