@@ -6,8 +6,8 @@
 
 #include <tiffio.h>
 
-/// Tiles larger than this are no cutting of an image but an attack on memory.
-enum { max_tile_size = 256 << 20, max_allocation = 1 << 30 };
+/// What a row or a tile may take beside an image of its own size: what is larger is an attack on memory.
+enum { spare_size = 16 << 20 };
 
 /// A file in memory as libtiff sees it: either read-only bytes or a sink.
 typedef struct tiff_file {
@@ -96,7 +96,7 @@ static TIFF *open_tiff(tiff_file *file, const char *mode) {
         mfc_fail(file->report, MFC_NO_MEMORY, "out of memory");
         return NULL;
     }
-    TIFFOpenOptionsSetMaxSingleMemAlloc(options, max_allocation);
+    TIFFOpenOptionsSetMaxSingleMemAlloc(options, (tmsize_t)(file->size + 2 * (size_t)spare_size));
     TIFFOpenOptionsSetErrorHandlerExtR(options, on_error, file->report);
     TIFFOpenOptionsSetWarningHandlerExtR(options, on_warning, file->report);
     TIFF *tiff =
@@ -272,11 +272,11 @@ static size_t expected_row_size(const tiff_layout *layout, uint32_t columns) {
     return (samples_of_row(layout, columns) * layout->bits + 7) / 8;
 }
 
-/// Room for a row of whole samples, or of a palette's colours.
-static uint8_t *row_of_samples(const tiff_layout *layout, uint32_t columns) {
-    if (!layout->is_packed && !layout->is_indexed) return malloc(1); // rows are put as they are
-    return malloc(samples_of_row(layout, columns) * mfc_sample_size(layout->sample) +
-                  (layout->is_indexed ? 3 * (size_t)columns : 0));
+/// The bytes of a row of whole samples, or of a palette's colours.
+static size_t scratch_size(const tiff_layout *layout, uint32_t columns) {
+    if (!layout->is_packed && !layout->is_indexed) return 1; // rows are put as they are
+    return samples_of_row(layout, columns) * mfc_sample_size(layout->sample) +
+           (layout->is_indexed ? 3 * (size_t)columns : 0);
 }
 
 /// Takes alpha out of colours that were multiplied with it, as it is dropped; false where too few bits are left of them.
@@ -298,7 +298,7 @@ static bool divide(const tiff_layout *layout, uint8_t *row, uint32_t count) {
 }
 
 /// Puts a row of stored samples, all channels of it when they are interleaved, or the one of its plane. `scratch` is of
-/// row_of_samples.
+/// scratch_size.
 static bool put_row(const tiff_layout *layout, const mfc_canvas *canvas, uint32_t x, uint32_t y, uint32_t count,
                     uint8_t *row, uint32_t plane, uint8_t *scratch) {
     const size_t sample = mfc_sample_size(layout->sample);
@@ -320,12 +320,23 @@ static bool put_row(const tiff_layout *layout, const mfc_canvas *canvas, uint32_
     return true;
 }
 
+/// Whether a row or a tile of this size, and its scratch, are such as an image has.
+static bool is_size(const mfc_read_job *job, tmsize_t size, size_t least, size_t scratch) {
+    const size_t most = job->pixels_size + spare_size;
+    return size > 0 && (size_t)size >= least && (size_t)size <= most && scratch <= most;
+}
+
 static void read_strips(TIFF *tiff, const tiff_layout *layout, const mfc_canvas *canvas, uint32_t planes,
-                        mfc_report *report) {
+                        mfc_read_job *job) {
+    mfc_report *report = &job->report;
     const tmsize_t size = TIFFScanlineSize(tiff);
-    uint8_t *row = size > 0 && (size_t)size >= expected_row_size(layout, layout->width) ? malloc((size_t)size) : NULL;
-    uint8_t *scratch = row_of_samples(layout, layout->width);
-    if (!row || !scratch) mfc_fail(report, MFC_CORRUPT, "rows of %lld bytes", (long long)size);
+    const size_t room = scratch_size(layout, layout->width);
+    if (!is_size(job, size, expected_row_size(layout, layout->width), room)) {
+        mfc_fail(report, MFC_CORRUPT, "rows of %lld bytes", (long long)size);
+        return;
+    }
+    uint8_t *row = malloc((size_t)size), *scratch = malloc(room);
+    if (!row || !scratch) mfc_fail(report, MFC_NO_MEMORY, "out of memory");
     for (uint32_t plane = 0; plane < planes && report->status == MFC_OK; plane++) {
         for (uint32_t y = 0; y < layout->height && report->status == MFC_OK; y++) {
             if (TIFFReadScanline(tiff, row, y, (uint16_t)plane) < 0) {
@@ -351,17 +362,18 @@ static bool put_tile(const tiff_layout *layout, const mfc_canvas *canvas, uint32
 }
 
 static void read_tiles(TIFF *tiff, const tiff_layout *layout, const mfc_canvas *canvas, uint32_t planes,
-                       mfc_report *report) {
+                       mfc_read_job *job) {
+    mfc_report *report = &job->report;
     uint32_t width = 0, height = 0;
     TIFFGetField(tiff, TIFFTAG_TILEWIDTH, &width);
     TIFFGetField(tiff, TIFFTAG_TILELENGTH, &height);
     const tmsize_t size = TIFFTileSize(tiff);
-    if (width == 0 || height == 0 || size <= 0 || size > max_tile_size ||
-        (size_t)size < expected_row_size(layout, width) * height) {
+    const size_t room = scratch_size(layout, width < layout->width ? width : layout->width);
+    if (width == 0 || height == 0 || !is_size(job, size, expected_row_size(layout, width) * height, room)) {
         mfc_fail(report, MFC_CORRUPT, "tiles of %u x %u pixels", width, height);
         return;
     }
-    uint8_t *tile = malloc((size_t)size), *scratch = row_of_samples(layout, width);
+    uint8_t *tile = malloc((size_t)size), *scratch = malloc(room);
     if (!tile || !scratch) mfc_fail(report, MFC_NO_MEMORY, "out of memory");
     for (uint32_t plane = 0; plane < planes; plane++) {
         for (uint32_t y = 0; y < layout->height; y += height) {
@@ -392,9 +404,9 @@ static void read_tiff(mfc_read_job *job) {
         const mfc_canvas canvas = mfc_canvas_make(job, layout.orientation);
         const uint32_t planes = layout.planar == PLANARCONFIG_SEPARATE ? layout.channels : 1;
         if (TIFFIsTiled(tiff)) {
-            read_tiles(tiff, &layout, &canvas, planes, &job->report);
+            read_tiles(tiff, &layout, &canvas, planes, job);
         } else {
-            read_strips(tiff, &layout, &canvas, planes, &job->report);
+            read_strips(tiff, &layout, &canvas, planes, job);
         }
         if (layout.photometric == PHOTOMETRIC_MINISWHITE) invert(job);
     }
@@ -421,7 +433,12 @@ static void write_body(TIFF *tiff, const mfc_image_info *info, const float *valu
     TIFFSetField(tiff, TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_MINISBLACK);
     TIFFSetField(tiff, TIFFTAG_PLANARCONFIG, PLANARCONFIG_CONTIG);
     TIFFSetField(tiff, TIFFTAG_ORIENTATION, ORIENTATION_TOPLEFT);
-    TIFFSetField(tiff, TIFFTAG_COMPRESSION, deflate ? COMPRESSION_ADOBE_DEFLATE : COMPRESSION_NONE);
+    if (!TIFFSetField(tiff, TIFFTAG_COMPRESSION, deflate ? COMPRESSION_ADOBE_DEFLATE : COMPRESSION_NONE)) {
+        // What is half made of a method, libtiff would call as it closes the file.
+        TIFFSetField(tiff, TIFFTAG_COMPRESSION, COMPRESSION_NONE);
+        mfc_fail(report, MFC_NO_MEMORY, "out of memory");
+        return;
+    }
     if (deflate) TIFFSetField(tiff, TIFFTAG_ZIPQUALITY, 1); // maps hardly shrink further at higher levels
     TIFFSetField(tiff, TIFFTAG_ROWSPERSTRIP, rows_per_strip < info->height ? rows_per_strip : info->height);
     // libtiff may work in the buffer that it is given, so it gets a copy of each row.

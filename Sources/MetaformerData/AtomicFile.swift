@@ -35,8 +35,9 @@ public enum AtomicFile {
     /// Folders that have been searched for what killed processes left: once is enough, for there may be thousands of files.
     private static let swept = Mutex<Set<String>>([])
 
-    private static func fill(_ descriptor: Int32, with data: Data) throws(WriteError) {
-        var failure = data.withUnsafeBytes { (bytes: UnsafeRawBufferPointer) -> Int32 in
+    /// Writes all of the data to an open file, from where it stands.
+    public static func append(_ data: Data, to descriptor: Int32) throws(WriteError) {
+        let failure = data.withUnsafeBytes { (bytes: UnsafeRawBufferPointer) -> Int32 in
             var rest = bytes[...]
             while !rest.isEmpty {
                 let count = Glibc.write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
@@ -44,17 +45,35 @@ public enum AtomicFile {
             }
             return 0
         }
-        // A temporary file is private; the finished one is as readable as any other.
-        if failure == 0 && (fchmod(descriptor, 0o644) != 0 || fsync(descriptor) != 0) { failure = errno }
-        if close(descriptor) != 0 && failure == 0 { failure = errno }
         guard failure == 0 else { throw WriteError(errno: failure) }
+    }
+
+    private static func fill(_ descriptor: Int32, with data: Data) throws(WriteError) {
+        var failure: WriteError?
+        do throws(WriteError) {
+            try append(data, to: descriptor)
+            // A temporary file is private; the finished one is as readable as any other.
+            guard fchmod(descriptor, 0o644) == 0, sync(descriptor) == 0 else { throw WriteError(errno: errno) }
+        } catch {
+            failure = error
+        }
+        // A signal is no failure: Linux has closed it.
+        if close(descriptor) != 0 && errno != EINTR && failure == nil { failure = WriteError(errno: errno) }
+        if let failure { throw failure }
+    }
+
+    private static func sync(_ descriptor: Int32) -> Int32 {
+        while true {
+            let result = fsync(descriptor)
+            if result == 0 || errno != EINTR { return result }
+        }
     }
 
     /// Makes the renaming itself outlive a power cut, where the file system can.
     private static func syncFolder(_ folder: String) {
         let descriptor = open(folder, O_RDONLY | O_DIRECTORY)
         guard descriptor >= 0 else { return }
-        fsync(descriptor)
+        _ = sync(descriptor)
         close(descriptor)
     }
 }

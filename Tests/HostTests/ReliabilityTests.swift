@@ -18,13 +18,18 @@ import Testing
         #expect(output.contains("files: 429 faults"), "\(output)")
     }
 
+    @Test("files that fail as the command line writes them are errors or overcome, and whole") func writers() throws {
+        let output = try run("writers")
+        #expect(output.split(separator: "\n").count { $0.contains("none left over") } == 2, "\(output)")
+    }
+
     @Test("the golden inputs of the fuzzing targets find nothing") func fuzz() throws {
         let output = try run("fuzz", "replay")
         #expect(output.split(separator: "\n").count == 3, "\(output)")
     }
 
     @Test("threads, control words and signals of the host change no bit") func bits() throws {
-        let output = try run("bits", "5", "plain", "0")
+        let output = try run("bits", "5", "plain", "0", "0")
         #expect(output.contains("32 threads of the host x 5 frames: the same bits"), "\(output)")
     }
 

@@ -7,6 +7,7 @@
 #include "api/settings.h"
 #include "support/error.h"
 #include "support/memory.h"
+#include "support/rounding.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -118,10 +119,12 @@ mf_status mf_adapt(const mf_model *model, const mf_image *frames, size_t count, 
     mf_adaptation a = {.model = model, .allocator = &model->allocator, .error = error};
     mf_samples samples = {0};
     outcome o = {0};
+    uint64_t rounding = mf_rounding_enter();
     mf_status status = mf_adaptation_begin(&a, options);
     if (status == MF_OK) status = mf_samples_prepare(&samples, &a, frames, count);
     if (status == MF_OK) status = adapt(&a, &samples, &o);
     if (status == MF_OK) status = make_adapted(&a, &samples, &o, out_model);
+    mf_rounding_leave(rounding);
     mf_variables_release(&o.variables);
     mf_free(a.allocator, o.held_out.scores);
     mf_samples_release(&samples);

@@ -6,6 +6,7 @@
 #include "support/cancellation.h"
 #include "support/error.h"
 #include "support/memory.h"
+#include "support/rounding.h"
 #include "support/thread_pool.h"
 
 #include <math.h>
@@ -143,7 +144,9 @@ mf_status mf_calibrate(const mf_model *model, const mf_image *frames, size_t cou
     c.defective = (mf_frames){"defective frame",       o->defective, o->defective_count, o->defective_masks,
                               o->defective_mask_count, NULL};
     c.cancellation.deadline = mf_deadline_after(o->time_limit_ns);
+    uint64_t rounding = mf_rounding_enter();
     mf_status status = calibrate(&c, out_model);
+    mf_rounding_leave(rounding);
     mf_context_release(c.context);
     mf_free(&model->allocator, c.scores), mf_free(&model->allocator, c.labels);
     return status;

@@ -8,6 +8,7 @@
 #include "support/error.h"
 #include "support/memory.h"
 #include "support/process.h"
+#include "support/rounding.h"
 
 #include <metaformer/engine.h>
 
@@ -18,6 +19,7 @@
 struct mf_context {
     atomic_int user;          /* the process one of whose threads is in a call of this context, or 0 */
     atomic_uintptr_t refused; /* the thread that was refused last because of that, or 0 */
+    uint64_t rounding;        /* the host's, while one of its threads is in a call */
     mf_model *model;
     mf_pool pool;
     mf_inspection inspection;
@@ -53,10 +55,12 @@ static mf_status enter(mf_context *context) {
     }
     uintptr_t own = this_thread();
     atomic_compare_exchange_strong_explicit(&context->refused, &own, 0, memory_order_relaxed, memory_order_relaxed);
+    context->rounding = mf_rounding_enter();
     return MF_OK;
 }
 
 static mf_status leave(mf_context *context, mf_status status) {
+    mf_rounding_leave(context->rounding);
     atomic_store_explicit(&context->user, 0, memory_order_release);
     return status;
 }
@@ -95,7 +99,9 @@ mf_status mf_context_create(const mf_model *model, const mf_context_options *opt
     context->error.struct_size = sizeof context->error;
     context->depth = mf_model_depth_of(model);
     mf_drift_start(&context->drift, model);
+    uint64_t rounding = mf_rounding_enter();
     mf_status status = prepare(context, &resolved, error);
+    mf_rounding_leave(rounding);
     if (status != MF_OK) {
         mf_context_release(context);
         return status;

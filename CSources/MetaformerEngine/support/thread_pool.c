@@ -3,6 +3,7 @@
 #include "support/abi.h"
 #include "support/error.h"
 #include "support/process.h"
+#include "support/rounding.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -58,9 +59,11 @@ mf_pool mf_pool_make(int32_t threads, const mf_thread_pool *host) {
 static void work(void *context, size_t worker) {
     deal *d = context;
     size_t index;
+    uint64_t rounding = mf_rounding_enter(); /* threads have their own */
     /* A counter rather than a schedule: OpenMP's dynamic schedules need a newer runtime than Debian 12's. */
     while ((index = atomic_fetch_add_explicit(&d->next, 1, memory_order_relaxed)) < d->count)
         d->task(d->context, index, (int)worker);
+    mf_rounding_leave(rounding);
 }
 
 /* Whether how OpenMP's threads wait is left to us: the runtime can tell, and the host has not said. */

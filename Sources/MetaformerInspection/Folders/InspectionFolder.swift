@@ -89,11 +89,11 @@ final class InspectionFolder: Sendable {
     }
 
     private func append(_ record: some Encodable) throws {
+        let line = Data(try JSONText.line(record).utf8)
         do {
-            let line = Data(try JSONText.line(record).utf8)
-            try journal.withLock { try $0.write(contentsOf: line) }
+            try journal.withLock { try AtomicFile.append(line, to: $0.fileDescriptor) }
         } catch {
-            throw InspectionError("\(path): cannot be written to: is the disk full?")
+            throw InspectionError("\(path): cannot be written to: \(error)")
         }
     }
 }

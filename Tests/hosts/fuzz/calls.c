@@ -1,12 +1,11 @@
 /*
  * Target: the calls of a host, in any order and with any arguments that are not a lie about memory: sizes of structs and of
- * frames, formats, strides, masks, options, NULL. Each byte says which call comes, the next ones are its arguments.
+ * frames, formats, strides, masks, options, NULL. The first byte says which models are open, and whether an allocation fails; then each
+ * byte says which call comes, the next ones are its arguments.
  */
 #include "fuzz.h"
 #include "memory.h"
-
-#include <stdio.h>
-#include <string.h>
+#include "sign.h"
 
 enum { MODELS = 4, CONTEXTS = 3, MOST_CALLS = 24, ROOM = 1 << 16 };
 
@@ -18,45 +17,46 @@ static unsigned take(input *in) {
     return in->at < in->end ? *in->at++ : 0;
 }
 
-static uint8_t *golden;
-static size_t golden_size;
-static uint8_t *adapted; /* the same, adapted */
-static size_t adapted_size;
+/* Two models, one for each way to adapt, as small as such models are, and each of them adapted. */
+static struct {
+    uint8_t bytes[ROOM];
+    size_t size;
+} files[MODELS];
 static uint8_t pixels[ROOM];
 
 static int keep(void *opaque, const void *bytes, size_t count) {
-    (void)opaque;
-    memcpy(adapted + adapted_size, bytes, count);
-    adapted_size += count;
+    size_t file = *(size_t *)opaque;
+    if (count > ROOM - files[file].size) return 1;
+    memcpy(files[file].bytes + files[file].size, bytes, count);
+    files[file].size += count;
     return 0;
 }
 
-static void adapt_golden(void) {
+static void adapt_file(size_t from, size_t to) {
     mf_model *model = NULL, *made = NULL;
     mf_image frame = {sizeof frame, MF_PIXEL_MONO8, 64, 64, 64, pixels};
     mf_image frames[2] = {frame, frame};
+    mf_writer writer = {sizeof writer, &to, keep};
     mf_adapt_options options = MF_INIT(mf_adapt_options);
-    mf_writer writer = {sizeof writer, NULL, keep};
     frames[1].data = pixels + 5000;
-    options.threads = 1, options.epochs = 1;
-    adapted = malloc(1 << 20);
-    if (mf_model_open_memory(golden, golden_size, NULL, &model, NULL) ||
+    options.threads = 1;
+    if (mf_model_open_memory(files[from].bytes, files[from].size, NULL, &model, NULL) ||
         mf_adapt(model, frames, 2, &options, &made, NULL) || mf_model_write(made, &writer, NULL))
         abort();
     mf_model_release(model);
     mf_model_release(made);
 }
 
-/* A small model that can be adapted; MF_FUZZ_MODEL names it. */
-static void read_golden(void) {
-    const char *path = getenv("MF_FUZZ_MODEL");
-    FILE *file = fopen(path ? path : "Tests/golden/models/1.safetensors", "rb");
-    golden = malloc(1 << 20);
-    golden_size = file ? fread(golden, 1, 1 << 20, file) : 0;
-    if (!golden_size) abort();
-    fclose(file);
+static void read_files(void) {
     for (size_t i = 0; i < ROOM; i++) pixels[i] = (uint8_t)(i * i >> 3);
-    adapt_golden();
+    for (size_t i = 0; i < MODELS; i += 2) {
+        FILE *file = fopen(i ? "Tests/golden/fuzz/adaptable/seed-1" : "Tests/golden/fuzz/adaptable/seed-0", "rb");
+        files[i].size = file ? fread(files[i].bytes, 1, ROOM, file) : 0;
+        if (!files[i].size) abort();
+        fclose(file);
+        sign(files[i].bytes, files[i].size);
+        adapt_file(i, i + 1);
+    }
 }
 
 static const uint32_t formats[] = {
@@ -140,7 +140,7 @@ static void adapt(input *in, const mf_model *model, mf_model **out) {
     o.shift = (int32_t)(take(in) % 4), o.flips = (int32_t)(take(in) % 3), o.seed = take(in);
     o.framing = (mf_framing)(take(in) % 5), o.cache_bytes = (uint64_t)take(in) << 8;
     o.false_alarm_rate = (float)take(in) / 400;
-    o.progress = stop, o.opaque = &steps, o.time_limit_ns = 300000000;
+    o.progress = stop, o.opaque = &steps, o.time_limit_ns = 20000000;
     if (take(in) & 1) o.masks = masks, o.mask_count = take(in) % 4;
     mf_error error = MF_INIT(mf_error);
     mf_model *made = NULL;
@@ -183,7 +183,9 @@ static void call(input *in, host *h, const mf_open_options *open) {
         mf_context_release(*context), *context = NULL;
         break;
     case 2:
-        if (!*model) (void)!mf_model_open_memory(golden, golden_size, open, model, &error);
+        if (!*model)
+            (void)!mf_model_open_memory(files[place / MODELS % MODELS].bytes, files[place / MODELS % MODELS].size, open,
+                                        model, &error);
         break;
     case 3:
         if (!*context) {
@@ -235,16 +237,17 @@ static void call(input *in, host *h, const mf_open_options *open) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    if (!golden) read_golden();
+    if (!files[0].size) read_files();
     input in = {data, data + size};
     memory memory = {.limit = (size_t)64 << 20};
-    memory.refused = take(&in) % 2 ? 0 : (size_t)take(&in) << 2 | take(&in);
+    unsigned start = take(&in), opened = start >> 1;
+    memory.refused = start % 2 ? 0 : (size_t)take(&in) << 2 | take(&in);
     mf_allocator allocator = {sizeof allocator, &memory, memory_take, memory_give_back};
     mf_open_options open = MF_INIT(mf_open_options);
     open.allocator = &allocator;
     host h = {{NULL}, {NULL}};
-    (void)!mf_model_open_memory(golden, golden_size, &open, &h.models[0], NULL);
-    (void)!mf_model_open_memory(adapted, adapted_size, &open, &h.models[1], NULL);
+    for (int i = 0; i < MODELS; i++)
+        if (opened & 1U << i) (void)!mf_model_open_memory(files[i].bytes, files[i].size, &open, &h.models[i], NULL);
     for (int i = 0; i < MOST_CALLS && in.at < in.end; i++) call(&in, &h, &open);
     for (int i = 0; i < MODELS; i++) mf_model_release(h.models[i]);
     for (int i = 0; i < CONTEXTS; i++) mf_context_release(h.contexts[i]);

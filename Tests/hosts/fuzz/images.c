@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_BYTES = 1 << 22 };
+enum { MOST_BYTES = 1 << 16 };
 
 static void read_as(const uint8_t *data, size_t size, mfc_content content) {
     char message[MFC_MESSAGE_SIZE] = "";

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes small inputs for the targets to start from:  seeds.py GOLDEN-MODEL FOLDER"""
+"""Writes small inputs for the targets to start from, and the models that the calls are tried with:  seeds.py FOLDER"""
 import json
 import os
 import struct
@@ -54,6 +54,41 @@ def models():
                                     constants=struct.pack("<f", 1.5))}, [half])
 
 
+def adaptable():
+    """Two models that are adapted, one by each way, as small as such models are; and what stands for the checksum is to be made."""
+    size, plane = [1, 1, 32, 32], struct.pack("<1024f", *([0.5] * 1024))
+    names = b"image\0map\0mask\0weight\0loss\0learning_rate\0response\0normal.mean\0normal.gain\0w\0g\0s\0"
+    name = {n: names.index(b"\0" + n.encode() + b"\0") + 1 if n != "image" else 0 for n in names[:-1].decode().split("\0")}
+    image, mask, output = (1, size, 0, 0), (1, size, 0, name["mask"]), (2, size, 0, name["map"])
+
+    def variable(key, dims=(1, 1, 1, 1)):
+        return (3, list(dims), 0, name[key])
+
+    subtract, product = 3, MULTIPLY | 0 << 8 | 1 << 16
+    # The map: |image - w image|, less its mean, by its gain.
+    inspect = program([image, output, variable("w"), variable("normal.mean", size), variable("normal.gain", size)], names, [
+        [1, 14, 4, 1, 0, 2, 3, 4, 5, product, subtract | 0 << 8 | 4 << 16, ABSOLUTE | 5 << 8, subtract | 6 << 8 | 2 << 16,
+         MULTIPLY | 7 << 8 | 3 << 16]])
+    # g gathers the weighted sums of image and response within the mask, which are the loss as well, until update takes it.
+    gradient = program([image, mask, (1, [1, 1, 1, 1], 0, name["weight"]), (1, size, 0, name["response"]), variable("g"),
+                        (2, [1, 1, 1, 1], 0, name["loss"])], names, [
+        [6, 14, 4, 5, 0, 1, 2, 3, 0, 15, 3, product, ADD | 4 << 8 | 3 << 16, MULTIPLY | 5 << 8 | 2 << 16],
+        [1, 8, 2, 4, 4, 5, 1, ADD | 0 << 8 | 1 << 16]])
+    update = program([variable("w"), variable("g"), (1, [1, 1, 1, 1], 0, name["learning_rate"])], names, [
+        [1, 10, 3, 0, 0, 1, 2, 2, MULTIPLY | 1 << 8 | 2 << 16, subtract | 0 << 8 | 3 << 16],
+        [1, 9, 1, 1, 1, 2, 1, 0, product]])
+    prior = program([image, (2, size, 0, name["response"])], names, [[1, 6, 1, 1, 0, 0]])
+    tensors = [("w", "F32", [1, 1, 1, 1], struct.pack("<f", 0.25)), ("normal.mean", "F32", size, bytes(4096)),
+               ("normal.gain", "F32", size, plane)]
+    yield model({"inspect": inspect, "gradient": gradient, "update": update, "prior": prior}, tensors,
+                {"adapt.epochs": "1", "adapt.batch": "2"}.items())
+    # Closed form: s is the sum of images within their masks, and normal.mean a quarter of it.
+    observe = program([image, mask, variable("s", size)], names, [[1, 10, 3, 2, 2, 0, 1, 2, MULTIPLY | 1 << 8 | 2 << 16,
+                                                                 ADD | 0 << 8 | 3 << 16]])
+    fit = program([variable("s", size), variable("normal.mean", size)], names, [[1, 9, 1, 1, 0, 2, 1, 0x3E800000, product]])
+    yield model({"inspect": inspect, "observe": observe, "fit": fit}, [*tensors, ("s", "F32", size, bytes(4096))])
+
+
 def images():
     yield png(8, 0, 5, [bytes(range(5))] * 3)
     yield png(16, 2, 2, [bytes(range(12))] * 2)
@@ -70,15 +105,15 @@ def images():
 
 
 def calls():
-    yield bytes([1, 3, 1, 0, 100, 4, 0, 0, 0, 60, 60, 5, 0, 0, 0, 0, 3])
-    yield bytes([1, 8, 5] + [0, 0, 60, 60, 9] * 3 + [0, 20, 0, 2])
-    yield bytes([1, 7, 8] + [0, 0, 60, 60, 9, 0, 0, 9] * 3 + [7, 0, 0, 1, 0, 2, 0, 0, 7, 0, 9, 8, 0, 0, 3])
-    yield bytes([0, 3, 9, 7, 8] + [0, 3, 60, 60, 9, 0, 0, 9] * 3 + [7, 0])
-    yield bytes([1, 15, 0, 9, 0, 14, 5, 9, 9, 1, 40, 10, 1, 1, 11, 1, 12, 1, 9, 13, 1, 1])
+    yield bytes([7, 3, 1, 0, 100, 4, 0, 0, 0, 60, 60, 5, 0, 0, 0, 0, 3])
+    yield bytes([31, 8, 5] + [0, 0, 60, 60, 9] * 3 + [0, 20, 0, 2])
+    yield bytes([7, 7, 8] + [0, 0, 60, 60, 9, 0, 0, 9] * 3 + [7, 0, 0, 1, 0, 2, 0, 0, 7, 0, 9, 8, 0, 0, 3])
+    yield bytes([24, 3, 9, 7, 8] + [0, 3, 60, 60, 9, 0, 0, 9] * 3 + [7, 0])
+    yield bytes([25, 15, 0, 9, 0, 14, 5, 9, 9, 1, 40, 10, 1, 1, 11, 1, 12, 1, 9, 13, 1, 1])
 
 
-for target, contents in ("model", models()), ("images", images()), ("calls", calls()):
-    os.makedirs(f"{sys.argv[2]}/{target}", exist_ok=True)
+for target, contents in ("model", models()), ("images", images()), ("calls", calls()), ("adaptable", adaptable()):
+    os.makedirs(f"{sys.argv[1]}/{target}", exist_ok=True)
     for number, content in enumerate(contents):
-        with open(f"{sys.argv[2]}/{target}/seed-{number}", "wb") as file:
+        with open(f"{sys.argv[1]}/{target}/seed-{number}", "wb") as file:
             file.write(content)

@@ -68,6 +68,7 @@ CASES = [  # name, bytes, what the first line begins with (read) or contains (re
     ("20000 x 20000 declared, PNG", header(20000, 20000), ""),
     ("20000 x 20000 declared, TIFF", tiff(20000, 20000, 1, 8, 1, b"\0"), ""),
     ("20000 x 20000 declared, PGM", b"P5 20000 20000 255\n\0", ""),
+    ("rows of 3 GB in a TIFF of 65000 x 1", tiff(65000, 1, 50000, 8, 1, b"\0"), "rows of 3250000000 bytes"),
     ("0 x 5", header(0, 5), ""),
     ("CMYK JPEG", jpeg(4), "CMYK"),
     ("two-channel JPEG", jpeg(2), ""),
