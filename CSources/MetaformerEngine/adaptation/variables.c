@@ -75,6 +75,8 @@ mf_status mf_variables_run(const mf_variables *v, mf_adaptation *a, mf_program_k
                                  .threads = a->options.threads,
                                  .allocator = a->allocator,
                                  .pool = a->options.pool};
+    /* What is learnt by steps is learnt in floats. */
+    if (kind == MF_PROGRAM_INSPECT || kind == MF_PROGRAM_OBSERVE) options.precision = a->options.precision;
     MF_TRY(mf_runner_create(p, &options, out_runner, a->error));
     mf_runner_watch(*out_runner, &a->cancellation);
     MF_TRY(mf_model_bind(a->model, kind, *out_runner, a->error));
