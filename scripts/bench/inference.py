@@ -76,6 +76,8 @@ def onnx_call(side, path, threads):
 
 def quantized(path, images):
     """The ONNX model in 8-bit integers, as ONNX Runtime makes it of images, [3, height, width] each, by which it finds ranges."""
+    # The package onnx is wanted here, and not our script of that name, which sides puts before it.
+    sys.path[:] = [folder for folder in sys.path if pathlib.Path(folder).name != "reference"]
     from onnxruntime import quantization
     from onnxruntime.quantization import shape_inference
 
@@ -87,13 +89,11 @@ def quantized(path, images):
 
     prepared, result = path.replace(".onnx", "-prepared.onnx"), path.replace(".onnx", "-int8.onnx")
     shape_inference.quant_pre_process(path, prepared, skip_symbolic_shape=True)
-    # All else than convolutions costs more in integers than in floats here.
     quantization.quantize_static(
         prepared,
         result,
         Reader(),
         quant_format=quantization.QuantFormat.QDQ,
-        op_types_to_quantize=["Conv"],
         per_channel=True,
         activation_type=quantization.QuantType.QUInt8,
         weight_type=quantization.QuantType.QInt8,
