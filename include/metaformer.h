@@ -26,7 +26,7 @@
  * - A struct that may grow starts with struct_size; MF_INIT sets it. See "Growth" below.
  * - Release functions take NULL.
  * - The library keeps no global mutable state but the process that started OpenMP's threads, never exits or aborts, and writes nothing to the standard streams. The
- *   one environment variable that it reads is MF_FORCE_ISA (reference, generic, avx2 or avx512), for testing.
+ *   one environment variable that it reads is MF_FORCE_ISA (reference, generic, avx2, avx512 or avx512vnni), for testing.
  * - Results are the same, bit for bit, for any number of threads.
  * - After fork the threads of the parent are not there in the child. Where OpenMP's have worked in the parent, calls that
  *   would wait for them in the child return MF_E_STATE: there, use contexts and options of one thread, which may have
@@ -348,6 +348,9 @@ typedef enum mf_framing {
     MF_FRAMING_FIT = 2        /**< the former name of LETTERBOX                            */
 } mf_framing;
 
+/** How a network that allows it is run: the setting "precision" of a model. INT8 takes less time; verdicts hardly differ. */
+typedef enum mf_precision { MF_PRECISION_DEFAULT = 0, MF_PRECISION_FLOAT = 1, MF_PRECISION_INT8 = 2 } mf_precision;
+
 /* ---- Context ----------------------------------------------------------------------------------------------------- */
 
 /** What one thread needs to use a model; any number of them may share a model. A call on a context that is in another
@@ -508,6 +511,8 @@ typedef struct mf_adapt_options {
     uint64_t cache_bytes;       /**< the most memory for frames as the model sees them, bytes; 0 for 1 GiB. What does
                                      not fit is computed again whenever it is needed: slower, and the same bits */
     const mf_frame_source *source; /**< NULL, or where the count frames come from: frames and masks are then NULL */
+    mf_precision precision;        /**< of the new model; DEFAULT for the model's own. INT8 in closed form only */
+    int32_t reserved;              /**< 0 */
 } mf_adapt_options;
 
 /**

@@ -48,6 +48,10 @@ struct BenchCommand: ParsableCommand {
         completion: .file())
     var outputs: String?
 
+    @Option(
+        help: ArgumentHelp("Time inspections in float or int8; as the model says where left out.", valueName: "how"))
+    var precision: Precision?
+
     @Flag(help: "Show where the time goes, instruction by instruction, beside what this machine can do.")
     var profile = false
 
@@ -90,7 +94,8 @@ struct BenchCommand: ParsableCommand {
         let contents = try model.contents(channels: 3, seed: common.seed)
         guard !scaling else { return try measureScaling(of: contents) }
         let machine = profile ? try Machine(threads: common.threads) : nil
-        let bench = try ModelBench(contents, parts: part, threads: common.threads, profiledOn: machine)
+        let bench = try ModelBench(
+            contents, parts: part, threads: common.threads, precision: precision, profiledOn: machine)
         var programs = try part.map { try bench.measure($0, runs: runs) }
         if part.isEmpty {
             programs.append(try bench.measureInspection(runs: runs))

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import MetaformerData
+import MetaformerGraph
 import MetaformerInspection
 import MetaformerModels
 
@@ -89,17 +90,40 @@ struct ExportCommand: ParsableCommand {
         @Flag(help: "Store the parameters in half precision: near half the size, rounded to 11 bits.")
         var half = false
 
+        @Option(
+            help: ArgumentHelp(
+                "How the file's network is run: float or int8, as in adapt; the model's own where left out.",
+                valueName: "how"))
+        var precision: Precision?
+
         @OptionGroup var common: CommonOptions
 
         func validate() throws { try CommonOptions.requirePath(output, named: "--output") }
 
         func run() throws {
             try requireFolder(of: output)
-            let file = try source.origin(optimizer: optimizer).checkedFile(channels: 3, seed: common.seed)
+            var file = try source.origin(optimizer: optimizer).checkedFile(channels: 3, seed: common.seed)
+            if let precision { try set(precision, of: &file) }
             try (half ? file.inHalfPrecision : file).write(path: output)
             let bytes = try Data(contentsOf: URL(fileURLWithPath: output)).count
             if common.json { try common.printJSON(Result(output: output, bytes: bytes)) }
             common.remark("\(output): \(bytes.formatted()) bytes")
+        }
+
+        /// What a model knows of a product it knows in the precision that it was adapted in.
+        private func set(_ precision: Precision, of file: inout TensorFile) throws {
+            let own = file.metadata["precision"] ?? Precision.float.rawValue
+            guard precision.rawValue != own else { return }
+            guard file.metadata["threshold"] == nil else {
+                throw CommandError(
+                    "the model was adapted in \(own): adapt the model that it was made from, with --precision \(precision.rawValue)"
+                )
+            }
+            guard precision == .float || file.entries.contains(where: { $0.name == "program/fit" }) else {
+                throw CommandError(
+                    "int8 is for models that take no epochs, such as universal; this one is run in floats")
+            }
+            file.metadata["precision"] = precision.rawValue
         }
     }
 

@@ -101,6 +101,30 @@ import Testing
         #expect(lost.exitCode == 1 && lost.errors.contains("lost"))
     }
 
+    @Test("a model is adapted in the precision that is asked for, or that its file says") func precision() throws {
+        #expect(try run("export model --precision int8 --size 64 --output fast").exitCode == 0)
+        #expect(try settings("fast")["precision"] == "int8")
+        let adapted = try run("adapt --model fast --good nut/train --output a --quiet")
+        #expect(adapted.exitCode == 0 && adapted.errors.isEmpty)
+        #expect(try run("adapt --size 64 --precision int8 --good nut/train --output b --quiet").exitCode == 0)
+        let (a, b) = try (settings("a"), settings("b"))
+        #expect(a["precision"] == "int8" && b["precision"] == "int8" && a["threshold"] == b["threshold"])
+        #expect(try run("adapt --size 64 --good nut/train --output c --quiet").exitCode == 0)
+        #expect(try settings("c")["precision"] == nil)
+        #expect(try settings("c")["threshold"] != a["threshold"])
+        for (line, text) in [
+            ("export model --model a --precision float", "adapted in int8"),
+            ("export model --model c --precision int8", "adapted in float"),
+            ("adapt --model c --precision int8 --good nut/train", "adapted in float"),
+            ("export model --model paper --precision int8", "run in floats"),
+        ] {
+            let refused = try run(line + " --output d")
+            #expect(refused.exitCode == 1 && refused.errors.contains(text), "\(line): \(refused.errors)")
+        }
+        let bench = try run("bench --model a --runs 1")
+        #expect(try bench.exitCode == 0 && run("bench --model a --precision float --runs 1").exitCode == 0)
+    }
+
     @Test("export model writes half the size, fewer parts, and a learned prior") func export() throws {
         let whole = try run("export model --output whole")
         let half = try run("export model --output half --half")

@@ -102,8 +102,10 @@ struct FeatureModelTests {
         #expect("\(try #require(error))".contains("adapted.scores"))
     }
 
-    @Test("held-out frames score the same whether their features are kept or made again")
-    func keptFeatures() throws {
+    @Test(
+        "held-out frames score the same whether their features are kept or made again",
+        arguments: [MF_PRECISION_FLOAT, MF_PRECISION_INT8])
+    func keptFeatures(_ precision: mf_precision) throws {
         let model = try model(.full)
         let files = try [0, 1, 60_000].map { (cache: UInt64) in
             try Frame.withImages(frames(0..<5)) { images in
@@ -111,6 +113,7 @@ struct FeatureModelTests {
                     var options = mf_adapt_options()
                     options.struct_size = MemoryLayout<mf_adapt_options>.size
                     options.cache_bytes = cache
+                    options.precision = precision
                     options.framing = MF_FRAMING_LETTERBOX
                     (options.masks, options.mask_count) = (mask, 1)
                     var adapted: OpaquePointer?
@@ -122,6 +125,59 @@ struct FeatureModelTests {
             }
         }
         #expect(files[1] == files[0] && files[2] == files[0])
+    }
+
+    private func inInt8() -> Model.AdaptationOptions {
+        var options = Model.AdaptationOptions()
+        options.precision = .int8
+        return options
+    }
+
+    /// A network that has learned: the values of a random one are far below the limits that bytes are made by.
+    private func learned() throws -> Model {
+        try Model(TensorFile(path: UniversalModel.universal.path()).resized(to: 96))
+    }
+
+    @Test("adapted in 8-bit integers it inspects so, and finds the same") func int8() throws {
+        let model = try learned()
+        let (exact, adapted) = try (
+            model.adapted(to: frames(0..<8)), model.adapted(to: frames(0..<8), options: inInt8())
+        )
+        #expect(exact[setting: "precision"] == nil && adapted[setting: "precision"] == "int8")
+        let inspectors = try (Inspector(exact), Inspector(adapted))
+        let good = try (20..<24).map { try inspectors.1.inspect(disc(UInt64($0))).score }
+        let defective = try (30..<34).map { try inspectors.1.inspect(disc(UInt64($0), scratched: true)).score }
+        #expect(try #require(good.max()) < #require(defective.min()))
+        let float = try inspectors.0.inspect(disc(30, scratched: true)).score
+        #expect(float != defective[0] && abs(float - defective[0]) < 0.2 * float, "\(float) and \(defective[0])")
+        // A file of it, and any number of threads.
+        try adapted.save(path: folder.path("int8"))
+        let (reopened, frame) = try (Model(path: folder.path("int8")), disc(30, scratched: true))
+        let score = try inspectors.1.inspect(frame).score
+        for threads in [1, 2, 5] { #expect(try Inspector(reopened, threads: threads).inspect(frame).score == score) }
+        for threads in [1, 3] {
+            var options = inInt8()
+            options.threads = threads
+            let again = try model.adapted(to: frames(0..<8), options: options)
+            #expect(again[setting: "threshold"] == adapted[setting: "threshold"])
+        }
+    }
+
+    @Test("further frames are learnt in the precision of the first") func precisionStays() throws {
+        let first = try model().adapted(to: frames(0..<3), options: inInt8())
+        let twice = try first.adapted(to: frames(3..<8))
+        let once = try model().adapted(to: frames(0..<8), options: inInt8())
+        #expect(twice[setting: "precision"] == "int8")
+        #expect(try tensors(twice) == tensors(once))
+        let plain = try model().adapted(to: frames(0..<3))
+        #expect(
+            "\(try #require(#expect(throws: EngineError.self) { try plain.adapted(to: frames(3..<4), options: inInt8()) }))"
+                .contains("adapted in float"))
+        var options = inInt8()
+        options.precision = .float
+        #expect(
+            "\(try #require(#expect(throws: EngineError.self) { try first.adapted(to: frames(3..<4), options: options) }))"
+                .contains("adapted in int8"))
     }
 
     @Test("of one image it cannot say what it finds") func syntheticOfOne() throws {

@@ -186,6 +186,8 @@ struct MisuseTests {
             (MF_E_INVALID, "learning_rate", { $0.learning_rate = 1.5 }),
             (MF_E_INVALID, "false_alarm_rate", { $0.false_alarm_rate = 0.6 }),
             (MF_E_INVALID, "framing", { $0.framing = mf_framing(rawValue: 9) }),
+            (MF_E_INVALID, "precision", { $0.precision = mf_precision(rawValue: 3) }),
+            (MF_E_INVALID, "by gradient is run in floats", { $0.precision = MF_PRECISION_INT8 }),
             (MF_E_INVALID, "masks", { $0.mask_count = 1 }),
             (MF_E_CANCELLED, "cancelled", { $0.progress = { _, _, _, _, _ in 1 } }),
         ] as [(mf_status, String, (inout mf_adapt_options) -> Void)] {

@@ -72,7 +72,8 @@ typedef enum mf_isa {
     MF_ISA_REFERENCE = 1,
     MF_ISA_AVX2 = 2,
     MF_ISA_AVX512 = 3,
-    MF_ISA_GENERIC = 4
+    MF_ISA_GENERIC = 4,
+    MF_ISA_AVX512_VNNI = 5 /**< as AVX512, with its instructions for 8-bit integers */
 } mf_isa;
 
 /** The best set that this processor runs. */
@@ -88,6 +89,10 @@ typedef struct mf_runner_options {
     mf_isa isa;
     const mf_allocator *allocator; /**< NULL for malloc */
     const mf_thread_pool *pool;    /**< NULL for OpenMP's threads; copied */
+    /** INT8: convolutions of one tap, and of one channel to one, whose outputs are limited from 0 on and read by such alone,
+     *  store bytes, and those that read them add up whole numbers. */
+    mf_precision precision;
+    int32_t reserved; /**< 0 */
 } mf_runner_options;
 
 /** Creates a runner, and allocates all that it will ever need. The program may be released before it. */

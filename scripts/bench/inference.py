@@ -74,6 +74,33 @@ def onnx_call(side, path, threads):
     return call, openvino.__version__.split("-")[0]
 
 
+def quantized(path, images):
+    """The ONNX model in 8-bit integers, as ONNX Runtime makes it of images, [3, height, width] each, by which it finds ranges."""
+    # The package onnx is wanted here, and not our script of that name, which sides puts before it.
+    sys.path[:] = [folder for folder in sys.path if pathlib.Path(folder).name != "reference"]
+    from onnxruntime import quantization
+    from onnxruntime.quantization import shape_inference
+
+    class Reader(quantization.CalibrationDataReader):
+        feeds = iter([{"image": image[None]} for image in images])
+
+        def get_next(self):
+            return next(self.feeds, None)
+
+    prepared, result = path.replace(".onnx", "-prepared.onnx"), path.replace(".onnx", "-int8.onnx")
+    shape_inference.quant_pre_process(path, prepared, skip_symbolic_shape=True)
+    quantization.quantize_static(
+        prepared,
+        result,
+        Reader(),
+        quant_format=quantization.QuantFormat.QDQ,
+        per_channel=True,
+        activation_type=quantization.QuantType.QUInt8,
+        weight_type=quantization.QuantType.QInt8,
+    )
+    return result
+
+
 def torch_call(side, part, model, threads):
     import torch
     from safetensors.torch import load_file
@@ -136,7 +163,9 @@ def run_ours(args, model, part, batch, threads, outputs):
     return {"ms": calls, "peak_mb": result["peak_mb"], "set": result["instruction_set"]}
 
 
-def measure(args, folder, name, model, part, batch, threads):
+def measure(args, folder, name, model, part, batch, threads, images=None):
+    """With images, the peers run in 8-bit integers: these have roundings of their own, and their outputs are not compared."""
+
     def export(batch):
         path = f"{folder}/{model.replace(':', '-').replace('/', '-')}-{part}-{batch}.onnx"
         if not os.path.exists(path):
@@ -145,7 +174,10 @@ def measure(args, folder, name, model, part, batch, threads):
                 + ["--output", path, "--quiet"],
                 check=True,
             )
-        return path
+        if images is None:
+            return path
+        result = path.replace(".onnx", "-int8.onnx")
+        return result if os.path.exists(result) else quantized(path, images)
 
     parameters = f"{folder}/{model.replace(':', '-').replace('/', '-')}.safetensors"
     if not os.path.exists(parameters):
@@ -165,7 +197,7 @@ def measure(args, folder, name, model, part, batch, threads):
                 "model": parameters,
                 "threads": threads,
                 "calls": args.calls,
-                "outputs": outputs if number == 0 else None,
+                "outputs": outputs if number == 0 and images is None else None,
             }
             runs[side].append(sides.peer(__file__, job))
     return runs

@@ -46,6 +46,9 @@ static mf_status record(mf_adaptation *a, outcome *o, mf_model *adapted) {
     adapted->framing = a->options.framing;
     const char *framing = mf_key_choice(MF_KEY_input_framing, (int)(adapted->framing - MF_FRAMING_STRETCH));
     MF_TRY(mf_model_set(adapted, "input.framing", framing, a->error));
+    adapted->precision = a->options.precision;
+    const char *precision = mf_key_choice(MF_KEY_precision, (int)(adapted->precision - MF_PRECISION_FLOAT));
+    if (adapted->precision == MF_PRECISION_INT8) MF_TRY(mf_model_set(adapted, "precision", precision, a->error));
     MF_TRY(mf_model_set_number(adapted, "adapted.images", (float)o->frames, a->error));
     MF_TRY(o->in_closed_form ? mf_held_out_record(&o->held_out, adapted, a->error) : record_training(a, adapted));
     char seed[24];

@@ -18,6 +18,20 @@ static mf_status check_options(const mf_adaptation *a, const mf_adapt_options *o
     return MF_OK;
 }
 
+/* Sums and scores of one precision say nothing of the other's. */
+static mf_status check_precision(const mf_adaptation *a) {
+    mf_precision own = a->model->precision, wanted = a->options.precision;
+    if (wanted == MF_PRECISION_INT8 && !a->model->programs[MF_PROGRAM_FIT])
+        return mf_fail(
+            a->error, MF_E_INVALID,
+            "precision: a model that is adapted by gradient is run in floats; int8 is for those in closed form");
+    if (a->earlier == 0 || own == wanted) return MF_OK;
+    return mf_fail(a->error, MF_E_STATE,
+                   "this model was adapted in %s, and goes on so: for %s, adapt the model that it was made from",
+                   mf_key_choice(MF_KEY_precision, (int)(own - MF_PRECISION_FLOAT)),
+                   mf_key_choice(MF_KEY_precision, (int)(wanted - MF_PRECISION_FLOAT)));
+}
+
 mf_status mf_adaptation_begin(mf_adaptation *a, const mf_adapt_options *given) {
     mf_adapt_options o = {.struct_size = sizeof o};
     if (given) MF_TRY(mf_adapt_options_read(given, &o, a->error));
@@ -31,12 +45,14 @@ mf_status mf_adaptation_begin(mf_adaptation *a, const mf_adapt_options *given) {
     if (!o.batch) o.batch = (int32_t)batch;
     if (o.learning_rate == 0) o.learning_rate = (float)rate;
     if (o.framing == MF_FRAMING_OWN) o.framing = a->model->framing;
+    if (o.precision == MF_PRECISION_DEFAULT) o.precision = a->model->precision;
     a->options = o;
     MF_TRY(mf_threshold_prior_of(a->model, &a->prior, a->error));
     double earlier = 0;
     if (a->model->programs[MF_PROGRAM_FIT])
         MF_TRY(mf_model_number(a->model, MF_KEY_adapted_images, &earlier, a->error));
     a->earlier = (size_t)earlier;
+    MF_TRY(check_precision(a));
     a->cancellation.deadline = mf_deadline_after(o.time_limit_ns);
     a->pool = mf_pool_make(o.threads, o.pool);
     return MF_OK;

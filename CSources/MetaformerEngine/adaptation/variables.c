@@ -75,6 +75,8 @@ mf_status mf_variables_run(const mf_variables *v, mf_adaptation *a, mf_program_k
                                  .threads = a->options.threads,
                                  .allocator = a->allocator,
                                  .pool = a->options.pool};
+    /* Networks are run in it; what is learnt by steps, and what is made of sums, is in floats. */
+    if (kind == MF_PROGRAM_INSPECT || kind == MF_PROGRAM_FEATURES) options.precision = a->options.precision;
     MF_TRY(mf_runner_create(p, &options, out_runner, a->error));
     mf_runner_watch(*out_runner, &a->cancellation);
     MF_TRY(mf_model_bind(a->model, kind, *out_runner, a->error));

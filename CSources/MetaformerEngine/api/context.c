@@ -69,8 +69,11 @@ static mf_status leave(mf_context *context, mf_status status) {
 
 static mf_status prepare(mf_context *context, const mf_context_options *given, mf_error *error) {
     const mf_model *model = context->model;
-    mf_runner_options options = {
-        .struct_size = sizeof options, .threads = given->threads, .allocator = &model->allocator, .pool = given->pool};
+    mf_runner_options options = {.struct_size = sizeof options,
+                                 .threads = given->threads,
+                                 .allocator = &model->allocator,
+                                 .pool = given->pool,
+                                 .precision = model->precision};
     mf_pool pool = context->pool = mf_pool_make(given->threads, given->pool);
     mf_runner *runner;
     MF_TRY(mf_runner_create(model->programs[MF_PROGRAM_INSPECT], &options, &runner, error));
@@ -78,8 +81,9 @@ static mf_status prepare(mf_context *context, const mf_context_options *given, m
     mf_runner_watch(runner, &context->cancellation);
     MF_TRY(mf_model_bind(model, MF_PROGRAM_INSPECT, runner, error));
     MF_TRY(mf_runner_prepack(runner, error));
-    mf_log_write(&model->logger, MF_LOG_INFO, "context: %d threads%s, %s kernels", pool.threads,
-                 given->pool ? " of the host" : "", mf_isa_name(mf_runner_isa(runner)));
+    mf_log_write(&model->logger, MF_LOG_INFO, "context: %d threads%s, %s kernels, precision %s", pool.threads,
+                 given->pool ? " of the host" : "", mf_isa_name(mf_runner_isa(runner)),
+                 mf_key_choice(MF_KEY_precision, (int)(model->precision - MF_PRECISION_FLOAT)));
     return MF_OK;
 }
 

@@ -203,6 +203,7 @@ mf_status mf_model_derive(const mf_model *model, mf_model **out_model, mf_error 
                           .height = model->height,
                           .width = model->width,
                           .framing = model->framing,
+                          .precision = model->precision,
                           .is_adapted = model->is_adapted,
                           .threshold = model->threshold,
                           .limits = model->limits,

@@ -38,8 +38,9 @@ struct mf_model {
     mf_program *programs[MF_PROGRAM_KINDS];
     int32_t channels, height, width; /* of the input */
     mf_framing framing;
-    int is_adapted;  /* whether it knows a product: it has the setting threshold */
-    float threshold; /* infinite where it does not */
+    mf_precision precision; /* of inspections, and of what is observed of good frames */
+    int is_adapted;         /* whether it knows a product: it has the setting threshold */
+    float threshold;        /* infinite where it does not */
     mf_appearance_limits limits;
     double score_share; /* of the map's values, the highest, whose mean is the score; 0: the highest alone */
 };

@@ -129,12 +129,13 @@ static mf_status check_programs(const mf_model *model, mf_error *error) {
 }
 
 static mf_status read_settings(mf_model *model, mf_error *error) {
-    int channels, framing;
+    int channels, framing, precision;
     double height, width, threshold = INFINITY;
     MF_TRY(mf_model_choice(model, MF_KEY_input_channels, &channels, error));
     MF_TRY(mf_model_number(model, MF_KEY_input_height, &height, error));
     MF_TRY(mf_model_number(model, MF_KEY_input_width, &width, error));
     MF_TRY(mf_model_choice(model, MF_KEY_input_framing, &framing, error));
+    MF_TRY(mf_model_choice(model, MF_KEY_precision, &precision, error));
     MF_TRY(mf_model_number(model, MF_KEY_score_share, &model->score_share, error));
     model->is_adapted = mf_model_setting(model, "threshold") != NULL;
     if (model->is_adapted) MF_TRY(mf_model_number(model, MF_KEY_threshold, &threshold, error));
@@ -145,6 +146,7 @@ static mf_status read_settings(mf_model *model, mf_error *error) {
     MF_TRY(mf_model_number(model, MF_KEY_appearance_sharpness_low, &l->sharpness_low, error));
     MF_TRY(mf_model_number(model, MF_KEY_appearance_anomaly_high, &l->anomaly_high, error));
     model->channels = channels ? 3 : 1, model->height = (int32_t)height, model->width = (int32_t)width;
+    model->precision = (mf_precision)(MF_PRECISION_FLOAT + precision);
     model->framing = (mf_framing)(MF_FRAMING_STRETCH + framing), model->threshold = (float)threshold;
     return MF_OK;
 }

@@ -10,7 +10,7 @@ const mf_variant *mf_variant_find(mf_isa isa) {
     if (isa == MF_ISA_GENERIC) return &mf_generic;
 #if defined(__x86_64__)
     if (isa == MF_ISA_AVX2) return &mf_avx2;
-    if (isa == MF_ISA_AVX512) return &mf_avx512;
+    if (isa == MF_ISA_AVX512 || isa == MF_ISA_AVX512_VNNI) return &mf_avx512;
 #endif
     return NULL;
 }
@@ -18,4 +18,12 @@ const mf_variant *mf_variant_find(mf_isa isa) {
 const mf_kernel *mf_kernel_find(mf_isa isa, enum mf_op op) {
     const mf_variant *variant = mf_variant_find(isa);
     return variant && variant->kernels[op]->run ? variant->kernels[op] : reference[op];
+}
+
+const mf_kernel *mf_kernel_int8(mf_isa isa) {
+#if defined(__x86_64__)
+    if (isa == MF_ISA_AVX512_VNNI) return mf_int8_avx512vnni;
+#endif
+    const mf_variant *variant = mf_variant_find(isa);
+    return variant ? variant->int8 : &mf_int8_reference;
 }

@@ -13,6 +13,11 @@ typedef struct mf_call {
     const mf_shape *shapes[MF_MAX_INPUTS];
     const float *inputs[MF_MAX_INPUTS];
     const void *packed; /* what the kernel's pack made of input 1, or NULL */
+    /* Of a convolution in a runner of 8-bit integers: what a byte of 255 stands for where input 0, or the output, holds bytes;
+       0 where it holds floats (kernels/convolution/int8). */
+    float input_high, output_high;
+    struct mf_int8_extremes *input_extremes;  /* of the images of input 0, where their kernel measured them */
+    struct mf_int8_extremes *output_extremes; /* where this one is to measure the images that it stores */
 } mf_call;
 
 typedef struct mf_kernel {
@@ -33,17 +38,24 @@ typedef struct mf_kernel {
 /* The vector forms, as compiled for one set of instructions. */
 typedef struct mf_variant {
     const mf_kernel *kernels[MF_OP_COUNT]; /* their run is NULL where the reference serves */
+    const mf_kernel *int8;                 /* convolutions in 8-bit integers */
     /* Multiplies and adds for so many rounds; *out_flops is what that was, and the result has no meaning. */
     float (*peak)(uint64_t rounds, uint64_t *out_flops);
 } mf_variant;
 
 extern const mf_variant mf_generic, mf_avx2, mf_avx512;
 
+/* Convolutions in 8-bit integers: the reference, and the form for the one set that has instructions of its own for them. */
+extern const mf_kernel mf_int8_reference, *const mf_int8_avx512vnni;
+
 /* NULL for the reference. */
 const mf_variant *mf_variant_find(mf_isa isa);
 
 /* The kernel of an op in a variant. */
 const mf_kernel *mf_kernel_find(mf_isa isa, enum mf_op op);
+
+/* The kernel of convolutions in 8-bit integers. */
+const mf_kernel *mf_kernel_int8(mf_isa isa);
 
 /* The epilogue operands of an op's expression for a run of outputs that starts at (b, r, c): value 0 is the caller's. */
 static inline void mf_epilogue_at(const mf_call *call, uint64_t b, uint64_t r, uint64_t c, mf_operand *operands) {

@@ -95,3 +95,32 @@ mf_status mf_expression_compile(const uint32_t *words, uint32_t word_count, uint
         return mf_fail(error, MF_E_FORMAT, "expression ends in a constant");
     return MF_OK;
 }
+
+static float constant_at(const mf_expression *e, uint8_t place, int *is_one) {
+    for (uint32_t i = 0; i < e->constant_count; i++)
+        if (e->constants[i].place == place) return e->constants[i].value;
+    *is_one = 0;
+    return 0;
+}
+
+int mf_affine_of(const mf_expression *e, mf_affine *to) {
+    *to = (mf_affine){.scale = -1, .shift = -1, .residual = -1};
+    uint32_t s = 0, n = e->step_count;
+    uint8_t at = 0; /* the place of the value so far */
+    if (s < n && e->steps[s].op == MF_STEP_multiply && e->steps[s].a == at && e->steps[s].b < e->input_count)
+        to->scale = e->steps[s].b, at = e->steps[s++].result;
+    if (s < n && e->steps[s].op == MF_STEP_add && e->steps[s].a == at && e->steps[s].b < e->input_count)
+        to->shift = e->steps[s].b, at = e->steps[s++].result;
+    if (s < n && e->steps[s].op == MF_STEP_add && (e->steps[s].a == at || e->steps[s].b == at)) {
+        uint8_t other = e->steps[s].a == at ? e->steps[s].b : e->steps[s].a;
+        if (other < e->input_count && other != at) to->residual = other, at = e->steps[s++].result;
+    }
+    if (s + 2 == n && e->steps[s].op == MF_STEP_maximum && e->steps[s].a == at &&
+        e->steps[s + 1].op == MF_STEP_minimum && e->steps[s + 1].a == e->steps[s].result) {
+        to->is_limited = 1;
+        to->low = constant_at(e, e->steps[s].b, &to->is_limited);
+        to->high = constant_at(e, e->steps[s + 1].b, &to->is_limited);
+        if (to->is_limited) at = e->steps[s + 1].result, s += 2;
+    }
+    return s > 0 && s == n && at == MF_PLACE_OUTPUT && to->scale > 0 && to->shift > 0;
+}

@@ -45,6 +45,17 @@ typedef struct mf_expression {
 mf_status mf_expression_compile(const uint32_t *words, uint32_t word_count, uint32_t input_count,
                                 mf_expression *out_expression, uint32_t *used, mf_error *error);
 
+/* y = x scale + shift, then + residual, then no lower than low and no higher than high: what follows most convolutions. Inputs
+   by number; -1 for none. */
+typedef struct mf_affine {
+    int scale, shift, residual;
+    int is_limited;
+    float low, high;
+} mf_affine;
+
+/* Whether an expression is no more than that. */
+int mf_affine_of(const mf_expression *e, mf_affine *to);
+
 /* Floats of scratch that evaluating needs, for each thread. */
 static inline size_t mf_expression_scratch(const mf_expression *e) {
     return (size_t)(e->block_count + 2 * e->input_count + 1) * MF_BLOCK;

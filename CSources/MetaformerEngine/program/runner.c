@@ -1,4 +1,5 @@
 /* Runs a program: binds its buffers to memory once, then walks its instructions. */
+#include "kernels/convolution/int8/int8.h"
 #include "kernels/kernel.h"
 #include "support/error.h"
 #include "support/memory.h"
@@ -14,10 +15,12 @@ struct mf_runner {
     mf_program *program;
     mf_pool pool;
     mf_isa isa;
+    mf_precision precision;
     mf_call *calls;
     const mf_kernel **kernels;
     float **bindings; /* by slot */
     unsigned char *arena;
+    mf_int8_extremes *extremes; /* of tensors that are rounded to bytes; NULL in floats */
     void *scratch;
     size_t scratch_bytes;
     unsigned char *packed; /* the kernels' forms of prepacked weights, one after the other; NULL for none */
@@ -68,7 +71,16 @@ static mf_status prepare(mf_runner *runner, mf_error *error) {
         call->shape = &p->buffers[instruction->output].shape;
         for (uint32_t k = 0; k < instruction->input_count; k++)
             call->shapes[k] = &p->buffers[instruction->inputs[k]].shape;
-        runner->kernels[i] = mf_kernel_find(runner->isa, instruction->op);
+    }
+    if (runner->precision == MF_PRECISION_INT8) {
+        runner->extremes = mf_allocate(a, mf_int8_measured(p) * sizeof *runner->extremes);
+        if (!runner->extremes) return mf_fail(error, MF_E_NOMEM, "no memory for a runner");
+        mf_int8_plan(p, runner->calls, runner->extremes);
+    }
+    for (uint32_t i = 0; i < p->instruction_count; i++) {
+        const mf_call *call = &runner->calls[i];
+        runner->kernels[i] =
+            mf_int8_takes(call) ? mf_kernel_int8(runner->isa) : mf_kernel_find(runner->isa, call->instruction->op);
         size_t bytes = runner->kernels[i]->scratch ? runner->kernels[i]->scratch(call, runner->pool.threads) : 0;
         if (bytes > runner->scratch_bytes) runner->scratch_bytes = bytes;
     }
@@ -89,6 +101,7 @@ mf_status mf_runner_create(mf_program *program, const mf_runner_options *options
     runner->program = mf_program_retain(program);
     runner->pool = resources.pool;
     runner->isa = resources.isa;
+    runner->precision = resources.precision;
     runner->stale = 1;
     mf_status status = prepare(runner, error);
     if (status != MF_OK) {
@@ -103,8 +116,9 @@ void mf_runner_release(mf_runner *runner) {
     if (!runner) return;
     mf_allocator allocator = runner->allocator;
     mf_program_release(runner->program);
-    void *parts[] = {runner->calls, runner->kernels, runner->bindings, runner->nanoseconds,
-                     runner->arena, runner->scratch, runner->packed,   runner};
+    void *parts[] = {runner->calls,       runner->kernels,  runner->bindings,
+                     runner->nanoseconds, runner->arena,    runner->scratch,
+                     runner->packed,      runner->extremes, runner};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) mf_free(&allocator, parts[i]);
 }
 

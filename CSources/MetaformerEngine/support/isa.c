@@ -10,10 +10,8 @@ static const struct {
     mf_isa isa;
     const char *name;
 } sets[] = {
-    {MF_ISA_REFERENCE, "reference"},
-    {MF_ISA_GENERIC, "generic"},
-    {MF_ISA_AVX2, "avx2"},
-    {MF_ISA_AVX512, "avx512"},
+    {MF_ISA_REFERENCE, "reference"}, {MF_ISA_GENERIC, "generic"},        {MF_ISA_AVX2, "avx2"},
+    {MF_ISA_AVX512, "avx512"},       {MF_ISA_AVX512_VNNI, "avx512vnni"},
 };
 enum { SETS = sizeof sets / sizeof sets[0] };
 
@@ -29,7 +27,7 @@ mf_isa mf_isa_best(void) {
     __builtin_cpu_init();
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512vl"))
-        return MF_ISA_AVX512;
+        return __builtin_cpu_supports("avx512vnni") ? MF_ISA_AVX512_VNNI : MF_ISA_AVX512;
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return MF_ISA_AVX2;
 #endif
     return MF_ISA_GENERIC;
@@ -46,7 +44,8 @@ mf_status mf_isa_resolve(mf_isa wanted, mf_isa *out_isa, mf_error *error) {
                 if (strcmp(forced, sets[i].name) == 0) wanted = sets[i].isa;
             if (wanted == MF_ISA_AUTOMATIC)
                 return mf_fail(error, MF_E_INVALID,
-                               "MF_FORCE_ISA is '%.20s': expected reference, generic, avx2 or avx512", forced);
+                               "MF_FORCE_ISA is '%.20s': expected reference, generic, avx2, avx512 or avx512vnni",
+                               forced);
         }
     }
     int has_best = 0;

@@ -1,4 +1,4 @@
-/* What a runner's options come to: memory, threads and instructions. */
+/* What a runner's options come to: memory, threads, instructions and precision. */
 #ifndef MF_SUPPORT_RESOURCES_H
 #define MF_SUPPORT_RESOURCES_H
 
@@ -10,6 +10,7 @@ typedef struct mf_resources {
     mf_allocator allocator;
     mf_pool pool;
     mf_isa isa;
+    mf_precision precision;
 } mf_resources;
 
 /* Checks given, NULL for all defaults, and resolves it; fallback is the allocator where it names none. */

@@ -17,6 +17,10 @@
 typedef float vf __attribute__((vector_size(4 * MF_WIDTH)));
 typedef int32_t vi __attribute__((vector_size(4 * MF_WIDTH)));
 
+static inline uint64_t up_to(uint64_t value, uint64_t multiple) {
+    return (value + multiple - 1) / multiple * multiple;
+}
+
 static inline vf v_load(const float *p) {
     vf v;
     memcpy(&v, p, sizeof v);
@@ -72,6 +76,12 @@ static inline void v_store_first(float *p, vf v, uint64_t n) {
     for (uint64_t i = 0; i < n; i++) p[i] = v[i];
 }
 #endif
+
+/* The first n lanes, fewer than MF_WIDTH, and the first of them in place of the others. */
+static inline vf v_first_alone(vf v, uint64_t n) {
+    for (uint64_t i = n; i < MF_WIDTH; i++) v[i] = v[0];
+    return v;
+}
 
 /* Runs of a row are short: a call of memcpy or memset would cost as much as they do. */
 static inline void v_copy(float *to, const float *from, int64_t n) {

@@ -10,12 +10,15 @@ package struct ModelBench {
 
     /// - Parameters:
     ///   - parts: compiled for `batch` images beside the file's own programs, which are left out where there are any.
+    ///   - precision: of the parts and of inspection; the file's own where nil.
     ///   - machine: what it is profiled on; nil for no profile.
     package init(
-        _ file: TensorFile, parts: [ExportedProgram], batch: Int = 1, threads: Int, profiledOn machine: Machine? = nil
+        _ file: TensorFile, parts: [ExportedProgram], batch: Int = 1, threads: Int, precision: Precision? = nil,
+        profiledOn machine: Machine? = nil
     )
         throws
     {
+        let precision = precision ?? file.metadata["precision"].flatMap(Precision.init) ?? .float
         var buffers: [String: FloatBuffer] = [:]
         var runners: [String: Runner] = [:]
         for entry in file.entries {
@@ -28,7 +31,8 @@ package struct ModelBench {
             }
         }
         for (name, bytes) in programs {
-            let runner = try Runner(program: bytes, threads: threads)
+            let isInspection = !parts.isEmpty || name == "program/inspect"
+            let runner = try Runner(program: bytes, threads: threads, precision: isInspection ? precision : .float)
             for slot in runner.slots where slot.kind == .variable {
                 // Variables are shared between programs; those that no file holds are state.
                 let buffer = buffers[slot.name] ?? FloatBuffer(count: slot.count)
@@ -42,7 +46,7 @@ package struct ModelBench {
             }
             try runner.bindRemaining()
             // As contexts do: inspection changes no weights; the other programs are run between updates of them.
-            if !parts.isEmpty || name == "program/inspect" { try runner.prepack() }
+            if isInspection { try runner.prepack() }
             runners[name] = runner
         }
         self.runners = runners

@@ -2,7 +2,7 @@ import MetaformerEngine
 
 /// The sets of kernels that the engine has, each better than the one before it.
 public enum InstructionSet: Sendable, CaseIterable {
-    case reference, generic, avx2, avx512
+    case reference, generic, avx2, avx512, avx512vnni
 
     var code: mf_isa {
         switch self {
@@ -10,6 +10,7 @@ public enum InstructionSet: Sendable, CaseIterable {
         case .generic: MF_ISA_GENERIC
         case .avx2: MF_ISA_AVX2
         case .avx512: MF_ISA_AVX512
+        case .avx512vnni: MF_ISA_AVX512_VNNI
         }
     }
 
@@ -17,6 +18,21 @@ public enum InstructionSet: Sendable, CaseIterable {
     public static var available: [InstructionSet] {
         let best = mf_isa_best()
         return Array(allCases.prefix { $0.code != best }) + allCases.filter { $0.code == best }
+    }
+}
+
+/// How a network that allows it is run.
+public enum Precision: String, Sendable, CaseIterable {
+    /// By 32-bit floats.
+    case float
+    /// By 8-bit integers, in less time.
+    case int8
+
+    public var code: mf_precision {
+        switch self {
+        case .float: MF_PRECISION_FLOAT
+        case .int8: MF_PRECISION_INT8
+        }
     }
 }
 
@@ -43,7 +59,10 @@ public final class Runner {
     ///   - bytes: the binary form of a program, which is validated.
     ///   - threads: worker threads, 0 for one a processor.
     ///   - instructionSet: the kernels to use; the best of this processor where nil.
-    public init(program bytes: [UInt8], threads: Int = 0, instructionSet: InstructionSet? = nil) throws {
+    ///   - precision: of the convolutions that allow it; see `mf_runner_options`.
+    public init(
+        program bytes: [UInt8], threads: Int = 0, instructionSet: InstructionSet? = nil, precision: Precision = .float
+    ) throws {
         var program: OpaquePointer?
         try EngineError.check { error in mf_program_open(bytes, bytes.count, &program, error) }
         defer { mf_program_release(program) }
@@ -51,6 +70,7 @@ public final class Runner {
         options.struct_size = MemoryLayout<mf_runner_options>.size
         options.threads = Int32(clamping: threads)
         if let instructionSet { options.isa = instructionSet.code }
+        options.precision = precision.code
         var handle: OpaquePointer?
         try EngineError.check { error in mf_runner_create(program, &options, &handle, error) }
         guard let program, let handle else { throw GraphEngineMissing() }

@@ -21,6 +21,8 @@ extension Model {
         public var falseAlarmRate: Float = 0.02
         /// Of the new model; nil for the model's own.
         public var framing: Framing?
+        /// Of the new model; nil for the model's own. `.int8` in closed form only.
+        public var precision: Precision?
 
         public init() {}
     }
@@ -59,6 +61,7 @@ extension Model {
         settings.shift = Int32(clamping: options.shift)
         settings.false_alarm_rate = options.falseAlarmRate
         settings.framing = options.framing?.code ?? MF_FRAMING_OWN
+        settings.precision = options.precision?.code ?? MF_PRECISION_DEFAULT
         return try Model.made(progress) { report, opaque, made in
             (settings.progress, settings.opaque) = (report, opaque)
             try FrameReader.with(frame) { source, error in

@@ -76,7 +76,7 @@ extension TensorFile {
         }
         description.mode = mode
         description.origin += ", its parts \(mode.rawValue)"
-        return try description.file(parameters: learnedParameters)
+        return try remade(description)
     }
 
     /// The model file over features for images of `size` x `size` pixels, with what adaptation measured forgotten.
@@ -95,7 +95,14 @@ extension TensorFile {
         guard own != size else { return self }
         description.features?.imageSize = size
         description.origin += ", for images of \(size) x \(size)"
-        return try description.file(parameters: learnedParameters)
+        return try remade(description)
+    }
+
+    /// The file of another description, with what was learned, to be run as this one is.
+    private func remade(_ description: ModelDescription) throws -> TensorFile {
+        var file = try description.file(parameters: learnedParameters)
+        file.metadata["precision"] = metadata["precision"]
+        return file
     }
 
     /// The parameters that are the same for every product.

@@ -156,6 +156,8 @@ class CAdaptOptions(ctypes.Structure):
         ("mask_count", ctypes.c_size_t),
         ("cache_bytes", ctypes.c_uint64),
         ("source", ctypes.c_void_p),
+        ("precision", ctypes.c_int),
+        ("reserved", ctypes.c_int32),
     ]
 
 

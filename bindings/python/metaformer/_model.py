@@ -76,6 +76,7 @@ class Scores:
 
 
 _UNLIKE = {"dark": 0x1, "bright": 0x2, "flat": 0x4, "blurred": 0x8, "different": 0x10}
+_PRECISIONS = {None: 0, "float": 1, "int8": 2}
 _FRAMINGS = {None: 0, "stretch": 1, "letterbox": 2, "fit": 2, "tile": 3}  # fit: the former name
 
 
@@ -154,6 +155,7 @@ class Model:
         shift: int = 0,
         false_alarm_rate: float = 0,
         framing: Optional[str] = None,
+        precision: Optional[str] = None,
         masks: Sequence[ImageLike] = (),
         time_limit: float = 0,
         progress: Optional[Progress] = None,
@@ -162,7 +164,8 @@ class Model:
 
         `bits` are those in use of frames of uint16 (10, 12, 14 or 16): where left out the fewest that hold all values of all
         frames, which the model's setting "adapted.bits" then says. Zeros stand for the model's own settings. `framing` is
-        "stretch", "letterbox" or "tile", or None for the model's own;
+        "stretch", "letterbox" or "tile", or None for the model's own; `precision` is "float", or "int8" for faster inspections of
+        models that are adapted in closed form, or None for the model's own;
         `masks`, uint8 [height, width], one for all frames or one for each, are 0 where nothing is to be learnt;
         `time_limit` is in seconds, 0 for none. `progress(stage, done, total, loss)` is called between steps, on this
         thread; where it returns False the call ends with an `Error` of Status.CANCELLED, and what it raises is raised
@@ -172,6 +175,8 @@ class Model:
         arrays, images = _images(given, bits)
         if framing not in _FRAMINGS:
             raise ValueError('framing is "stretch", "letterbox", "tile" or None')
+        if precision not in _PRECISIONS:
+            raise ValueError('precision is "float", "int8" or None')
         mask_arrays, regions = _regions(masks, arrays)
         reporter = _Reporter(progress)
         options = _library.CAdaptOptions(
@@ -187,6 +192,7 @@ class Model:
             progress=reporter.callback,
             time_limit_ns=round(time_limit * 1e9),
             framing=_FRAMINGS[framing],
+            precision=_PRECISIONS[precision],
             masks=regions,
             mask_count=len(mask_arrays),
         )

@@ -531,9 +531,12 @@ class InspectionTests(unittest.TestCase):
         adapted = model.adapt(frames, epochs=1, masks=[mask], framing="letterbox")
         self.assertEqual(adapted.setting("input.framing"), "letterbox")
         self.assertGreater(metaformer.Context(adapted).inspect(frames[0], mask=mask).seconds, 0)
-        for mistake in ({"framing": "crop"}, {"masks": [mask, mask]}):
+        for mistake in ({"framing": "crop"}, {"precision": "half"}, {"masks": [mask, mask]}):
             with self.assertRaises(ValueError):
                 model.adapt(frames, epochs=1, **mistake)
+        with self.assertRaises(metaformer.Error) as raised:  # it is tuned by gradient
+            model.adapt(frames, epochs=1, precision="int8")
+        self.assertIn("precision", str(raised.exception))
 
     def test_a_context_outlives_its_model(self):
         model = metaformer.Model.open(os.environ["ADAPTED"])

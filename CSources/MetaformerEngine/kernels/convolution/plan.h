@@ -201,6 +201,20 @@ static void convolution_pack_deep(const convolution_job *job, const mf_pool *poo
 
 /* ---- Output ------------------------------------------------------------------------------------------------------ */
 
+/* Finishes n values into bytes, which lie from at on in the output. */
+static void convolution_finish_bytes(const convolution_job *job, mf_operand *operands, uint64_t at, uint64_t n,
+                                     evaluator *v) {
+    const mf_call *call = job->call;
+    float finished[MF_BLOCK], scale = 255 / call->output_high;
+    for (uint64_t from = 0; from < n; from += MF_BLOCK) {
+        uint64_t count = n - from < MF_BLOCK ? n - from : MF_BLOCK;
+        evaluate(v, operands, finished, count);
+        bytes_round(finished, scale, count, mf_int8_output(call) + at + from);
+        for (uint32_t e = 0; e < call->instruction->input_count - 1; e++)
+            operands[e].data += operands[e].step * MF_BLOCK;
+    }
+}
+
 /* Finishes n values of an output channel that lie one after the other in the output, and stores them from at on in its
    plane. */
 static void convolution_finish(const convolution_job *job, uint64_t image, uint64_t channel, uint64_t at,
@@ -210,8 +224,11 @@ static void convolution_finish(const convolution_job *job, uint64_t image, uint6
     mf_operand operands[MF_MAX_INPUTS + 1];
     operands[0] = (mf_operand){values, 1};
     mf_epilogue_at(call, image, channel, at, operands);
-    evaluate(v, operands, call->output + (image * channels + channel) * (uint64_t)(job->output_h * job->output_w) + at,
-             n);
+    at += (image * channels + channel) * (uint64_t)(job->output_h * job->output_w);
+    if (call->output_high > 0)
+        convolution_finish_bytes(job, operands, at, n, v);
+    else
+        evaluate(v, operands, call->output + at, n);
 }
 
 /* Finishes n values of an output channel and stores them from pixel (y, x) of the phase on: in one row, or, where the
@@ -252,7 +269,7 @@ static void convolution_store_rows(const convolution_job *job, uint64_t image, u
 
 /* A scale and a shift, with limits or a residual, of some output channels from a pixel on. */
 typedef struct finish {
-    affine a;
+    mf_affine a;
     const float *scale, *shift, *residual;       /* residual may be anything where nothing is added */
     uint64_t scale_row, shift_row, residual_row; /* from a channel to the next */
 } finish;
@@ -270,16 +287,16 @@ static const float *epilogue_operand(const mf_call *call, int input, uint64_t im
 /* Whether that is all that is done to the sums. */
 static int finish_fits(const convolution_job *job) {
     const mf_call *call = job->call;
-    affine a;
-    return affine_of(call->instruction->expression, &a) && epilogue_strides(call, a.scale)->column == 0 &&
-           epilogue_strides(call, a.shift)->column == 0 &&
+    mf_affine a;
+    return call->output_high <= 0 && mf_affine_of(call->instruction->expression, &a) &&
+           epilogue_strides(call, a.scale)->column == 0 && epilogue_strides(call, a.shift)->column == 0 &&
            (a.residual < 0 || epilogue_strides(call, a.residual)->column == 1);
 }
 
 static finish finish_make(const convolution_job *job, uint64_t image, uint64_t channel, uint64_t pixel) {
     const mf_call *call = job->call;
     finish f;
-    affine_of(call->instruction->expression, &f.a);
+    mf_affine_of(call->instruction->expression, &f.a);
     f.scale = epilogue_operand(call, f.a.scale, image, channel), f.scale_row = epilogue_strides(call, f.a.scale)->row;
     f.shift = epilogue_operand(call, f.a.shift, image, channel), f.shift_row = epilogue_strides(call, f.a.shift)->row;
     f.residual = f.scale, f.residual_row = 0;

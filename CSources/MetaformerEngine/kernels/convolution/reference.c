@@ -1,4 +1,4 @@
-#include "kernels/convolution/convolution.h"
+#include "kernels/convolution/int8/int8.h"
 
 typedef struct plane_task {
     const mf_call *call;
@@ -26,8 +26,10 @@ static void forward_plane(void *context, size_t index, int worker) {
                 }
         operands[0] = (mf_operand){&sum, 0};
         mf_epilogue_at(t->call, (uint64_t)b, (uint64_t)o, (uint64_t)p, operands);
-        mf_expression_reference(t->call->instruction->expression, operands,
-                                t->call->output + (b * g->filters + o) * g->out_height * g->out_width + p, 1);
+        int64_t at = (b * g->filters + o) * g->out_height * g->out_width + p;
+        float high = t->call->output_high, value, *out = high > 0 ? &value : t->call->output + at;
+        mf_expression_reference(t->call->instruction->expression, operands, out, 1);
+        if (high > 0) mf_int8_output(t->call)[at] = mf_int8_byte(value * (255 / high));
     }
 }
 

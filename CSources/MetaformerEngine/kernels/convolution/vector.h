@@ -3,6 +3,7 @@
  * ever made. There are several ways to do it: the first strategy of the table that fits takes the phases at work. Phases
  * that are alike are run at once where one takes them together.
  */
+#include "kernels/convolution/int8/bytes.h"
 #include "kernels/convolution/rows.h"
 /* What all strategies share comes before them. */
 #include "kernels/convolution/plan.h"

@@ -69,10 +69,6 @@ typedef struct block {
     uint64_t m0, m, n0, n;
 } block;
 
-static inline uint64_t up_to(uint64_t value, uint64_t multiple) {
-    return (value + multiple - 1) / multiple * multiple;
-}
-
 /* Packs rows x depth of a matrix, element (i, k) at a + i * row + k * column, into panels of TILE_M rows. */
 static void pack_rows(const float *a, uint64_t row, uint64_t column, uint64_t rows, uint64_t depth, float *to) {
     enum { TOGETHER = 4 }; /* panels that a column of the matrix goes to while it is in the nearest cache */

@@ -1,13 +1,6 @@
 /* Expressions, a block at a time: each step runs over the whole block before the next one starts. What follows most
    convolutions, a scale and a shift with limits or with a residual, goes through registers instead. */
 
-/* y = x scale + shift, then + residual, then no lower than low and no higher than high. Inputs by number; -1 for none. */
-typedef struct affine {
-    int scale, shift, residual;
-    int is_limited;
-    float low, high;
-} affine;
-
 /* An expression with its scratch: constants are filled in once, blocks are used again and again. */
 typedef struct evaluator {
     const mf_expression *e;
@@ -16,43 +9,13 @@ typedef struct evaluator {
     float *tails;    /* another for each input, for the last few values of a run */
     float *result;   /* a block for their result */
     int is_affine;
-    affine affine;
+    mf_affine affine;
 } evaluator;
-
-static float expression_constant(const mf_expression *e, uint8_t place, int *is_one) {
-    for (uint32_t i = 0; i < e->constant_count; i++)
-        if (e->constants[i].place == place) return e->constants[i].value;
-    *is_one = 0;
-    return 0;
-}
-
-/* Whether an expression is no more than that. */
-static int affine_of(const mf_expression *e, affine *to) {
-    *to = (affine){.scale = -1, .shift = -1, .residual = -1};
-    uint32_t s = 0, n = e->step_count;
-    uint8_t at = 0; /* the place of the value so far */
-    if (s < n && e->steps[s].op == MF_STEP_multiply && e->steps[s].a == at && e->steps[s].b < e->input_count)
-        to->scale = e->steps[s].b, at = e->steps[s++].result;
-    if (s < n && e->steps[s].op == MF_STEP_add && e->steps[s].a == at && e->steps[s].b < e->input_count)
-        to->shift = e->steps[s].b, at = e->steps[s++].result;
-    if (s < n && e->steps[s].op == MF_STEP_add && (e->steps[s].a == at || e->steps[s].b == at)) {
-        uint8_t other = e->steps[s].a == at ? e->steps[s].b : e->steps[s].a;
-        if (other < e->input_count && other != at) to->residual = other, at = e->steps[s++].result;
-    }
-    if (s + 2 == n && e->steps[s].op == MF_STEP_maximum && e->steps[s].a == at &&
-        e->steps[s + 1].op == MF_STEP_minimum && e->steps[s + 1].a == e->steps[s].result) {
-        to->is_limited = 1;
-        to->low = expression_constant(e, e->steps[s].b, &to->is_limited);
-        to->high = expression_constant(e, e->steps[s + 1].b, &to->is_limited);
-        if (to->is_limited) at = e->steps[s + 1].result, s += 2;
-    }
-    return s > 0 && s == n && at == MF_PLACE_OUTPUT && to->scale > 0 && to->shift > 0;
-}
 
 static evaluator evaluator_make(const mf_expression *e, float *scratch) {
     evaluator v;
     v.e = e;
-    v.is_affine = affine_of(e, &v.affine);
+    v.is_affine = mf_affine_of(e, &v.affine);
     for (uint32_t i = 0; i < e->block_count; i++) v.places[MF_PLACE_BLOCK + i] = scratch + (size_t)i * MF_BLOCK;
     v.gathered = scratch + (size_t)e->block_count * MF_BLOCK;
     v.tails = v.gathered + (size_t)e->input_count * MF_BLOCK;
@@ -127,14 +90,14 @@ static void evaluate_block(evaluator *v, float *out, size_t n) {
     for (uint32_t s = 0; s < v->e->step_count; s++) evaluate_step(&v->e->steps[s], v->places, n);
 }
 
-static inline __attribute__((always_inline)) vf affine_vector(const affine *a, vf x, vf scale, vf shift, vf residual,
+static inline __attribute__((always_inline)) vf affine_vector(const mf_affine *a, vf x, vf scale, vf shift, vf residual,
                                                               int adds, int limits) {
     x = x * scale + shift;
     if (adds) x = residual + x;
     return limits ? v_min(v_max(x, v_splat(a->low)), v_splat(a->high)) : x;
 }
 
-static inline __attribute__((always_inline)) void affine_run(const affine *a, const mf_operand *operands, float *out,
+static inline __attribute__((always_inline)) void affine_run(const mf_affine *a, const mf_operand *operands, float *out,
                                                              size_t n, int adds, int limits) {
     const float *x = operands[0].data, *residual = adds ? operands[a->residual].data : x;
     const vf scale = v_splat(*operands[a->scale].data), shift = v_splat(*operands[a->shift].data);
@@ -150,7 +113,7 @@ static inline __attribute__((always_inline)) void affine_run(const affine *a, co
 
 /* As evaluate, where the expression is affine and its operands are laid out for it. */
 static int evaluate_affine(const evaluator *v, const mf_operand *operands, float *out, size_t n) {
-    const affine *a = &v->affine;
+    const mf_affine *a = &v->affine;
     if (!v->is_affine || operands[0].step != 1 || operands[a->scale].step != 0 || operands[a->shift].step != 0)
         return 0;
     int adds = a->residual >= 0;

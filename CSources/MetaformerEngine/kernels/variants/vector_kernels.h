@@ -1,6 +1,6 @@
 /* All kernels that have a vector form, for the variant that includes this: see support/vector.h. An op whose vector_<op>
    is defined nowhere runs its reference. */
-#include "kernels/convolution/convolution.h"
+#include "kernels/convolution/int8/int8.h"
 #include "kernels/kernel.h"
 #include "kernels/loops.h"
 #include "kernels/matmul/matmul.h"
@@ -24,6 +24,7 @@
 #include "kernels/matmul/vector.h"
 #include "kernels/convolution/vector.h"
 #include "kernels/convolution/weight_gradient.h"
+#include "kernels/convolution/int8/vector.h"
 #include "kernels/softmax/vector.h"
 #include "kernels/standardize/vector.h"
 #include "kernels/attention/vector.h"
@@ -41,5 +42,6 @@ const mf_variant MF_VARIANT = {
 #include "program/ops.def"
 #undef MF_OP
         },
+    .int8 = &vector_int8,
     .peak = peak,
 };
