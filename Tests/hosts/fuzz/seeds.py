@@ -108,6 +108,9 @@ def images():
     yield tiff(4, 2, 1, 8, 1, bytes(range(8)))
     yield tiff(2, 2, 1, 32, 1, struct.pack("<4f", 0, 1, float("nan"), float("inf")), kind=3)
     yield tiff(4, 2, 1, 8, 1, zlib.compress(bytes(range(8))), compression=8)
+    runs = bytes([3, 1, 0, 0, 2, 0, 1, 1, 0, 1])
+    yield b"BM" + struct.pack("<IHHI", 62 + len(runs), 0, 0, 62) + struct.pack(
+        "<IiiHHIIiiII", 40, 3, 2, 1, 8, 1, len(runs), 0, 0, 2, 0) + bytes([0, 0, 0, 0, 9, 8, 7, 0]) + runs
 
 
 def calls():
