@@ -25,15 +25,7 @@ void mfc_remark(mfc_report *report, const char *text) {
 }
 
 size_t mfc_sample_size(mfc_sample sample) {
-    switch (sample) {
-    case MFC_SAMPLE_U8:
-        return 1;
-    case MFC_SAMPLE_U16:
-        return 2;
-    case MFC_SAMPLE_F32:
-        return 4;
-    }
-    return 0;
+    return sample == MFC_SAMPLE_U8 ? 1 : sample == MFC_SAMPLE_U16 ? 2 : 4;
 }
 
 size_t mfc_image_size(const mfc_image_info *info) {

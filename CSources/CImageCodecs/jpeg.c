@@ -143,10 +143,10 @@ static void read_body(jpeg_run *run) {
     }
     const uint32_t channels = decoder->out_color_space == JCS_RGB ? 3 : 1;
     const unsigned orientation = orientation_of(decoder);
-    if (!mfc_accept_header(job, decoder->image_width, decoder->image_height, channels, MFC_SAMPLE_U8, orientation)) {
+    if (!mfc_accept_header(job, decoder->image_width, decoder->image_height, channels, MFC_SAMPLE_U8, orientation) ||
+        mfc_header_only(job)) {
         return;
     }
-    if (mfc_header_only(job)) return;
 
     jpeg_start_decompress(decoder);
     run->row = malloc((size_t)decoder->output_width * channels);

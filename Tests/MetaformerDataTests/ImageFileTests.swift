@@ -204,6 +204,10 @@ let orientations: [(Int, @Sendable (Int, Int, Int, Int) -> (Int, Int))] = [
         let segment = Array("http://ns.adobe.com/xap/1.0/\0\(xmp)".utf8)
         let jpeg = JPEGFixtures.with(segment: segment, in: JPEGFixtures.rgb)
         #expect(try Image(contentsOf: folder.write(jpeg, to: "a.jpg")).width == 16)
+        // Where none of them tells it, the image is as it is stored.
+        let silent = Array("http://ns.adobe.com/xap/1.0/\0<rdf:Description tiff:Make=\"6\"/>".utf8)
+        let stored = JPEGFixtures.with(segment: silent, in: JPEGFixtures.rgb)
+        #expect(try Image(contentsOf: folder.write(stored, to: "a.jpg")).width == 24)
     }
 
     @Test("JPEG: without its end marker a whole image is read, with a remark", arguments: [1, 2])
@@ -227,6 +231,45 @@ let orientations: [(Int, @Sendable (Int, Int, Int, Int) -> (Int, Int))] = [
                 try Image(contentsOf: folder.write(file[..<scan], to: "cut.jpg"))
             }
             #expect(error?.description.contains("truncated") == true)
+        }
+    }
+
+    @Test("JPEG: as many scans are read as any writer makes, and no more")
+    func jpegScans() throws {
+        let head: [UInt8] =
+            [0xff, 0xd8, 0xff, 0xdb, 0, 67, 0] + Array(repeating: 1, count: 64)  // quantisation
+            + [0xff, 0xc2, 0, 11, 8, 0, 8, 0, 8, 1, 1, 0x11, 0]  // progressive, 8 x 8, grey
+            + [0xff, 0xc4, 0, 20, 0, 1] + Array(repeating: 0, count: 16)  // the bit 0: no difference
+        let scan: [UInt8] = [0xff, 0xda, 0, 8, 1, 1, 0, 0, 0, 0, 0x7f]
+        let file = { (scans: Int) in head + (0..<scans).flatMap { _ in scan } + [0xff, 0xd9] }
+        let image = try Image(contentsOf: folder.write(file(500), to: "a.jpg"))
+        #expect(image.width == 8 && image.bytes == Array(repeating: 128, count: 64))
+        let error = #expect(throws: ImageFileError.self) { try Image(contentsOf: folder.write(file(502), to: "a.jpg")) }
+        #expect(error?.description.contains("more than 500 scans") == true)
+    }
+
+    @Test("JPEG: colours are RGB where Adobe's mark says so, and not turned once more")
+    func jpegOfRGB() throws {
+        // Behind the start, in the place of JFIF's mark, by which colours are YCbCr.
+        let mark: [UInt8] = [0xff, 0xee, 0, 14] + Array("Adobe".utf8) + [0, 100, 0, 0, 0, 0, 0]
+        let file = JPEGFixtures.rgb[..<2] + mark + JPEGFixtures.rgb[20...]
+        let image = try Image(contentsOf: folder.write(file, to: "a.jpg"))
+        // Red and blue, as YCbCr has them.
+        #expect(image.channels == 3 && abs(image[4, 4, 0] - 76) <= 3 && abs(image[4, 4, 2] - 255) <= 3)
+        #expect(abs(image[20, 4, 0] - 29) <= 3 && abs(image[20, 4, 1] - 255) <= 3)
+    }
+
+    @Test("JPEG: kinds that are not read are called unsupported, not damaged", arguments: [0xc1, 0xc5] as [UInt8])
+    func jpegKinds(frame: UInt8) throws {
+        let start = try #require(
+            JPEGFixtures.grey.indices.first { JPEGFixtures.grey[$0...].starts(with: [0xff, 0xc0]) })
+        var file = JPEGFixtures.grey
+        file[start + 1] = frame
+        if frame == 0xc1 { file[start + 4] = 12 }  // bits a sample
+        let error = #expect(throws: ImageFileError.self) { try Image(contentsOf: folder.write(file, to: "a.jpg")) }
+        guard case .unsupported? = error?.reason else {
+            Issue.record("\(error.map(String.init(describing:)) ?? "")")
+            return
         }
     }
 

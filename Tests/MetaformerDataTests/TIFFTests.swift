@@ -51,6 +51,13 @@ import Testing
         }
         let tiff = TIFFBuilder(width: 23, height: 17, samples: 3, photometric: 2, tile: 16, blocks: blocks)
         #expect(try read(tiff) == image)
+        let error = #expect(throws: ImageFileError.self) {
+            try Image(contentsOf: folder.write(tiff.file.dropLast(100), to: "cut.tif"))
+        }
+        #expect(error?.description.contains("truncated") == true)
+        let vast = TIFFBuilder(width: 2, height: 2, tile: 8192, blocks: [[1, 2, 3, 4]])
+        let refusal = #expect(throws: ImageFileError.self) { try read(vast) }
+        #expect(refusal?.description.contains("tiles of 8192 x 8192") == true)
     }
 
     @Test("The orientation tag is applied", arguments: orientations.indices)
@@ -90,6 +97,40 @@ import Testing
             let error = #expect(throws: ImageFileError.self) { try read(builder) }
             #expect(error?.description.contains(word) == true, "\(error.map(String.init(describing:)) ?? "")")
         }
+    }
+
+    @Test(
+        "Colours that are not read are called by their names",
+        arguments: [
+            (4, "transparency mask"), (6, "YCbCr other"), (8, "L*a*b*"), (9, "L*a*b*"), (10, "L*a*b*"),
+            (32_803, "raw mosaic"),
+            (32_844, "LogLuv"), (32_845, "LogLuv"), (12_345, "kind 12345;"),
+        ])
+    func colours(photometric: Int, word: String) throws {
+        let samples = [6, 8, 9, 10, 32_845].contains(photometric) ? 3 : 1
+        let tiff = TIFFBuilder(
+            width: 2, height: 1, samples: samples, photometric: photometric,
+            blocks: [Array(repeating: 0, count: 2 * samples)])
+        let error = #expect(throws: ImageFileError.self) { try read(tiff) }
+        #expect(error?.description.contains(word) == true, "\(error.map(String.init(describing:)) ?? "")")
+    }
+
+    @Test("Colours without their samples are refused")
+    func missingColours() throws {
+        let error = #expect(throws: ImageFileError.self) {
+            try read(TIFFBuilder(width: 2, height: 1, photometric: 2, blocks: [[1, 2]]))
+        }
+        #expect(error?.description.contains("1 samples a pixel") == true)
+    }
+
+    @Test("YCbCr inside is read by JPEG, as the file alone is")
+    func jpegInside() throws {
+        let jpeg = try Image(contentsOf: folder.write(JPEGFixtures.rgb, to: "a.jpg"))
+        var tiff = TIFFBuilder(
+            width: 24, height: 16, samples: 3, photometric: 6, compression: 7, blocks: [JPEGFixtures.rgb])
+        #expect(try read(tiff) == jpeg)
+        tiff.blocks = [Array(JPEGFixtures.rgb.prefix(JPEGFixtures.rgb.count / 2))]
+        #expect(throws: ImageFileError.self) { try read(tiff) }
     }
 
     @Test("1, 2 and 4 bits fill the whole range, in rows that end with their byte")
@@ -159,7 +200,17 @@ import Testing
         deep.extra = 1
         #expect(try read(deep)[0, 0, 0] == 0x0201)
         deep.blocks = [[1, 2, 255, 127]]
-        #expect(throws: ImageFileError.self) { try read(deep) }
+        var tiled = deep
+        tiled.tile = 16
+        tiled.blocks = [Array(repeating: 9, count: 16 * 16 * 4)]
+        var planes = tiff
+        planes.extra = 1
+        planes.isPlanar = true
+        planes.blocks = [[50, 7], [100, 8], [0, 9], [128, 0]]
+        for refused in [deep, tiled, planes] {
+            let error = #expect(throws: ImageFileError.self) { try read(refused) }
+            #expect(error?.description.contains("transparency") == true)
+        }
     }
 
     @Test("Maps of floats come back bit for bit", arguments: [FloatMap.Compression.none, .deflate])

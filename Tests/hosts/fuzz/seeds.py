@@ -57,7 +57,7 @@ def models():
 def adaptable():
     """Two models that are adapted, one by each way, as small as such models are; and what stands for the checksum is to be made."""
     size, plane = [1, 1, 32, 32], struct.pack("<1024f", *([0.5] * 1024))
-    names = b"image\0map\0mask\0weight\0loss\0learning_rate\0response\0normal.mean\0normal.gain\0w\0g\0s\0"
+    names = b"image\0map\0mask\0weight\0loss\0learning_rate\0response\0normal.mean\0normal.gain\0w\0g\0s\0features\0"
     name = {n: names.index(b"\0" + n.encode() + b"\0") + 1 if n != "image" else 0 for n in names[:-1].decode().split("\0")}
     image, mask, output = (1, size, 0, 0), (1, size, 0, name["mask"]), (2, size, 0, name["map"])
 
@@ -66,9 +66,12 @@ def adaptable():
 
     subtract, product = 3, MULTIPLY | 0 << 8 | 1 << 16
     # The map: |image - w image|, less its mean, by its gain.
-    inspect = program([image, output, variable("w"), variable("normal.mean", size), variable("normal.gain", size)], names, [
-        [1, 14, 4, 1, 0, 2, 3, 4, 5, product, subtract | 0 << 8 | 4 << 16, ABSOLUTE | 5 << 8, subtract | 6 << 8 | 2 << 16,
-         MULTIPLY | 7 << 8 | 3 << 16]])
+    def difference(of):
+        return program([of, output, variable("w"), variable("normal.mean", size), variable("normal.gain", size)], names, [
+            [1, 14, 4, 1, 0, 2, 3, 4, 5, product, subtract | 0 << 8 | 4 << 16, ABSOLUTE | 5 << 8, subtract | 6 << 8 | 2 << 16,
+             MULTIPLY | 7 << 8 | 3 << 16]])
+
+    inspect = difference(image)
     # g gathers the weighted sums of image and response within the mask, which are the loss as well, until update takes it.
     gradient = program([image, mask, (1, [1, 1, 1, 1], 0, name["weight"]), (1, size, 0, name["response"]), variable("g"),
                         (2, [1, 1, 1, 1], 0, name["loss"])], names, [
@@ -82,11 +85,14 @@ def adaptable():
                ("normal.gain", "F32", size, plane)]
     yield model({"inspect": inspect, "gradient": gradient, "update": update, "prior": prior}, tensors,
                 {"adapt.epochs": "1", "adapt.batch": "2"}.items())
-    # Closed form: s is the sum of images within their masks, and normal.mean a quarter of it.
-    observe = program([image, mask, variable("s", size)], names, [[1, 10, 3, 2, 2, 0, 1, 2, MULTIPLY | 1 << 8 | 2 << 16,
-                                                                 ADD | 0 << 8 | 3 << 16]])
+    # Closed form: features are the image, s their sum within the masks, and normal.mean a quarter of it.
+    features = (1, size, 0, name["features"])
+    extract = program([image, (2, size, 0, name["features"])], names, [[1, 6, 1, 1, 0, 0]])
+    observe = program([features, mask, variable("s", size)], names, [[1, 10, 3, 2, 2, 0, 1, 2, MULTIPLY | 1 << 8 | 2 << 16,
+                                                                    ADD | 0 << 8 | 3 << 16]])
     fit = program([variable("s", size), variable("normal.mean", size)], names, [[1, 9, 1, 1, 0, 2, 1, 0x3E800000, product]])
-    yield model({"inspect": inspect, "observe": observe, "fit": fit}, [*tensors, ("s", "F32", size, bytes(4096))])
+    yield model({"inspect": inspect, "features": extract, "observe": observe, "fit": fit, "map": difference(features)},
+                [*tensors, ("s", "F32", size, bytes(4096))])
 
 
 def images():
@@ -102,6 +108,9 @@ def images():
     yield tiff(4, 2, 1, 8, 1, bytes(range(8)))
     yield tiff(2, 2, 1, 32, 1, struct.pack("<4f", 0, 1, float("nan"), float("inf")), kind=3)
     yield tiff(4, 2, 1, 8, 1, zlib.compress(bytes(range(8))), compression=8)
+    runs = bytes([3, 1, 0, 0, 2, 0, 1, 1, 0, 1])
+    yield b"BM" + struct.pack("<IHHI", 62 + len(runs), 0, 0, 62) + struct.pack(
+        "<IiiHHIIiiII", 40, 3, 2, 1, 8, 1, len(runs), 0, 0, 2, 0) + bytes([0, 0, 0, 0, 9, 8, 7, 0]) + runs
 
 
 def calls():

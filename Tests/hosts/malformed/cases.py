@@ -3,11 +3,12 @@
 
     cases.py MODEL FOLDER
 
-MODEL is a good one. FOLDER/cases then has a line for each file: its name, the status, and what the text says, with tabs between
+MODEL is a good one, which adapts by gradient. FOLDER/cases then has a line for each file: its name, the status, and what the text says, with tabs between
 them. A file whose name ends in .unsigned awaits its checksum, of which 32 zeros hold the place: so that what lies behind the
 checksum's test is reached.
 """
 import json
+import os
 import struct
 import sys
 
@@ -17,10 +18,19 @@ LIMIT_HEADER, LIMIT_TENSORS, LIMIT_ENTRIES = 16 << 20, 4096, 4096
 
 source, folder = sys.argv[1], sys.argv[2]
 golden = open(source, "rb").read()
-golden_size = struct.unpack("<Q", golden[:8])[0]
-golden_header = json.loads(golden[8 : 8 + golden_size])
-golden_data = golden[8 + golden_size :]
 cases = []
+
+
+def parts(content):
+    """The header and the data of a model file."""
+    size = struct.unpack("<Q", content[:8])[0]
+    return json.loads(content[8 : 8 + size]), content[8 + size :]
+
+
+golden_parts = golden_header, golden_data = parts(golden)
+# As small as models can be that adapt in either way.
+by_gradient, closed_form = (
+    parts(open(os.path.join(os.path.dirname(__file__), f"../../golden/fuzz/adaptable/seed-{n}"), "rb").read()) for n in (0, 1))
 
 
 def case(status, text, content, unsigned=False):
@@ -44,16 +54,17 @@ def tensor(dtype="F32", shape="[1]", offsets="[0,4]"):
     return f'{{"a":{{"dtype":"{dtype}","shape":{shape},"data_offsets":{offsets}}}}}'
 
 
-def model(status, message, settings=None, tensors=None, drop=()):
-    """The good model with other settings (None: without it), with other bytes of tensors, or without some."""
-    entries = {**golden_header["__metadata__"], "checksum": ZEROS, **(settings or {})}
+def model(status, message, settings=None, tensors=None, drop=(), of=golden_parts):
+    """A good model with other settings (None: without it), with other bytes of tensors, or without some."""
+    good, good_data = of
+    entries = {**good["__metadata__"], "checksum": ZEROS, **(settings or {})}
     header = {"__metadata__": {key: value for key, value in entries.items() if value is not None}}
     data = b""
-    for name, declaration in golden_header.items():
+    for name, declaration in good.items():
         if name == "__metadata__" or name in drop:
             continue
         begin, end = declaration["data_offsets"]
-        new = (tensors or {}).get(name, golden_data[begin:end])
+        new = (tensors or {}).get(name, good_data[begin:end])
         shape = [len(new)] if declaration["dtype"] == "U8" else declaration["shape"]
         if len(new) != end - begin and declaration["dtype"] != "U8":
             shape = [len(new) // 4]
@@ -63,12 +74,22 @@ def model(status, message, settings=None, tensors=None, drop=()):
     case(status, message, raw(text + b" " * ((-8 - len(text)) % 64), data), unsigned=True)
 
 
-def program(status, message, change, name="program/inspect"):
-    """The good model with a changed program: change takes its bytes, header fields and all, in a bytearray."""
-    begin, end = golden_header[name]["data_offsets"]
-    content = bytearray(golden_data[begin:end])
+def program_of(name, of=golden_parts):
+    header, data = of
+    begin, end = header[name]["data_offsets"]
+    return bytearray(data[begin:end])
+
+
+def program(status, message, change, name="program/inspect", of=golden_parts):
+    """A good model with a changed program: change takes its bytes, header fields and all, in a bytearray."""
+    content = program_of(name, of)
     changed = change(content)
-    model(status, message, tensors={name: bytes(content if changed is None else changed)})
+    model(status, message, tensors={name: bytes(content if changed is None else changed)}, of=of)
+
+
+def renamed(old, new):
+    """Calls an input or output otherwise, by as many letters."""
+    return lambda content: content.replace(b"\0" + old + b"\0", b"\0" + new + b"\0")
 
 
 def header_field(index, value):
@@ -244,6 +265,16 @@ program("MF_E_FORMAT", "program/gradient", header_field(3, 0), "program/gradient
 model("MF_E_FORMAT", "needs 'prior.encoder.0.weight'", drop=["prior.encoder.0.weight"])
 model("MF_E_FORMAT", "which the file has not in this shape", tensors={"prior.encoder.0.weight": bytes(4)})
 model("MF_E_FORMAT", "no prior to make it", drop=["program/prior"])
+model("MF_E_FORMAT", "program/inspect writes", tensors={"program/inspect": bytes(program_of("program/update"))})
+program("MF_E_FORMAT", "no input 'weight'", renamed(b"weight", b"height"), "program/gradient")
+program("MF_E_FORMAT", "no output 'loss' of one number", renamed(b"loss", b"cost"), "program/gradient")
+model("MF_E_FORMAT", "'w' has not the shape that program/inspect needs", tensors={"w": bytes(8)}, of=by_gradient)
+for kind in "features", "observe", "fit", "map":
+    model("MF_E_FORMAT", f"program/{kind} is missing", drop=[f"program/{kind}"], of=closed_form)
+model("MF_E_FORMAT", "program/fit needs 's'", drop=["s"], of=closed_form)
+program("MF_E_FORMAT", "program/observe needs 'z'", renamed(b"s", b"z"), "program/observe", closed_form)
+program("MF_E_FORMAT", "program/observe takes 'features'", renamed(b"features", b"pictures"), "program/features", closed_form)
+program("MF_E_FORMAT", "program/features has no input 'image'", lambda content: content.replace(b"image\0", b"photo\0", 1), "program/features", closed_form)
 
 with open(f"{folder}/cases", "w") as file:
     file.writelines("\t".join(fields) + "\n" for fields in cases)
