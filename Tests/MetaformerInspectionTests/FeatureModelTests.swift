@@ -117,7 +117,8 @@ struct FeatureModelTests {
                     options.framing = MF_FRAMING_LETTERBOX
                     (options.masks, options.mask_count) = (mask, 1)
                     var adapted: OpaquePointer?
-                    try #require(mf_adapt(model.handle, images.baseAddress, images.count, &options, &adapted, nil) == MF_OK)
+                    let status = mf_adapt(model.handle, images.baseAddress, images.count, &options, &adapted, nil)
+                    try #require(status == MF_OK)
                     defer { mf_model_release(adapted) }
                     try #require(mf_model_save(adapted, folder.path("adapted"), nil) == MF_OK)
                     return try Data(contentsOf: URL(filePath: folder.path("adapted")))
