@@ -25,7 +25,7 @@ demo: all
 	$(metaformer) adapt --good $(demo)/sample --shots 16 --output $(demo)/flange.safetensors
 	$(metaformer) inspect --model $(demo)/flange.safetensors $(demo)/sample --output $(demo)/results
 	@echo
-	@echo "The pictures:  $(demo)/sample"
+	@echo "The images:    $(demo)/sample"
 	@echo "The model:     $(demo)/flange.safetensors"
 	@echo "The verdicts:  $(demo)/results/results.csv, and an overlay beside each map in $(demo)/results/test"
 

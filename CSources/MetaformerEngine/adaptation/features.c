@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* Features of some dozens of frames: others are made again when they are needed. */
-enum { MOST_KEPT = 64 << 20 };
+enum { MOST_KEPT = 32 << 20 };
 
 /* Binds what a program has in common with the outputs of program/features to values. */
 mf_status mf_features_bind(const mf_features *f, mf_program_kind kind, mf_runner *runner, float *values) {

@@ -25,7 +25,7 @@ public final class FrameFiles {
     ///   - isUnstated: whether the engine is to tell them by the values over all files, in place of `bits`.
     ///   - remark: is called once for a file that is read although something about it is odd, with what that is.
     public init(
-        _ files: [URL], limit: Int = 64 << 20, bits: Int? = nil, isUnstated: Bool = false,
+        _ files: [URL], limit: Int = 16 << 20, bits: Int? = nil, isUnstated: Bool = false,
         remark: @escaping (URL, String) -> Void = { _, _ in }
     ) {
         self.files = files
