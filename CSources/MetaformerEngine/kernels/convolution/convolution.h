@@ -38,4 +38,21 @@ static inline mf_geometry mf_geometry_of(const mf_call *call) {
     };
 }
 
+/* An operand of the epilogue, by its number in the expression, for an output channel of an image. */
+static inline const mf_strides *mf_convolution_strides(const mf_call *call, int input) {
+    return &call->instruction->epilogue[input - 1];
+}
+static inline const float *mf_convolution_operand(const mf_call *call, int input, uint64_t image, uint64_t channel) {
+    const mf_strides *s = mf_convolution_strides(call, input);
+    return call->inputs[mf_ops[call->instruction->op].fixed_inputs + (uint32_t)input - 1] + image * s->batch +
+           channel * s->row;
+}
+
+/* Whether nothing but a scale and a shift of each channel, limits and a residual follows the sums. */
+static inline int mf_convolution_is_affine(const mf_call *call, mf_affine *a) {
+    return mf_affine_of(call->instruction->expression, a) && mf_convolution_strides(call, a->scale)->column == 0 &&
+           mf_convolution_strides(call, a->shift)->column == 0 &&
+           (a->residual < 0 || mf_convolution_strides(call, a->residual)->column == 1);
+}
+
 #endif

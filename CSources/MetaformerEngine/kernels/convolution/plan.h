@@ -274,35 +274,24 @@ typedef struct finish {
     uint64_t scale_row, shift_row, residual_row; /* from a channel to the next */
 } finish;
 
-/* An operand of the epilogue, by its number in the expression. */
-static const mf_strides *epilogue_strides(const mf_call *call, int input) {
-    return &call->instruction->epilogue[input - 1];
-}
-static const float *epilogue_operand(const mf_call *call, int input, uint64_t image, uint64_t channel) {
-    const mf_strides *s = epilogue_strides(call, input);
-    return call->inputs[mf_ops[call->instruction->op].fixed_inputs + (uint32_t)input - 1] + image * s->batch +
-           channel * s->row;
-}
-
 /* Whether that is all that is done to the sums. */
 static int finish_fits(const convolution_job *job) {
-    const mf_call *call = job->call;
     mf_affine a;
-    return call->output_high <= 0 && mf_affine_of(call->instruction->expression, &a) &&
-           epilogue_strides(call, a.scale)->column == 0 && epilogue_strides(call, a.shift)->column == 0 &&
-           (a.residual < 0 || epilogue_strides(call, a.residual)->column == 1);
+    return job->call->output_high <= 0 && mf_convolution_is_affine(job->call, &a);
 }
 
 static finish finish_make(const convolution_job *job, uint64_t image, uint64_t channel, uint64_t pixel) {
     const mf_call *call = job->call;
     finish f;
     mf_affine_of(call->instruction->expression, &f.a);
-    f.scale = epilogue_operand(call, f.a.scale, image, channel), f.scale_row = epilogue_strides(call, f.a.scale)->row;
-    f.shift = epilogue_operand(call, f.a.shift, image, channel), f.shift_row = epilogue_strides(call, f.a.shift)->row;
+    f.scale = mf_convolution_operand(call, f.a.scale, image, channel),
+    f.scale_row = mf_convolution_strides(call, f.a.scale)->row;
+    f.shift = mf_convolution_operand(call, f.a.shift, image, channel),
+    f.shift_row = mf_convolution_strides(call, f.a.shift)->row;
     f.residual = f.scale, f.residual_row = 0;
     if (f.a.residual >= 0) {
-        f.residual = epilogue_operand(call, f.a.residual, image, channel) + pixel;
-        f.residual_row = epilogue_strides(call, f.a.residual)->row;
+        f.residual = mf_convolution_operand(call, f.a.residual, image, channel) + pixel;
+        f.residual_row = mf_convolution_strides(call, f.a.residual)->row;
     }
     return f;
 }

@@ -16,6 +16,7 @@
 #define MF_REGISTERS 32
 #define MF_VNNI
 #include "kernels/convolution/int8/int8.h"
+#include "support/memory.h"
 #include "support/vector.h"
 
 #include "kernels/convolution/int8/bytes.h"

@@ -3,8 +3,9 @@
  *
  * Pixels are bytes, 0 to 255. A tensor that holds bytes is limited to [0, high] by its own convolution, and 255 stands for
  * high. A tensor of floats that is read by a convolution of one tap is rounded to bytes by the range of its image, low to
- * high. Weights are rounded by the largest of their filter: to -127 to 127, or, of one channel to one, to 16 bits. Sums are whole numbers, so that neither their
- * order nor the number of threads matters; what follows is done in floats without fused operations: all forms give the same bits.
+ * high. Weights are rounded by the largest of their filter: to -127 to 127, or, of one channel to one, to 16 bits. Sums are
+ * whole numbers, so that neither their order nor the number of threads matters; what follows is done in floats without fused
+ * operations: all forms give the same bits.
  */
 #ifndef MF_KERNELS_CONVOLUTION_INT8_H
 #define MF_KERNELS_CONVOLUTION_INT8_H
@@ -92,17 +93,12 @@ typedef struct mf_int8_line {
     float gain, offset;
 } mf_int8_line;
 
-static inline float mf_int8_operand(const mf_call *call, int input, uint64_t image, uint64_t channel) {
-    const mf_strides *s = &call->instruction->epilogue[input - 1];
-    return call->inputs[1 + input][image * s->batch + channel * s->row];
-}
-
 /* weight is what 1 of the filter's weights stands for, weights their sum. */
 static inline mf_int8_line mf_int8_line_of(const mf_call *call, const mf_affine *a, uint64_t image, uint64_t channel,
                                            mf_int8_range x, float weight, int32_t weights) {
-    float scale = weight * mf_int8_operand(call, a->scale, image, channel);
+    float scale = weight * *mf_convolution_operand(call, a->scale, image, channel);
     mf_int8_line line = {x.scale * scale,
-                         x.low * (float)weights * scale + mf_int8_operand(call, a->shift, image, channel)};
+                         x.low * (float)weights * scale + *mf_convolution_operand(call, a->shift, image, channel)};
     if (call->output_high > 0) line.gain *= 255 / call->output_high, line.offset *= 255 / call->output_high;
     return line;
 }

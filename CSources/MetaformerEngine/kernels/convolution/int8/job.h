@@ -20,7 +20,8 @@ typedef struct int8_job {
     uint64_t quads;     /* of channels, over which a pixel's sum goes */
     uint64_t row_words; /* of a filter's integers */
     uint64_t together;  /* panels of a thread */
-    size_t weight_bytes, shared_bytes, thread_bytes;
+    /* Sizes of parts: a number for each filter, and packed weights as a whole; lines and extremes; a thread's. */
+    size_t filter_bytes, weight_bytes, line_bytes, extreme_bytes, thread_bytes;
     /* Packed weights: of each filter what 1 stands for and their sum, and then their integers. */
     float *scales;
     int32_t *sums, *words;
@@ -29,10 +30,6 @@ typedef struct int8_job {
     mf_int8_extremes *extremes; /* of each image, where they are measured here */
     unsigned char *threads;
 } int8_job;
-
-static inline size_t lined(size_t bytes) {
-    return (bytes + 63) / 64 * 64;
-}
 
 static uint64_t int8_pixels(const int8_job *job) {
     return (uint64_t)(job->g.channels * job->g.height * job->g.width);
@@ -50,28 +47,28 @@ static int8_job int8_make(const mf_call *call) {
     uint64_t filters = up_to((uint64_t)g->filters, POINT_INT8_TILE);
     job.quads = (uint64_t)(g->group_channels + 3) / 4;
     job.row_words = job.is_depthwise ? (uint64_t)(g->kernel_h * ((g->kernel_w + 1) / 2)) : job.quads * QUAD_WORDS;
-    job.weight_bytes = 2 * lined(filters * sizeof(float)) + lined(filters * job.row_words * sizeof(int32_t));
-    job.shared_bytes =
-        lined((uint64_t)(g->batch * g->filters) * sizeof *job.lines) + lined((uint64_t)g->batch * sizeof *job.extremes);
+    job.filter_bytes = mf_round_up(filters * sizeof(float), MF_CACHE_LINE);
+    job.weight_bytes = 2 * job.filter_bytes + mf_round_up(filters * job.row_words * sizeof(int32_t), MF_CACHE_LINE);
+    job.line_bytes = mf_round_up((uint64_t)(g->batch * g->filters) * sizeof *job.lines, MF_CACHE_LINE);
+    job.extreme_bytes = mf_round_up((uint64_t)g->batch * sizeof *job.extremes, MF_CACHE_LINE);
     job.together = POINT_INT8_PANELS / (job.quads * 4 * CHUNK);
     job.together = job.together < 1 ? 1 : job.together > POINT_INT8_CHUNKS ? POINT_INT8_CHUNKS : job.together;
     job.thread_bytes = job.together * job.quads * 4 * CHUNK;
     if (job.is_depthwise) job.thread_bytes = 2 * depthwise_int8_band(g);
-    job.thread_bytes = lined(job.thread_bytes);
+    job.thread_bytes = mf_round_up(job.thread_bytes, MF_CACHE_LINE);
     return job;
 }
 
 static void int8_place_weights(int8_job *job, void *packed) {
-    size_t each = lined(up_to((uint64_t)job->g.filters, POINT_INT8_TILE) * sizeof(float));
     unsigned char *at = packed;
-    job->scales = packed, job->sums = (int32_t *)(void *)(at + each), job->words = (int32_t *)(void *)(at + 2 * each);
+    job->scales = packed, job->sums = (int32_t *)(void *)(at + job->filter_bytes);
+    job->words = (int32_t *)(void *)(at + 2 * job->filter_bytes);
 }
 
 static void int8_place_scratch(int8_job *job, unsigned char *at) {
     job->lines = (mf_int8_line *)(void *)at;
-    at += lined((uint64_t)(job->g.batch * job->g.filters) * sizeof *job->lines);
-    job->extremes = (mf_int8_extremes *)(void *)at;
-    job->threads = at + lined((uint64_t)job->g.batch * sizeof *job->extremes);
+    job->extremes = (mf_int8_extremes *)(void *)(at + job->line_bytes);
+    job->threads = at + job->line_bytes + job->extreme_bytes;
 }
 
 static inline unsigned char *int8_own(const int8_job *job, int worker) {

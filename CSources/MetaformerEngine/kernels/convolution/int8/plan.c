@@ -8,16 +8,9 @@ enum {
 
 /* ---- Convolutions ------------------------------------------------------------------------------------------------ */
 
-/* Whether nothing but a scale and a shift of each channel, limits and a residual follows the sums. */
-static int is_affine(const mf_call *call, mf_affine *a) {
-    const mf_instruction *i = call->instruction;
-    return mf_affine_of(i->expression, a) && i->epilogue[a->scale - 1].column == 0 &&
-           i->epilogue[a->shift - 1].column == 0 && (a->residual < 0 || i->epilogue[a->residual - 1].column == 1);
-}
-
 mf_int8_kind mf_int8_kind_of(const mf_call *call) {
     mf_affine a;
-    if (call->instruction->op != MF_OP_convolution || !is_affine(call, &a)) return MF_INT8_NONE;
+    if (call->instruction->op != MF_OP_convolution || !mf_convolution_is_affine(call, &a)) return MF_INT8_NONE;
     mf_geometry g = mf_geometry_of(call);
     if (g.channels * g.height * g.width < FEWEST || g.out_height < 1 || g.out_width < 1 || g.batch < 1)
         return MF_INT8_NONE;
@@ -34,7 +27,7 @@ mf_int8_kind mf_int8_kind_of(const mf_call *call) {
 /* The upper limit of what a convolution stores, if the lower is 0 and nothing is added; otherwise 0. */
 static float limit_of(const mf_call *call) {
     mf_affine a;
-    if (call->instruction->op != MF_OP_convolution || !is_affine(call, &a)) return 0;
+    if (call->instruction->op != MF_OP_convolution || !mf_convolution_is_affine(call, &a)) return 0;
     return a.residual < 0 && a.is_limited && a.low == 0 && a.high > 0 && isfinite(a.high) ? a.high : 0;
 }
 

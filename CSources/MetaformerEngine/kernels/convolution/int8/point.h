@@ -193,9 +193,8 @@ static inline __attribute__((always_inline)) void point_int8_tile(const point_in
     uint64_t at = (image * p->filters + filter + first) * p->plane + x, further = 0;
     const float *residual = NULL;
     if (job->affine.residual >= 0) {
-        const mf_strides *s = &call->instruction->epilogue[job->affine.residual - 1];
-        residual = call->inputs[1 + job->affine.residual] + image * s->batch + (filter + first) * s->row + x;
-        further = s->row;
+        residual = mf_convolution_operand(call, job->affine.residual, image, filter + first) + x;
+        further = mf_convolution_strides(call, job->affine.residual)->row;
     }
 #pragma GCC unroll 8
     for (int r = 0; r < rows; r++, at += p->plane, residual += further)

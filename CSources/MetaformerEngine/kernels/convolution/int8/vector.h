@@ -1,6 +1,4 @@
-/*
- * Convolutions in 8-bit integers, over vectors. Scratch and packed weights are cut by one table of parts.
- */
+/* Convolutions in 8-bit integers, over vectors. */
 #include "kernels/convolution/int8/job.h"
 /* What both kinds share comes before them. */
 #include "kernels/convolution/int8/depthwise.h"
@@ -8,7 +6,7 @@
 
 static size_t int8_scratch(const mf_call *call, int threads) {
     int8_job job = int8_make(call);
-    return job.weight_bytes + job.shared_bytes + (size_t)threads * job.thread_bytes;
+    return job.weight_bytes + job.line_bytes + job.extreme_bytes + (size_t)threads * job.thread_bytes;
 }
 
 static size_t int8_packed(const mf_call *call) {
