@@ -109,7 +109,7 @@ static mf_status observe(closed_form *c, size_t frame, mf_range *range) {
         if (!mf_samples_tile(s, at, &tile)) continue;
         MF_TRY(mf_samples_read(s, &tile, c->features.image, c->mask));
         mf_samples_measure(s, &tile, c->features.image, &appearance);
-        MF_TRY(mf_features_extract(&c->features));
+        MF_TRY(mf_runner_run(c->features.extract, c->a->error));
         MF_TRY(mf_runner_run(c->observe, c->a->error));
         if (c->a->options.framing != MF_FRAMING_TILE) MF_TRY(mf_features_keep(&c->features, frame));
     }
@@ -155,16 +155,6 @@ static mf_status fit(closed_form *c, const float *sums, const float *without) {
 
 /* ---- Holding out ------------------------------------------------------------------------------------------------- */
 
-/* Scores a frame as it is, and so many images of it with synthetic defects. */
-static mf_status score_frame(closed_form *c, size_t frame, size_t painted, float scale, mf_held_out *held_out) {
-    if (!c->features.kept[frame].values)
-        return mf_held_out_score(held_out, &c->inspection, c->samples, &frame, 1, painted, scale);
-    float score;
-    MF_TRY(mf_features_score(&c->features, frame, &c->inspection, &score));
-    held_out->scores[held_out->count++] = scale * score;
-    return mf_synthetic_add(&held_out->synthetic, &c->inspection, c->samples, frame, painted, scale);
-}
-
 static mf_status score_fold(closed_form *c, size_t fold, mf_held_out *held_out) {
     size_t count = c->samples->count, members = 0, all = c->a->earlier + count;
     for (size_t i = 0; i < count; i++)
@@ -174,10 +164,7 @@ static mf_status score_fold(closed_form *c, size_t fold, mf_held_out *held_out) 
     size_t most = MF_CLOSED_FORM_SCORES / c->folds, scored = members < most ? members : most;
     size_t painted = mf_share(MF_SYNTHETIC_IMAGES, c->folds, fold + 1) - mf_share(MF_SYNTHETIC_IMAGES, c->folds, fold);
     float to_all = mf_threshold_scale(&c->a->prior, all - members, all);
-    for (size_t i = 0; i < scored; i++) {
-        size_t images = mf_share(painted, scored, i + 1) - mf_share(painted, scored, i);
-        MF_TRY(score_frame(c, c->order[i], images, to_all, held_out));
-    }
+    MF_TRY(mf_held_out_score(held_out, &c->inspection, c->samples, &c->features, c->order, scored, painted, to_all));
     return mf_adaptation_report(c->a, "holding out", fold + 1, c->folds, 0);
 }
 

@@ -4,7 +4,6 @@
 #ifndef MF_ADAPTATION_CLOSED_FORM_H
 #define MF_ADAPTATION_CLOSED_FORM_H
 
-#include "adaptation/features.h"
 #include "adaptation/hold_out.h"
 #include "adaptation/range.h"
 #include "adaptation/variables.h"

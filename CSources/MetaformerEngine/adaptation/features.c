@@ -9,7 +9,6 @@
 /* Features of some dozens of frames: others are made again when they are needed. */
 enum { MOST_KEPT = 32 << 20 };
 
-/* Binds what a program has in common with the outputs of program/features to values. */
 mf_status mf_features_bind(const mf_features *f, mf_program_kind kind, mf_runner *runner, float *values) {
     const mf_program *from = f->adaptation->model->programs[MF_PROGRAM_FEATURES],
                      *to = f->adaptation->model->programs[kind];
@@ -49,10 +48,6 @@ void mf_features_release(mf_features *f) {
         mf_free(allocator, f->kept[i].values), mf_free(allocator, f->kept[i].inside);
     void *parts[] = {f->image, f->values, f->kept};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) mf_free(allocator, parts[i]);
-}
-
-mf_status mf_features_extract(mf_features *f) {
-    return mf_runner_run(f->extract, f->adaptation->error);
 }
 
 mf_status mf_features_keep(mf_features *f, size_t frame) {

@@ -32,10 +32,7 @@ void mf_features_release(mf_features *features);
 /* Binds the inputs of a runner that are features, to values. */
 mf_status mf_features_bind(const mf_features *features, mf_program_kind kind, mf_runner *runner, float *values);
 
-/* The features of the image. */
-mf_status mf_features_extract(mf_features *features);
-
-/* Keeps them for a frame, whose only tile it is, where there is room. */
+/* Keeps those that were extracted last for a frame, whose only tile it is, where there is room. */
 mf_status mf_features_keep(mf_features *features, size_t frame);
 
 /* The map of a frame that is kept, in the inspection, and its score. */

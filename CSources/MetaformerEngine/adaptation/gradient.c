@@ -264,7 +264,7 @@ static mf_status train_fold(trainer *t, size_t fold, mf_held_out *held_out) {
     MF_TRY(train(t, kept));
     if (fold >= folds) return MF_OK;
     size_t painted = mf_share(MF_SYNTHETIC_IMAGES, folds, fold + 1) - mf_share(MF_SYNTHETIC_IMAGES, folds, fold);
-    return mf_held_out_score(held_out, &t->inspection, t->samples, t->order + kept, held, painted, 1);
+    return mf_held_out_score(held_out, &t->inspection, t->samples, NULL, t->order + kept, held, painted, 1);
 }
 
 /* Of many frames, those that are held out are never trained on. Few are needed: each is held out from a model of its own,

@@ -85,15 +85,24 @@ mf_status mf_held_out_record(const mf_held_out *h, mf_model *adapted, mf_error *
     return MF_OK;
 }
 
-mf_status mf_held_out_score(mf_held_out *h, mf_inspection *inspection, mf_samples *samples, const size_t *order,
-                            size_t count, size_t painted, float scale) {
-    mf_error *error = samples->adaptation->error;
+/* The score of a frame, whose map then lies in the inspection. */
+static mf_status score_frame(mf_inspection *inspection, mf_samples *samples, mf_features *features, size_t frame,
+                             float *out_score) {
+    if (features && features->kept[frame].values) return mf_features_score(features, frame, inspection, out_score);
+    mf_result result;
+    MF_TRY(mf_samples_open(samples, frame));
+    MF_TRY(mf_inspection_run(inspection, &samples->frame, mf_mask_of(&samples->mask), NULL, INFINITY, &result,
+                             samples->adaptation->error));
+    *out_score = result.score;
+    return MF_OK;
+}
+
+mf_status mf_held_out_score(mf_held_out *h, mf_inspection *inspection, mf_samples *samples, mf_features *features,
+                            const size_t *order, size_t count, size_t painted, float scale) {
     for (size_t i = 0; i < count; i++) {
-        mf_result result;
-        MF_TRY(mf_samples_open(samples, order[i]));
-        MF_TRY(
-            mf_inspection_run(inspection, &samples->frame, mf_mask_of(&samples->mask), NULL, INFINITY, &result, error));
-        h->scores[h->count++] = scale * result.score;
+        float score;
+        MF_TRY(score_frame(inspection, samples, features, order[i], &score));
+        h->scores[h->count++] = scale * score;
         size_t images = mf_share(painted, count, i + 1) - mf_share(painted, count, i);
         MF_TRY(mf_synthetic_add(&h->synthetic, inspection, samples, order[i], images, scale));
     }

@@ -2,6 +2,7 @@
 #ifndef MF_ADAPTATION_HOLD_OUT_H
 #define MF_ADAPTATION_HOLD_OUT_H
 
+#include "adaptation/features.h"
 #include "adaptation/synthetic.h"
 
 /* A random number below bound, from a state that starts as the host's seed; its bias of less than bound / 2^32 does not
@@ -35,10 +36,10 @@ mf_status mf_held_out_record(const mf_held_out *held_out, mf_model *adapted, mf_
 /* Copies of a single frame that stand in for others: moved by eight pixels. */
 enum { MF_SHIFTED_COPIES = 8 };
 
-/* Scores so many frames of an order, as an inspection gives them but multiplied by scale; and, with synthetic defects, so
-   many images of them. */
-mf_status mf_held_out_score(mf_held_out *held_out, mf_inspection *inspection, mf_samples *samples, const size_t *order,
-                            size_t count, size_t painted, float scale);
+/* Scores so many frames of an order, as an inspection gives them but multiplied by scale, by their features where these are
+   kept (NULL: of none); and, with synthetic defects, so many images of them. */
+mf_status mf_held_out_score(mf_held_out *held_out, mf_inspection *inspection, mf_samples *samples,
+                            mf_features *features, const size_t *order, size_t count, size_t painted, float scale);
 
 /* Scores the only frame, where nothing can be held out, as it is moved: MF_SHIFTED_COPIES scores. */
 mf_status mf_held_out_score_shifted(mf_held_out *held_out, mf_inspection *inspection, mf_samples *samples);
