@@ -66,9 +66,11 @@ public struct ModelPrograms: Sendable {
     /// Those of the target features: image → map; and, of which adaptation is made, image → features, features of a good image →
     /// added to sums, sums → what is normal, features → map.
     public init(_ model: FeatureModel) throws {
+        let features = try model.featuresGraph()
         let graphs = [
-            ("inspect", try model.inspectionGraph()), ("features", try model.featuresGraph()),
-            ("observe", try model.observeGraph()), ("fit", try model.fitGraph()), ("map", try model.mapGraph()),
+            ("inspect", try model.inspectionGraph()), ("features", features),
+            ("observe", try model.observeGraph(of: features)), ("fit", try model.fitGraph(of: features)),
+            ("map", try model.mapGraph(of: features)),
         ]
         named = try graphs.map { (name: $0.0, program: try $0.1.program()) }
         var names: Set<String> = []

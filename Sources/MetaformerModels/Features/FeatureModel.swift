@@ -58,10 +58,8 @@ public struct FeatureModel: Hashable, Sendable {
 
         /// By the names that one program gives them by, and others take them by.
         var named: [(name: String, tensor: Tensor)] {
-            groups.enumerated().map { (Features.name($0), $1) } + (response.map { [("response", $0)] } ?? [])
+            groups.enumerated().map { ("features.\($0)", $1) } + (response.map { [("response", $0)] } ?? [])
         }
-
-        static func name(_ group: Int) -> String { "features.\(group)" }
     }
 
     // MARK: Parts
@@ -128,7 +126,7 @@ public struct FeatureModel: Hashable, Sendable {
 
     // MARK: Programs
 
-    /// Image → the features that the next three take.
+    /// Image → the features that those below take.
     public func featuresGraph() throws -> ModelGraph {
         let graph = Graph()
         let scope = Scope(graph)
@@ -136,20 +134,19 @@ public struct FeatureModel: Hashable, Sendable {
         return ModelGraph(outputs: features.named, parameters: scope.parameters)
     }
 
-    /// The features of a graph's image, as inputs of another.
-    private func features(in graph: Graph) throws -> Features {
-        let probe = Graph()
-        let shapes = try features(of: probe.input("image", imageShape), in: Scope(probe))
+    /// What the graph of features gives, as inputs of another.
+    private func inputs(_ features: ModelGraph, of graph: Graph) throws -> Features {
+        let inputs = try features.outputs.map { try graph.input($0.name, $0.tensor.shape) }
         return Features(
-            groups: try shapes.groups.enumerated().map { try graph.input(Features.name($0), $1.shape) },
-            response: try shapes.response.map { try graph.input("response", $0.shape) })
+            groups: Array(inputs.prefix(configuration.shrinkage.count)),
+            response: configuration.usesPrior ? inputs.last : nil)
     }
 
     /// Features of a good image, and the mask [1, 1, H, W] of what counts in it → added to the sums.
-    public func observeGraph() throws -> ModelGraph {
+    public func observeGraph(of features: ModelGraph) throws -> ModelGraph {
         let graph = Graph()
         let scope = Scope(graph)
-        let groups = try features(in: graph).groups
+        let groups = try inputs(features, of: graph).groups
         let size = configuration.imageSize
         let outside = try 1 - graph.input("mask", [1, 1, size, size])
         let updates = try zip(gaussians(groups), groups).enumerated().flatMap { index, pair in
@@ -161,29 +158,29 @@ public struct FeatureModel: Hashable, Sendable {
     }
 
     /// Sums → what is normal.
-    public func fitGraph() throws -> ModelGraph {
+    public func fitGraph(of features: ModelGraph) throws -> ModelGraph {
         let graph = Graph()
         let scope = Scope(graph)
-        let updates = try gaussians(features(in: Graph()).groups).enumerated().flatMap { index, gaussian in
+        let updates = try gaussians(inputs(features, of: Graph()).groups).enumerated().flatMap { index, gaussian in
             try gaussian.fit(sums: scope[FeatureModel.sums][index], in: scope[FeatureModel.normal][index])
         }
         return ModelGraph(outputs: [], updates: updates, parameters: scope.parameters)
     }
 
     /// Features → the groups' gaps on the finest grid, [1, groups, H/8, W/8]: what T is trained on.
-    public func gapGraph() throws -> ModelGraph {
+    public func gapGraph(of features: ModelGraph) throws -> ModelGraph {
         let graph = Graph()
         let scope = Scope(graph)
-        let gaps = try self.gaps(of: features(in: graph).groups, in: scope)
+        let gaps = try self.gaps(of: inputs(features, of: graph).groups, in: scope)
         return ModelGraph(
             outputs: [(name: "gaps", tensor: try concatenate(gaps, axis: 1))], parameters: scope.parameters)
     }
 
     /// Features → map, as the inspection has it.
-    public func mapGraph() throws -> ModelGraph {
+    public func mapGraph(of features: ModelGraph) throws -> ModelGraph {
         let graph = Graph()
         let scope = Scope(graph)
-        let map = try self.map(of: features(in: graph), in: scope)
+        let map = try self.map(of: inputs(features, of: graph), in: scope)
         return ModelGraph(outputs: [(name: "map", tensor: map)], parameters: scope.parameters)
     }
 

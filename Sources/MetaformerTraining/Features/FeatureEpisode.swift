@@ -41,8 +41,10 @@ final class FeatureEpisodeBuilder {
         self.photographs = photographs
         textures = photographs.filter { $0.lastPathComponent.hasPrefix(configuration.texturePrefix) }
         guard !photographs.isEmpty else { throw TrainingError("there are no photographs to make tasks of") }
+        let featuresGraph = try model.featuresGraph()
         let graphs = [
-            try model.featuresGraph(), try model.observeGraph(), try model.fitGraph(), try model.gapGraph(),
+            featuresGraph, try model.observeGraph(of: featuresGraph), try model.fitGraph(of: featuresGraph),
+            try model.gapGraph(of: featuresGraph),
         ]
         let runners = try graphs.map { try Runner(program: $0.program().data, threads: threads) }
         (features, observe, fit, gap) = (runners[0], runners[1], runners[2], runners[3])
@@ -56,7 +58,7 @@ final class FeatureEpisodeBuilder {
             for (name, buffer) in shared where runner.slot(named: name) != nil { try runner.bind(name, to: buffer) }
             try runner.bindRemaining()
         }
-        for (name, _) in graphs[0].outputs {
+        for (name, _) in featuresGraph.outputs {
             guard let buffer = features.buffer(name) else { continue }
             for runner in [observe, gap] where runner.slot(named: name) != nil { try runner.bind(name, to: buffer) }
         }
