@@ -103,27 +103,11 @@ struct ExportCommand: ParsableCommand {
         func run() throws {
             try requireFolder(of: output)
             var file = try source.origin(optimizer: optimizer).checkedFile(channels: 3, seed: common.seed)
-            if let precision { try set(precision, of: &file) }
+            if let precision { file = try file.withPrecision(precision) }
             try (half ? file.inHalfPrecision : file).write(path: output)
             let bytes = try Data(contentsOf: URL(fileURLWithPath: output)).count
             if common.json { try common.printJSON(Result(output: output, bytes: bytes)) }
             common.remark("\(output): \(bytes.formatted()) bytes")
-        }
-
-        /// What a model knows of a product it knows in the precision that it was adapted in.
-        private func set(_ precision: Precision, of file: inout TensorFile) throws {
-            let own = file.metadata["precision"] ?? Precision.float.rawValue
-            guard precision.rawValue != own else { return }
-            guard file.metadata["threshold"] == nil else {
-                throw CommandError(
-                    "the model was adapted in \(own): adapt the model that it was made from, with --precision \(precision.rawValue)"
-                )
-            }
-            guard precision == .float || file.entries.contains(where: { $0.name == "program/fit" }) else {
-                throw CommandError(
-                    "int8 is for models that take no epochs, such as universal; this one is run in floats")
-            }
-            file.metadata["precision"] = precision.rawValue
         }
     }
 

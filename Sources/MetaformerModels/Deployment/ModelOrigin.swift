@@ -98,6 +98,26 @@ extension TensorFile {
         return try remade(description)
     }
 
+    /// The model file, to be run in a precision.
+    ///
+    /// Throws where the model knows a product, which it does in the precision that it was adapted in, or is adapted by gradient:
+    /// such models are run in floats.
+    public func withPrecision(_ precision: Precision) throws -> TensorFile {
+        let own = metadata["precision"] ?? Precision.float.rawValue
+        guard precision.rawValue != own else { return self }
+        guard metadata["threshold"] == nil else {
+            throw ModelError(
+                "the model was adapted in \(own): adapt the model that it was made from, with --precision \(precision.rawValue)"
+            )
+        }
+        guard precision == .float || entries.contains(where: { $0.name == "program/fit" }) else {
+            throw ModelError("int8 is for models that take no epochs, such as universal; this one is run in floats")
+        }
+        var file = self
+        file.metadata["precision"] = precision.rawValue
+        return file
+    }
+
     /// The file of another description, with what was learned, to be run as this one is.
     private func remade(_ description: ModelDescription) throws -> TensorFile {
         var file = try description.file(parameters: learnedParameters)
