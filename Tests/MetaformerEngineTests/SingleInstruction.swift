@@ -10,7 +10,7 @@ enum Step: UInt32, CaseIterable {
     func word(_ a: UInt32 = 0, _ b: UInt32 = 0, _ c: UInt32 = 0) -> UInt32 { rawValue | a << 8 | b << 16 | c << 24 }
 }
 
-/// A program of one instruction, written byte by byte as format.h says, with inputs "0", "1", … and output "out".
+/// A program of one instruction, with inputs "0", "1", … and output "out".
 struct SingleInstruction {
     var opcode: Opcode
     var inputs: [[Int]]
@@ -26,45 +26,18 @@ struct SingleInstruction {
     /// The input, a variable then, that the output takes the place of.
     var updates: Int?
 
-    var words: [UInt32] {
-        var words = [opcode.rawValue, 0, UInt32(inputs.count), UInt32(inputs.count)]
-        words += inputs.indices.map(UInt32.init) + attributes
-        if let expression { words += [UInt32(steps)] + expression }
-        words[1] = UInt32(words.count)
-        return words
+    private var program: WrittenProgram {
+        var program = WrittenProgram()
+        let operands = inputs.enumerated().map { index, shape in
+            let isVariable = readsVariables || index == updates
+            return program.buffer(shape, isVariable ? .variable("\(index)") : .input("\(index)"))
+        }
+        let result = program.buffer(output, updates.map { .variable("\($0)") } ?? .output("out"))
+        program.add(opcode, operands, to: result, attributes: attributes, expression: expression, steps: steps)
+        return program
     }
 
-    var bytes: [UInt8] {
-        var data: [UInt8] = []
-        func put32(_ value: UInt32) { withUnsafeBytes(of: value.littleEndian) { data.append(contentsOf: $0) } }
-        func put64(_ value: UInt64) { withUnsafeBytes(of: value.littleEndian) { data.append(contentsOf: $0) } }
-        var names: [UInt8] = []
-        var offsets: [UInt32] = []
-        for name in inputs.indices.map(String.init) + ["out"] {
-            offsets.append(UInt32(names.count))
-            names += Array(name.utf8) + [0]
-        }
-        let words = words
-        for value in [0x4750_464d, 1, UInt32(inputs.count + 1), 1, UInt32(words.count), UInt32(names.count)] {
-            put32(value)
-        }
-        for _ in 0..<3 { put64(0) }
-        for (index, shape) in (inputs + [output]).enumerated() {
-            let isOutput = index == inputs.count
-            let isVariable = isOutput ? updates != nil : readsVariables || index == updates
-            put32(isVariable ? 3 : isOutput ? 2 : 1)
-            put32(UInt32(shape.count))
-            for axis in 0..<6 { put32(axis < shape.count ? UInt32(shape[axis]) : 0) }
-            put64(0)
-            put32(offsets[isOutput ? updates ?? index : index])
-            put32(0)
-        }
-        words.forEach(put32)
-        while data.count % 8 != 0 { data.append(0) }
-        data += names
-        while data.count % 64 != 0 { data.append(0) }
-        return data
-    }
+    var bytes: [UInt8] { program.bytes }
 
     /// Values to run it with.
     func randomInputs(seed: UInt64) -> [[Float]] {
