@@ -216,6 +216,14 @@ struct MainJobTests {
                 ["at least 1"]
             ),
             (
+                ["adapt", "--model", "scratch:A", "--good", good.path, "--output", path("m"), "--option", "shift"], 2,
+                ["shift", "--option"]
+            ),
+            (
+                ["adapt", "--model", "scratch:A", "--good", good.path, "--output", path("m"), "--option", "shfit=3"], 1,
+                ["no option 'shfit'", "cache_bytes"]
+            ),
+            (
                 ["adapt", "--model", "scratch:A", "--good", good.path, "--output", path("m"), "--learning-rate", "2"],
                 2, ["between 0 and 1"]
             ),

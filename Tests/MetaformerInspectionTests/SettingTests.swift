@@ -172,4 +172,57 @@ import Testing
         }
         #expect(thresholds[0] == thresholds[1] && thresholds[0] != nil)
     }
+
+    @Test("an option is set by its name, within its bounds, and nothing else with it") func named() throws {
+        func set(_ key: String, _ value: Double, _ options: inout mf_adapt_options) -> (mf_status, String) {
+            var failure = emptyError()
+            return (mf_option_set(key, value, &options, &failure), text(of: failure))
+        }
+        var expected = mf_adapt_options()
+        expected.struct_size = MemoryLayout<mf_adapt_options>.size
+        var options = expected
+        #expect(set("mf_adapt_options.shift", 3, &options) == (MF_OK, ""))
+        #expect(set("mf_adapt_options.false_alarm_rate", 0.25, &options) == (MF_OK, ""))
+        #expect(set("mf_adapt_options.seed", 0x1p64, &options) == (MF_OK, ""))
+        #expect(set("mf_adapt_options.precision", 2, &options) == (MF_OK, ""))
+        (expected.shift, expected.false_alarm_rate, expected.seed) = (3, 0.25, .max)
+        expected.precision = MF_PRECISION_INT8
+        #expect(withUnsafeBytes(of: options) { a in withUnsafeBytes(of: expected) { a.elementsEqual($0) } })
+
+        for entry in self.options where entry.key.hasPrefix("mf_adapt_options.") {
+            let (status, said) = set(entry.key, entry.low - 1, &options)
+            #expect(status == MF_E_INVALID && said.hasPrefix("\(entry.key) is -"), "\(said)")
+        }
+        #expect(set("mf_adapt_options.shift", .nan, &options).0 == MF_E_INVALID)
+        #expect(
+            set("mf_adapt_options.shift", 2.5, &options)
+                == (MF_E_INVALID, "mf_adapt_options.shift is 2.5; whole numbers are possible"))
+        let (status, said) = set("mf_adapt_options.shfit", 1, &options)
+        #expect(
+            status == MF_E_INVALID && said.hasPrefix("there is no option 'shfit'; there are threads, epochs,"),
+            "\(said)")
+        #expect(set("options.shift", 1, &options).1 == "mf_option_set: no struct of options is called 'options.shift'")
+        options.struct_size = MemoryLayout.offset(of: \mf_adapt_options.precision)!
+        let older = set("mf_adapt_options.precision", 1, &options)
+        #expect(older.0 == MF_E_UNSUPPORTED && older.1.contains("does not hold it"), "\(older.1)")
+        #expect(mf_option_set(nil, 1, &options, nil) == MF_E_INVALID)
+        #expect(
+            withUnsafeBytes(of: options) { a in
+                withUnsafeBytes(of: expected) { a.dropFirst(8).elementsEqual($0.dropFirst(8)) }
+            })
+    }
+
+    @Test("adaptation takes any option by its name") func adaptationByName() throws {
+        let model = try Model(path: folder.path("model"))
+        var (typed, byName) = (Model.AdaptationOptions(), Model.AdaptationOptions())
+        (typed.epochs, typed.shift) = (1, 2)
+        byName.named = ["epochs": 1, "shift": 2, "cache_bytes": 1]
+        let files = try [typed, byName].enumerated().map { index, options in
+            try model.adapted(to: frames, options: options).save(path: folder.path("\(index)"))
+            return try Data(contentsOf: URL(fileURLWithPath: folder.path("\(index)")))
+        }
+        #expect(files[0] == files[1])
+        byName.named = ["epoch": 1]
+        #expect(throws: EngineError.self) { try model.adapted(to: frames, options: byName) }
+    }
 }

@@ -34,6 +34,16 @@ MF_API MF_MUST_USE mf_status mf_setting_info(size_t index, mf_setting_descriptio
 MF_API size_t mf_option_count(void);
 MF_API MF_MUST_USE mf_status mf_option_info(size_t index, mf_setting_description *out_description);
 
+/**
+ * Sets an option that is a number by its name, for hosts that read theirs from a file of their own.
+ * @param key      as mf_option_info says: "mf_adapt_options.shift"
+ * @param value    within the option's bounds, and whole where its field is an integer
+ * @param options  the struct that the key names, initialised by MF_INIT; all else in it stays as it is
+ * @return MF_OK; MF_E_INVALID (no such option, which the text answers with those that there are; or a value that is not
+ *         possible), MF_E_UNSUPPORTED (the host's header is older than the option). Any thread, at any time.
+ */
+MF_API MF_MUST_USE mf_status mf_option_set(const char *key, double value, void *options, mf_error *error);
+
 #ifdef __cplusplus
 }
 #endif

@@ -155,11 +155,18 @@ static double read_number(const option *o, const void *field) {
 
 static void write_number(const option *o, double value, void *field) {
     number n = {0};
+    const double beyond = 0x1p64; /* UINT64_MAX as a double */
     if (o->kind == INT32) n.int32 = (int32_t)value;
     if (o->kind == UINT32) n.uint32 = (uint32_t)value;
-    if (o->kind == UINT64) n.uint64 = (uint64_t)value;
+    if (o->kind == UINT64) n.uint64 = value < beyond ? (uint64_t)value : UINT64_MAX;
     if (o->kind == FLOAT) n.single = (float)value;
     memcpy(field, &n, o->kind == UINT64 ? sizeof n.uint64 : sizeof n.uint32);
+}
+
+static mf_status check_bounds(const option *o, double value, mf_error *error) {
+    const mf_setting_description *d = &o->description;
+    if (value >= d->low && value <= d->high) return MF_OK;
+    return mf_fail(error, MF_E_INVALID, "%s is %.10g; %.10g to %.10g are possible", d->key, value, d->low, d->high);
 }
 
 mf_status mf_options_resolve(const char *type, void *given, mf_error *error) {
@@ -168,10 +175,40 @@ mf_status mf_options_resolve(const char *type, void *given, mf_error *error) {
         const mf_setting_description *d = &o->description;
         char *field = (char *)given + o->offset;
         double value = read_number(o, field);
-        if (!(value >= d->low && value <= d->high))
-            return mf_fail(error, MF_E_INVALID, "%s is %.10g; %.10g to %.10g are possible", d->key, value, d->low,
-                           d->high);
+        MF_TRY(check_bounds(o, value, error));
         if (value == 0 && !isnan(d->default_number)) write_number(o, d->default_number, field);
     }
+    return MF_OK;
+}
+
+/* What the key names. NULL, with a text that says what there is in its struct, where it names nothing. */
+static const option *find_option(const char *key, mf_error *error) {
+    size_t type = strcspn(key, "."), used = 0;
+    char names[200] = "";
+    for (const option *o = options; o < options + OPTION_COUNT; o++) {
+        if (strcmp(o->description.key, key) == 0) return o;
+        if (strlen(o->type) == type && strncmp(o->type, key, type) == 0 && used < sizeof names)
+            used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "",
+                                     o->description.key + type + 1);
+    }
+    if (used)
+        mf_fail(error, MF_E_INVALID, "there is no option '%.40s'; there are %s", key + type + (key[type] != 0), names);
+    else
+        mf_fail(error, MF_E_INVALID, "mf_option_set: no struct of options is called '%.40s'", key);
+    return NULL;
+}
+
+mf_status mf_option_set(const char *key, double value, void *given, mf_error *error) {
+    if (!key || !given) return mf_fail(error, MF_E_INVALID, "mf_option_set: NULL argument");
+    const option *o = find_option(key, error);
+    if (!o) return MF_E_INVALID;
+    MF_TRY(check_bounds(o, value, error));
+    if (o->kind != FLOAT && value != floor(value))
+        return mf_fail(error, MF_E_INVALID, "%s is %.10g; whole numbers are possible", key, value);
+    size_t size, field = o->kind == UINT64 ? sizeof(uint64_t) : sizeof(uint32_t);
+    memcpy(&size, given, sizeof size);
+    if (size < o->offset + field)
+        return mf_fail(error, MF_E_UNSUPPORTED, "%s: the host's struct of %zu bytes does not hold it", key, size);
+    write_number(o, value, (char *)given + o->offset);
     return MF_OK;
 }

@@ -102,6 +102,7 @@ extension Model.AdaptationOptions {
     /// All that an adapted model depends on, for a digest: threads change nothing of it, and the seed is the unit's.
     fileprivate var identity: String {
         let ofModel = "\(epochs ?? 0)|\(batch ?? 0)|\(learningRate ?? 0)" + (framing.map { "|\($0.rawValue)" } ?? "")
-        return "\(ofModel)|\(flips)|\(shift)|\(falseAlarmRate)"
+        let others = named.sorted { $0.key < $1.key }.map { "|\($0.key)=\($0.value)" }.joined()
+        return "\(ofModel)|\(flips)|\(shift)|\(falseAlarmRate)\(others)"
     }
 }

@@ -23,6 +23,8 @@ extension Model {
         public var framing: Framing?
         /// Of the new model; nil for the model's own. `.int8` in closed form only.
         public var precision: Precision?
+        /// Any option of `mf_adapt_options` that is a number, by its name there, such as "cache_bytes"; set after those above.
+        public var named: [String: Double] = [:]
 
         public init() {}
     }
@@ -62,6 +64,9 @@ extension Model {
         settings.false_alarm_rate = options.falseAlarmRate
         settings.framing = options.framing?.code ?? MF_FRAMING_OWN
         settings.precision = options.precision?.code ?? MF_PRECISION_DEFAULT
+        for (name, value) in options.named.sorted(by: { $0.key < $1.key }) {
+            try EngineError.check { mf_option_set("mf_adapt_options.\(name)", value, &settings, $0) }
+        }
         return try Model.made(progress) { report, opaque, made in
             (settings.progress, settings.opaque) = (report, opaque)
             try FrameReader.with(frame) { source, error in

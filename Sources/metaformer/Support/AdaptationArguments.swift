@@ -37,6 +37,14 @@ struct AdaptationArguments: ParsableArguments {
     @Option(help: ArgumentHelp("The share of good products that the threshold may reject.", valueName: "x"))
     var falseAlarmRate = Model.AdaptationOptions().falseAlarmRate
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            Any other option of adaptation that is a number, by its name in the C struct mf_adapt_options, such as \
+            cache_bytes=1e8; it may be given several times.
+            """, valueName: "name=x"))
+    var option: [NamedNumber] = []
+
     /// All that adaptation depends on beside the images.
     func options(_ common: CommonOptions) -> Model.AdaptationOptions {
         var options = Model.AdaptationOptions()
@@ -49,6 +57,7 @@ struct AdaptationArguments: ParsableArguments {
         options.shift = shift
         options.falseAlarmRate = falseAlarmRate
         options.framing = framing
+        options.named = Dictionary(option.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 })
         return options
     }
 
@@ -70,6 +79,18 @@ struct AdaptationArguments: ParsableArguments {
 func requireFalseAlarmRate(_ rate: Float) throws {
     guard rate > 0, rate <= 0.5 else {
         throw ValidationError("--false-alarm-rate is \(rate); give a number above 0, at most 0.5.")
+    }
+}
+
+/// A number with a name: "shift=3".
+struct NamedNumber: ExpressibleByArgument {
+    let name: String
+    let value: Double
+
+    init?(argument: String) {
+        let parts = argument.split(separator: "=", maxSplits: 1)
+        guard parts.count == 2, let value = Double(parts[1]), value.isFinite else { return nil }
+        (self.name, self.value) = (String(parts[0]), value)
     }
 }
 

@@ -230,6 +230,7 @@ mf_setting_count = _declare("mf_setting_count", _size)
 mf_setting_info = _declare("mf_setting_info", ctypes.c_int, _size, ctypes.POINTER(CSettingDescription))
 mf_option_count = _declare("mf_option_count", _size)
 mf_option_info = _declare("mf_option_info", ctypes.c_int, _size, ctypes.POINTER(CSettingDescription))
+mf_option_set = _declare("mf_option_set", ctypes.c_int, _text, ctypes.c_double, ctypes.c_void_p, _error)
 mf_model_release = _declare("mf_model_release", None, _handle)
 mf_adapt = _declare(
     "mf_adapt", ctypes.c_int, _handle, ctypes.POINTER(CImage), _size, ctypes.POINTER(CAdaptOptions), _out_handle, _error

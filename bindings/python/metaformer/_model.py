@@ -159,6 +159,7 @@ class Model:
         masks: Sequence[ImageLike] = (),
         time_limit: float = 0,
         progress: Optional[Progress] = None,
+        **others: float,
     ) -> "Model":
         """Adapts a model to a product, by good frames of it, and sets the threshold; the model itself stays as it is.
 
@@ -167,9 +168,9 @@ class Model:
         "stretch", "letterbox" or "tile", or None for the model's own; `precision` is "float", or "int8" for faster inspections of
         models that are adapted in closed form, or None for the model's own;
         `masks`, uint8 [height, width], one for all frames or one for each, are 0 where nothing is to be learnt;
-        `time_limit` is in seconds, 0 for none. `progress(stage, done, total, loss)` is called between steps, on this
-        thread; where it returns False the call ends with an `Error` of Status.CANCELLED, and what it raises is raised
-        here.
+        `time_limit` is in seconds, 0 for none; `others` are further numbers of C's mf_adapt_options, such as
+        cache_bytes. `progress(stage, done, total, loss)` is called between steps, on this thread; where it returns False the
+        call ends with an `Error` of Status.CANCELLED, and what it raises is raised here.
         """
         given = _arrays(frames, order)
         arrays, images = _images(given, bits)
@@ -196,6 +197,9 @@ class Model:
             masks=regions,
             mask_count=len(mask_arrays),
         )
+        for name, value in others.items():
+            key = f"mf_adapt_options.{name}".encode()
+            _library.call(_library.mf_option_set, key, value, ctypes.byref(options))
         return reporter.run(_library.mf_adapt, self._handle, images, len(arrays), ctypes.byref(options))
 
     def calibrate(

@@ -150,6 +150,12 @@ class ModelTests(unittest.TestCase):
         self.assertEqual(*(model.setting("threshold") for model in adapted))
         self.assertIsNotNone(adapted[0].setting("threshold"))
 
+    def test_adapt_takes_any_option_by_its_name(self):
+        adapted = [self.model.adapt([ramp()], epochs=1, shift=2, **more) for more in ({}, {"cache_bytes": 1})]
+        self.assertEqual(*(model.setting("threshold") for model in adapted))
+        with self.assertRaisesRegex(metaformer.Error, "no option 'shfit'; there are threads, epochs"):
+            self.model.adapt([ramp()], epochs=1, shfit=2)
+
     def test_adapt_can_be_stopped(self):
         with self.assertRaises(metaformer.Error) as raised:
             self.model.adapt([ramp()], epochs=1, progress=lambda *_: False)
