@@ -253,6 +253,12 @@ struct FeatureTrainingOptions: ParsableArguments {
             "The bound of T's weight of the gap, of --target features: the power that it is taken to.", valueName: "x"))
     var bound = FeatureTrainingConfiguration().bound
 
+    @Option(
+        help: ArgumentHelp(
+            "How much the views of a task vary, of --target features: 1 for shifts up to 6.5 % and angles up to 6.5°.",
+            valueName: "x"))
+    var variation = FeatureTrainingConfiguration().variation
+
     @Flag(help: "Give T the response of P beside the gaps, of --target features.")
     var response = false
 
@@ -269,6 +275,7 @@ struct FeatureTrainingOptions: ParsableArguments {
         var settings = FeatureTrainingConfiguration()
         settings.adaptsToTasks = mode != .joint
         settings.usesResponse = response
+        settings.variation = variation
         settings.episodes = episodes
         settings.steps = steps
         settings.bound = bound

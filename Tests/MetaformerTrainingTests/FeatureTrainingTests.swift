@@ -148,6 +148,23 @@ struct FeatureTrainingTests {
         #expect(elsewhere.tensors == whole.tensors)
     }
 
+    @Test("views of a product differ the more, the more they are to vary") func variation() throws {
+        let photograph = try Photograph(
+            Image(contentsOf: photographs[0]), named: "photo", viewSize: 64, isTexture: false)
+        func difference(_ variation: Float) -> Float {
+            var sum: Float = 0
+            for seed in 0..<6 as Range<UInt64> {
+                var generator = RandomGenerator(seed: seed)
+                let views = ProductViews(of: photograph, size: 64, variation: variation, using: &generator)
+                let (a, b) = (views.view(using: &generator), views.view(using: &generator))
+                sum += zip(a, b).reduce(0) { $0 + abs($1.0 - $1.1) } / Float(a.count)
+            }
+            return sum / 6
+        }
+        let differences = [0, 1, 2].map(difference)
+        #expect(differences[0] < 0.03 && differences[1] > 1.5 * differences[0] && differences[2] > 1.2 * differences[1])
+    }
+
     @Test("a model over pixels is refused, and so are numbers out of range") func refuses() throws {
         let pixels = ModelDescription(mode: .autoencoder, channels: 3, origin: "test")
         #expect(throws: TrainingError.self) {
@@ -157,6 +174,8 @@ struct FeatureTrainingTests {
         }
         var settings = FeatureTrainingConfiguration()
         settings.bound = 0
+        #expect(throws: TrainingError.self) { try settings.check() }
+        (settings.bound, settings.variation) = (0.2, -1)
         #expect(throws: TrainingError.self) { try settings.check() }
     }
 }

@@ -75,7 +75,8 @@ final class FeatureEpisodeBuilder {
         var generator = RandomGenerator(seed: configuration.seed, stream: UInt64(number))
         let size = model.imageShape[2]
         let views = ProductViews(
-            of: try read(photograph(using: &generator), size), size: size, using: &generator)
+            of: try read(photograph(using: &generator), size), size: size, variation: configuration.variation,
+            using: &generator)
         for _ in 0..<generator.choice([1, 2, 3, 4, 4, 6, 8]) {
             let image = views.view(using: &generator)
             guard !knowsAllTasks else { continue }

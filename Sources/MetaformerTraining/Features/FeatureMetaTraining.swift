@@ -19,6 +19,8 @@ public struct FeatureTrainingConfiguration: Hashable, Sendable, Codable {
     public var adaptsToTasks = true
     /// Whether T is given P's response beside the gaps.
     public var usesResponse = false
+    /// How much the views of a task vary: 1 for shifts up to 6.5 % and angles up to 6.5°, 0 for blur and noise alone.
+    public var variation: Float = 1
     /// What the names of photographs of textures begin with.
     public var texturePrefix = "dtd_"
     /// The share of tasks that are held out.
@@ -36,6 +38,9 @@ public struct FeatureTrainingConfiguration: Hashable, Sendable, Codable {
             throw TrainingError("the rate must lie between 0 and 1, the weight decay from 0 to 1")
         }
         guard bound > 0, bound <= 1 else { throw TrainingError("the bound is \(bound); give one above 0, at most 1") }
+        guard variation >= 0, variation <= 4 else {
+            throw TrainingError("the variation is \(variation); give one from 0 to 4")
+        }
     }
 
     /// Of the model to train: that of a base, with the inputs of T that are asked for.

@@ -55,10 +55,11 @@ struct ProductViews {
     let isGrey: Bool
     private let centre: (x: Float, y: Float)
 
-    init(of photograph: Photograph, size: Int, using generator: inout RandomGenerator) {
+    /// - Parameter variation: 1 for a strength of 0.15 to 1.3.
+    init(of photograph: Photograph, size: Int, variation: Float = 1, using generator: inout RandomGenerator) {
         self.photograph = photograph
         self.size = size
-        strength = generator.choice([0.15, 0.4, 0.7, 1, 1.3])
+        strength = variation * generator.choice([0.15, 0.4, 0.7, 1, 1.3])
         isFree = photograph.isTexture && generator.uniform() < 0.6
         isGrey = generator.uniform() < 0.3
         centre = ProductViews.centre(photograph, size, &generator)
