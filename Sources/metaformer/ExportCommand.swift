@@ -96,6 +96,9 @@ struct ExportCommand: ParsableCommand {
                 valueName: "how"))
         var precision: Precision?
 
+        @Flag(help: "Write the model's programs anew: as this version compiles them, which may be faster.")
+        var recompile = false
+
         @OptionGroup var common: CommonOptions
 
         func validate() throws { try CommonOptions.requirePath(output, named: "--output") }
@@ -103,6 +106,7 @@ struct ExportCommand: ParsableCommand {
         func run() throws {
             try requireFolder(of: output)
             var file = try source.origin(optimizer: optimizer).checkedFile(channels: 3, seed: common.seed)
+            if recompile { file = try file.recompiled() }
             if let precision { file = try file.withPrecision(precision) }
             try (half ? file.inHalfPrecision : file).write(path: output)
             let bytes = try Data(contentsOf: URL(fileURLWithPath: output)).count

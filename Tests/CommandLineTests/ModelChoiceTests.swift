@@ -142,6 +142,13 @@ import Testing
         #expect(files[2].metadata["configuration"] == "A+P")
     }
 
+    @Test("the programs of the universal model are those that this version compiles") func recompile() throws {
+        let outcomes = try [run("export model --output copy"), run("export model --recompile --output anew")]
+        #expect(outcomes.allSatisfy { $0.exitCode == 0 })
+        let bytes = try ["copy", "anew"].map { try Data(contentsOf: URL(filePath: folder.path($0))) }
+        #expect(bytes[0] == bytes[1])
+    }
+
     @Test("evaluate measures each file in each configuration, and tells them apart") func evaluate() throws {
         try writeModel("one/model.safetensors", .full)
         try writeModel("two/model.safetensors", .prior)

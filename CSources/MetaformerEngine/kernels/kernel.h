@@ -18,6 +18,9 @@ typedef struct mf_call {
     float input_high, output_high;
     struct mf_int8_extremes *input_extremes;  /* of the images of input 0, where their kernel measured them */
     struct mf_int8_extremes *output_extremes; /* where this one is to measure the images that it stores */
+    /* Of convolutions that are run as one (kernels/convolution/bottleneck): */
+    const struct mf_call *before; /* the one whose output is input 0, where this call runs both */
+    int is_run_later;             /* by the call that has this one before it */
 } mf_call;
 
 typedef struct mf_kernel {
@@ -37,8 +40,10 @@ typedef struct mf_kernel {
 
 /* The vector forms, as compiled for one set of instructions. */
 typedef struct mf_variant {
-    const mf_kernel *kernels[MF_OP_COUNT]; /* their run is NULL where the reference serves */
-    const mf_kernel *int8;                 /* convolutions in 8-bit integers */
+    const mf_kernel *kernels[MF_OP_COUNT];       /* their run is NULL where the reference serves */
+    const mf_kernel *int8;                       /* convolutions in 8-bit integers */
+    const mf_kernel *bottleneck;                 /* convolutions that are run as one, by the call of the last, */
+    int (*bottleneck_fits)(const mf_call *last); /* whether it takes them */
     /* Multiplies and adds for so many rounds; *out_flops is what that was, and the result has no meaning. */
     float (*peak)(uint64_t rounds, uint64_t *out_flops);
 } mf_variant;

@@ -1,4 +1,5 @@
 /* Runs a program: binds its buffers to memory once, then walks its instructions. */
+#include "kernels/convolution/bottleneck/bottleneck.h"
 #include "kernels/convolution/int8/int8.h"
 #include "kernels/kernel.h"
 #include "support/error.h"
@@ -77,10 +78,14 @@ static mf_status prepare(mf_runner *runner, mf_error *error) {
         if (!runner->extremes) return mf_fail(error, MF_E_NOMEM, "no memory for a runner");
         mf_int8_plan(p, runner->calls, runner->extremes);
     }
+    const mf_variant *variant = mf_variant_find(runner->isa);
+    if (runner->precision != MF_PRECISION_INT8 && variant) mf_bottleneck_plan(p, runner->calls, variant);
     for (uint32_t i = 0; i < p->instruction_count; i++) {
         const mf_call *call = &runner->calls[i];
-        runner->kernels[i] =
-            mf_int8_takes(call) ? mf_kernel_int8(runner->isa) : mf_kernel_find(runner->isa, call->instruction->op);
+        runner->kernels[i] = call->before          ? variant->bottleneck
+                             : mf_int8_takes(call) ? mf_kernel_int8(runner->isa)
+                                                   : mf_kernel_find(runner->isa, call->instruction->op);
+        if (call->is_run_later) continue;
         size_t bytes = runner->kernels[i]->scratch ? runner->kernels[i]->scratch(call, runner->pool.threads) : 0;
         if (bytes > runner->scratch_bytes) runner->scratch_bytes = bytes;
     }
@@ -195,6 +200,7 @@ mf_status mf_runner_run(mf_runner *runner, mf_error *error) {
     if (runner->stale) resolve(runner);
     if (runner->packed && runner->unpacked) pack(runner);
     for (uint32_t i = 0; i < p->instruction_count; i++) {
+        if (runner->calls[i].is_run_later) continue;
         MF_TRY(mf_cancellation_check(runner->cancellation, error));
         uint64_t start = runner->timing ? mf_clock() : 0;
         runner->kernels[i]->run(&runner->calls[i], &runner->pool, runner->scratch);

@@ -129,9 +129,11 @@ public final class Runner {
     /// Whether runs are timed, instruction by instruction.
     public func setTiming(_ enabled: Bool) { mf_runner_set_timing(handle, enabled ? 1 : 0) }
 
-    /// The last timed run, in the program's order.
+    /// The last timed run, in the program's order. Convolutions that ran as one stand as the last of them: with the arithmetic
+    /// of all, and without the bytes of what lies between them.
     public var timings: [Timing] {
-        (0..<instructionCount).compactMap { index in
+        var earlier = (flops: 0.0, bytes: 0.0)
+        return (0..<instructionCount).compactMap { index in
             var nanoseconds: UInt64 = 0
             var info = mf_instruction_info()
             info.struct_size = MemoryLayout<mf_instruction_info>.size
@@ -141,9 +143,19 @@ public final class Runner {
             let dimensions = withUnsafeBytes(of: info.dims) { bytes in
                 bytes.bindMemory(to: UInt32.self).prefix(Int(info.rank)).map(Int.init)
             }
+            var (flops, bytes) = (Double(info.flops), Double(info.bytes))
+            if String(cString: name) == "convolution" {
+                (flops, bytes) = (flops + earlier.flops, bytes + earlier.bytes)
+                earlier = (0, 0)
+                if nanoseconds == 0 {
+                    let between = 2 * MemoryLayout<Float>.size * dimensions.reduce(1, *)
+                    earlier = (flops, bytes - Double(between))
+                    return nil
+                }
+            }
             return Timing(
                 operation: String(cString: name), dimensions: dimensions, seconds: Double(nanoseconds) * 1e-9,
-                flops: Double(info.flops), bytes: Double(info.bytes))
+                flops: flops, bytes: bytes)
         }
     }
 }

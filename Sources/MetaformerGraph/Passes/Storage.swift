@@ -60,11 +60,12 @@ struct Storage {
                 return nil
             }, uniquingKeysWith: { first, _ in first })
         // All that reads an old value comes before the copies at the end.
-        let lastReads = lastReads
+        let bottlenecks = Bottlenecks(block)
+        let lastReads = lastReads(bottlenecks)
         for (name, operand) in block.updates {
             let old = variables[name]
             if claimed[operand.value] == nil, let producer = producers[operand.value],
-                old.map({ isOverwritable($0, at: producer, lastRead: lastReads[$0]) }) ?? true
+                old.map({ isOverwritable($0, at: producer, lastRead: lastReads[$0], bottlenecks) }) ?? true
             {
                 claimed[operand.value] = .variable(name)
             } else {
@@ -74,10 +75,12 @@ struct Storage {
     }
 
     /// Whether an instruction may write where `value` is stored.
-    private func isOverwritable(_ value: Int, at index: Int, lastRead: Int?) -> Bool {
+    private func isOverwritable(
+        _ value: Int, at index: Int, lastRead: Int?, _ bottlenecks: Bottlenecks
+    ) -> Bool {
         guard let lastRead, lastRead >= index else { return true }
         let instruction = block.instructions[index]
-        return lastRead == index
+        return lastRead == index && bottlenecks.alsoReads[index]?.contains(value) != true
             && instruction.operands.enumerated().allSatisfy { position, operand in
                 operand.value != value || Storage.allowsInPlace(instruction, position)
             }
@@ -90,24 +93,27 @@ struct Storage {
 
     // MARK: Arena
 
-    /// The last instruction that reads each value.
-    private var lastReads: [Int: Int] {
+    /// The last instruction at which each value is read.
+    private func lastReads(_ bottlenecks: Bottlenecks) -> [Int: Int] {
         var lastReads: [Int: Int] = [:]
-        for (index, instruction) in block.instructions.enumerated() {
-            for operand in instruction.operands { lastReads[operand.value] = index }
+        for (index, run) in bottlenecks.runs.enumerated() {
+            for operand in block.instructions[index].operands {
+                lastReads[operand.value] = max(run, lastReads[operand.value] ?? 0)
+            }
         }
         return lastReads
     }
 
     private mutating func allocate(reusingOperands: Bool) {
-        let lastReads = lastReads
+        let bottlenecks = Bottlenecks(block)
+        let lastReads = lastReads(bottlenecks)
         for (index, instruction) in block.instructions.enumerated() {
             let value = instruction.output.value
             guard case .arena = places[value] else { continue }
             let count = instruction.output.shape.count
             let end = max(lastReads[value] ?? index, index)
             sumCount += count
-            if reusingOperands, let reused = reusable(instruction, at: index) {
+            if reusingOperands, let reused = reusable(instruction, at: index, bottlenecks.alsoReads[index] ?? []) {
                 allocations[reused].lifetime = allocations[reused].lifetime.lowerBound...end
                 places[value] = .arena(reused)
             } else {
@@ -117,12 +123,13 @@ struct Storage {
         }
     }
 
-    /// The allocation of an operand in whose place an instruction may write.
-    private func reusable(_ instruction: Block.Instruction, at index: Int) -> Int? {
+    /// The allocation of an operand in whose place an instruction may write, but for those of values that are read with it.
+    private func reusable(_ instruction: Block.Instruction, at index: Int, _ alsoRead: Set<Int>) -> Int? {
         let operands = instruction.operands
         for position in operands.indices where Storage.allowsInPlace(instruction, position) {
             let place = places[operands[position].value]
             guard case .arena(let allocation) = place, allocations[allocation].lifetime.upperBound == index,
+                !alsoRead.contains(where: { places[$0] == place }),
                 operands.indices.allSatisfy({
                     places[operands[$0].value] != place || Storage.allowsInPlace(instruction, $0)
                 })

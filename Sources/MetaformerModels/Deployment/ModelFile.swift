@@ -194,7 +194,7 @@ public struct ModelDescription: Hashable, Sendable, Codable {
             }
             return TensorFile.Entry(name: specification.name, shape: specification.shape, contents: .floats(values))
         }
-        entries += programs.named.map { TensorFile.Entry(name: "program/\($0.name)", bytes: $0.program.data) }
+        entries += programs.entries
         return TensorFile(entries: entries, metadata: try settings())
     }
 

@@ -98,6 +98,15 @@ extension TensorFile {
         return try remade(description)
     }
 
+    /// The model file with its programs as this version compiles them, and all else as it is.
+    ///
+    /// Throws where the file is no model.
+    public func recompiled() throws -> TensorFile {
+        let programs = try ModelPrograms(ModelDescription(settings: metadata))
+        let others = entries.filter { !$0.name.hasPrefix(ModelPrograms.prefix) }
+        return TensorFile(entries: others + programs.entries, metadata: metadata)
+    }
+
     /// The model file, to be run in a precision.
     ///
     /// Throws where the model knows a product, which it does in the precision that it was adapted in, or is adapted by gradient:

@@ -79,6 +79,14 @@ public struct ModelPrograms: Sendable {
         parameters = (graphs.flatMap(\.1.parameters) + prior).filter { names.insert($0.name).inserted }
     }
 
+    /// What programs are called in a file, before their names.
+    static let prefix = "program/"
+
+    /// The programs as a file holds them.
+    var entries: [TensorFile.Entry] {
+        named.map { TensorFile.Entry(name: ModelPrograms.prefix + $0.name, bytes: $0.program.data) }
+    }
+
     /// The program of a name; nil where the model has none.
     public subscript(name: String) -> Program? { named.first { $0.name == name }?.program }
 

@@ -5,12 +5,13 @@
  */
 enum { DEPTHWISE_ROWS = 4, DEPTHWISE_PIXELS = 4096, DEPTHWISE_PLANES = 8 };
 
-static band depthwise_plan(const convolution_job *job) {
+/* Cut into bands of so many output rows; 0 for as many as the nearest cache takes. */
+static band depthwise_cut(const convolution_job *job, int64_t wanted) {
     const phase *p = &job->phases[0];
     band b = {.job = job, .channels = 1, .down = 1, .m_rows = 1, .width = (int64_t)up_to((uint64_t)p->out_w, MF_WIDTH)};
     if (p->k == 0 || p->out_h <= 0 || p->out_w <= 0) return b;
-    int64_t wanted =
-        DEPTHWISE_PIXELS / (b.width * job->image_step_h * job->image_step_w) / DEPTHWISE_ROWS * DEPTHWISE_ROWS;
+    if (!wanted)
+        wanted = DEPTHWISE_PIXELS / (b.width * job->image_step_h * job->image_step_w) / DEPTHWISE_ROWS * DEPTHWISE_ROWS;
     b.rows = wanted < 1 ? 1 : wanted > p->out_h ? p->out_h : wanted;
     b.per_image = (uint64_t)((p->out_h + b.rows - 1) / b.rows);
     b.top = phase_row(job, p), b.left = phase_column(job, p);
@@ -22,6 +23,10 @@ static band depthwise_plan(const convolution_job *job) {
     b.pitch = b.width + (p->tap_w - 1) / b.splits;
     b.blocks = b.per_image * (uint64_t)job->g.batch, b.depth = phase_depth(&b, p);
     return b;
+}
+
+static band depthwise_plan(const convolution_job *job) {
+    return depthwise_cut(job, 0);
 }
 
 static int depthwise_fits(const convolution_job *job) {
@@ -154,17 +159,11 @@ static void depthwise_any(const band *b, const float *weights, const int32_t *of
                              c + r * out_w + x - MF_WIDTH);
 }
 
-/* As band_fill, of one channel: the steps that networks have, without divisions. What lies around the image is cleared for
+/* As band_fill, of one plane: the steps that networks have, without divisions. What lies around the image is cleared for
    the first plane of a task alone: it stays so for the others. */
-static void depthwise_fill(const band *b, uint64_t image, int64_t channel, int64_t y, int is_first, float *to) {
+static void depthwise_fill(const band *b, const float *plane, int64_t y, int is_first, float *to) {
     const convolution_job *job = b->job;
-    int64_t step = b->splits;
-    if (step > 2 || b->row_splits != step) {
-        band_fill(b, image, channel, 1, y, to);
-        return;
-    }
-    int64_t top = b->top + y * step, split = b->lines * b->pitch, width = job->image_w;
-    const float *plane = job->call->inputs[0] + ((int64_t)image * job->g.groups + channel) * job->image_h * width;
+    int64_t step = b->splits, top = b->top + y * step, split = b->lines * b->pitch, width = job->image_w;
     int64_t before = -b->left, inside = b->pitch - before < width ? b->pitch - before : width;
     for (int64_t line = 0; line < b->lines * step; line++) {
         int64_t row = top + line;
@@ -205,10 +204,13 @@ static void depthwise_task(void *context, size_t index, int worker) {
             for (int64_t j = 0; j < p->tap_w; j++)
                 weights[i * p->tap_w + j] =
                     kernel[(p->first_h + i * p->tap_step_h) * g->kernel_w + p->first_w + j * p->tap_step_w];
-        depthwise_fill(b, image, (int64_t)group, y, group == first, pixels_in);
         uint64_t plane = image * (uint64_t)g->groups + group, pixel = (uint64_t)(y * p->out_w);
-        const float *ahead = job->call->inputs[0] + (int64_t)plane * job->image_h * job->image_w +
-                             (b->top + y * b->splits + b->lines * b->splits) * job->image_w;
+        const float *from = job->call->inputs[0] + (int64_t)plane * job->image_h * job->image_w,
+                    *ahead = from + (b->top + y * b->splits + b->lines * b->splits) * job->image_w;
+        if (b->splits <= 2 && b->row_splits == b->splits)
+            depthwise_fill(b, from, y, group == first, pixels_in);
+        else
+            band_fill(b, image, (int64_t)group, 1, y, pixels_in);
         if (finishes) {
             finish f = finish_make(job, image, group, 0);
             depthwise_known(b, kernel, pixels_in, ahead, &f, pixel,

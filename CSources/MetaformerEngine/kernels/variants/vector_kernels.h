@@ -23,6 +23,7 @@
 #include "kernels/gemm/vector.h"
 #include "kernels/matmul/vector.h"
 #include "kernels/convolution/vector.h"
+#include "kernels/convolution/bottleneck/vector.h"
 #include "kernels/convolution/weight_gradient.h"
 #include "kernels/convolution/int8/vector.h"
 #include "kernels/softmax/vector.h"
@@ -43,5 +44,7 @@ const mf_variant MF_VARIANT = {
 #undef MF_OP
         },
     .int8 = &vector_int8,
+    .bottleneck = &vector_bottleneck,
+    .bottleneck_fits = bottleneck_fits,
     .peak = peak,
 };

@@ -1,5 +1,6 @@
 /* Which buffers of a program hold bytes. */
 #include "kernels/convolution/int8/int8.h"
+#include "program/room.h"
 
 enum {
     MOST_CHANNELS = 65536, /* sums of so many products of 255 and 127 are in 32 bits */
@@ -33,42 +34,17 @@ static float limit_of(const mf_call *call) {
 
 /* ---- Buffers ----------------------------------------------------------------------------------------------------- */
 
-/* Bytes of the arena. */
-typedef struct room {
-    uint64_t from, to;
-} room;
-
-static room room_of(const mf_program *p, uint32_t buffer) {
-    const mf_buffer *b = &p->buffers[buffer];
-    if (b->kind != MF_BUFFER_ARENA) return (room){0, 0};
-    return (room){b->offset, b->offset + b->shape.count * sizeof(float)};
-}
-
-static room shared(room a, room b) {
-    room s = {a.from > b.from ? a.from : b.from, a.to < b.to ? a.to : b.to};
-    return s.from < s.to ? s : (room){0, 0};
-}
-
-/* Whether one instruction between two writes all of some room: what the first wrote there, the last does not see. */
-static int is_overwritten(const mf_program *p, uint32_t first, uint32_t last, room r) {
-    for (uint32_t i = first + 1; i < last; i++) {
-        room s = shared(room_of(p, p->instructions[i].output), r);
-        if (s.from == r.from && s.to == r.to) return 1;
-    }
-    return 0;
-}
-
 /* Whether what an instruction writes is read by nothing but convolutions that can read bytes, as their image. */
 static int is_image_alone(const mf_program *p, const mf_call *calls, uint32_t index) {
     uint32_t buffer = p->instructions[index].output;
-    room own = room_of(p, buffer);
+    mf_room own = mf_room_of(p, buffer);
     for (uint32_t k = 0; k < p->instructions[index].input_count; k++)
-        if (shared(room_of(p, p->instructions[index].inputs[k]), own).to) return 0;
+        if (mf_room_shared(mf_room_of(p, p->instructions[index].inputs[k]), own).to) return 0;
     for (uint32_t i = index + 1; i < p->instruction_count; i++) {
         const mf_instruction *reader = &p->instructions[i];
         for (uint32_t k = 0; k < reader->input_count; k++) {
-            room read = shared(room_of(p, reader->inputs[k]), own);
-            if (!read.to || is_overwritten(p, index, i, read)) continue;
+            mf_room read = mf_room_shared(mf_room_of(p, reader->inputs[k]), own);
+            if (!read.to || mf_room_is_overwritten(p, index, i, read)) continue;
             if (k != 0 || reader->inputs[0] != buffer || mf_int8_kind_of(&calls[i]) == MF_INT8_NONE) return 0;
         }
     }
@@ -78,7 +54,8 @@ static int is_image_alone(const mf_program *p, const mf_call *calls, uint32_t in
 /* Whether an instruction reads, as its first operand, what another wrote. */
 static int is_first_read(const mf_program *p, uint32_t writer, uint32_t reader) {
     uint32_t buffer = p->instructions[writer].output;
-    return p->instructions[reader].inputs[0] == buffer && !is_overwritten(p, writer, reader, room_of(p, buffer));
+    return p->instructions[reader].inputs[0] == buffer &&
+           !mf_room_is_overwritten(p, writer, reader, mf_room_of(p, buffer));
 }
 
 static void plan_bytes(const mf_program *p, mf_call *calls) {
