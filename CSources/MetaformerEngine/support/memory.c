@@ -6,14 +6,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A block at a multiple of alignment within one of malloc's, whose address stands before it. */
+static void *place(void *block, size_t alignment) {
+    if (!block) return NULL;
+    uintptr_t at = mf_round_up((uintptr_t)block + sizeof block, alignment);
+    memcpy((void *)(at - sizeof block), &block, sizeof block);
+    return (void *)at;
+}
+
 static void *system_allocate(void *opaque, size_t size, size_t alignment) {
     (void)opaque;
-    return aligned_alloc(alignment, mf_round_up(size, alignment));
+    return place(malloc(size + alignment + sizeof(void *)), alignment);
+}
+
+/* What the system gives is zero already, and takes no memory before it is touched: large blocks often stay so in part. */
+static void *system_allocate_zeroed(size_t size, size_t alignment) {
+    return place(calloc(1, size + alignment + sizeof(void *)), alignment);
 }
 
 static void system_release(void *opaque, void *pointer) {
     (void)opaque;
-    free(pointer);
+    void *block;
+    memcpy(&block, (unsigned char *)pointer - sizeof block, sizeof block);
+    free(block);
 }
 
 mf_status mf_allocator_resolve(const mf_allocator *given, mf_allocator *out_allocator, mf_error *error) {
@@ -28,15 +43,22 @@ mf_status mf_allocator_resolve(const mf_allocator *given, mf_allocator *out_allo
     return MF_OK;
 }
 
+/* Whole cache lines, at least one; 0 for more than there can be. */
+static size_t whole_lines(size_t size) {
+    if (size > SIZE_MAX / 2) return 0;
+    return size ? mf_round_up(size, MF_CACHE_LINE) : MF_CACHE_LINE;
+}
+
 void *mf_allocate_unset(const mf_allocator *allocator, size_t size) {
-    if (size > SIZE_MAX - MF_CACHE_LINE) return NULL;
-    return allocator->allocate(allocator->opaque, size ? mf_round_up(size, MF_CACHE_LINE) : MF_CACHE_LINE,
-                               MF_CACHE_LINE);
+    size_t whole = whole_lines(size);
+    return whole ? allocator->allocate(allocator->opaque, whole, MF_CACHE_LINE) : NULL;
 }
 
 void *mf_allocate(const mf_allocator *allocator, size_t size) {
+    size_t whole = whole_lines(size);
+    if (whole && allocator->allocate == system_allocate) return system_allocate_zeroed(whole, MF_CACHE_LINE);
     void *pointer = mf_allocate_unset(allocator, size);
-    if (pointer) memset(pointer, 0, size ? mf_round_up(size, MF_CACHE_LINE) : MF_CACHE_LINE);
+    if (pointer) memset(pointer, 0, whole);
     return pointer;
 }
 
