@@ -50,10 +50,15 @@ public struct Metaformer: Hashable, Sendable {
         try InstancePrior(configuration.prior)(image, in: scope["prior"])
     }
 
+    /// Ĩ = A(I) of an image [N, C, H, W]. Parameters are under "autoencoder".
+    func reconstructPlainly(_ image: Tensor, in scope: Scope) throws -> Tensor {
+        try Autoencoder(configuration.autoencoder)(image, in: scope["autoencoder"])
+    }
+
     /// The reconstruction of an image [N, C, H, W] given its response map [N, 1, H, W], which only the autoencoder alone
     /// does without. Parameters are under "autoencoder" and "transformer". Throws when a shape does not fit.
     public func reconstruct(_ image: Tensor, response: Tensor?, in scope: Scope) throws -> Reconstruction {
-        let plain = try Autoencoder(configuration.autoencoder)(image, in: scope["autoencoder"])
+        let plain = try reconstructPlainly(image, in: scope)
         guard configuration.mode != .autoencoder else { return Reconstruction(plain: plain, gate: nil, image: plain) }
         guard let response, response.shape == [image.shape[0], 1, image.shape[2], image.shape[3]] else {
             throw GraphError(

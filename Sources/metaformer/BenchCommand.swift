@@ -23,7 +23,7 @@ struct BenchCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "A model file, or scratch:A, scratch:A+P or scratch:A+P+T for one of random parameters.", valueName: "file")
+            "A model file, or \(ModelSource.scratchNames) for one of random parameters.", valueName: "file")
     )
     var model = ModelSource.scratch(.full)
 

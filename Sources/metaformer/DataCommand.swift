@@ -16,7 +16,7 @@ struct DataCommand: ParsableCommand {
             discussion: """
                 Recognised are MVTec AD (train/good, test/<defect>, ground_truth/<defect>; one category or a folder of them), \
                 MVTec LOCO AD, MVTec AD 2, VisA (split_csv), Magnetic Tile Defects (MT_<class>/Imgs), MSRA10K (Imgs), any folder \
-                of PNG, JPEG, TIFF or BMP files, in which a folder named good or ok marks good images, and a CSV file with the \
+                of \(ImageFormat.sentence) files, in which a folder named good or ok marks good images, and a CSV file with the \
                 columns path, label, mask and split. Every file is read. The exit status is 1 when something must be repaired.
                 """
         )

@@ -19,7 +19,7 @@ struct EvaluateCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "A model file, paper, scratch:A, scratch:A+P or scratch:A+P+T; may be given several times; the universal model where "
+            "A model file, paper, \(ModelSource.scratchNames); may be given several times; the universal model where "
                 + "neither this nor --baselines alone is given.", valueName: "file"))
     var model: [ModelSource] = []
 

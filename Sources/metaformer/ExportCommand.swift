@@ -16,7 +16,7 @@ struct ExportCommand: ParsableCommand {
     struct Source: ParsableArguments {
         @Option(
             help: ArgumentHelp(
-                "A model file, or scratch:A, scratch:A+P or scratch:A+P+T for one of random parameters.",
+                "A model file, or \(ModelSource.scratchNames) for one of random parameters.",
                 valueName: "file"))
         var model = ModelSource.shipped(.universal)
 

@@ -2,6 +2,7 @@
 
 #include "support/error.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,6 +34,14 @@ mf_isa mf_isa_best(void) {
     return MF_ISA_GENERIC;
 }
 
+static mf_status refuse_name(const char *name, mf_error *error) {
+    char names[100] = "";
+    for (int i = 0, used = 0; i < SETS && used < (int)sizeof names; i++)
+        used += snprintf(names + used, sizeof names - (size_t)used, "%s%s",
+                         i == 0 ? "" : i + 1 < SETS ? ", " : " or ", sets[i].name);
+    return mf_fail(error, MF_E_INVALID, "MF_FORCE_ISA is '%.20s': expected %s", name, names);
+}
+
 mf_status mf_isa_resolve(mf_isa wanted, mf_isa *out_isa, mf_error *error) {
     mf_isa best = mf_isa_best();
     if (wanted == MF_ISA_AUTOMATIC) {
@@ -42,10 +51,7 @@ mf_status mf_isa_resolve(mf_isa wanted, mf_isa *out_isa, mf_error *error) {
             wanted = MF_ISA_AUTOMATIC;
             for (int i = 0; i < SETS; i++)
                 if (strcmp(forced, sets[i].name) == 0) wanted = sets[i].isa;
-            if (wanted == MF_ISA_AUTOMATIC)
-                return mf_fail(error, MF_E_INVALID,
-                               "MF_FORCE_ISA is '%.20s': expected reference, generic, avx2, avx512 or avx512vnni",
-                               forced);
+            if (wanted == MF_ISA_AUTOMATIC) return refuse_name(forced, error);
         }
     }
     int has_best = 0;

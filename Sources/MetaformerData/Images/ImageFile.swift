@@ -78,7 +78,7 @@ public enum ImageFormat {
     public static let endings = Set(list(mfc_format_ending))
 
     /// The names as a sentence has them.
-    static var sentence: String { names.dropLast().joined(separator: ", ") + " or " + (names.last ?? "") }
+    public static var sentence: String { names.dropLast().joined(separator: ", ") + " or " + (names.last ?? "") }
 
     private static func list(_ element: (Int) -> UnsafePointer<CChar>?) -> [String] {
         var values: [String] = []

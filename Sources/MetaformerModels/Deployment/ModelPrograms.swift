@@ -161,7 +161,7 @@ extension Metaformer {
         let graph = Graph()
         let scope = Scope(graph)
         let image = try graph.input("image", imageShape(batch))
-        let plain = try Autoencoder(configuration.autoencoder)(image, in: scope["autoencoder"])
+        let plain = try reconstructPlainly(image, in: scope)
         return ModelGraph(outputs: [(name: "reconstruction", tensor: plain)], parameters: scope.parameters)
     }
 

@@ -19,6 +19,12 @@ enum ModelSource: ExpressibleByArgument, Equatable {
 
     static let scratchPrefix = "scratch:"
 
+    /// "scratch:A, scratch:A+P or scratch:A+P+T".
+    static let scratchNames: String = {
+        let names = Metaformer.Mode.allCases.map { scratchPrefix + $0.rawValue }
+        return names.dropLast().joined(separator: ", ") + " or " + (names.last ?? "")
+    }()
+
     init?(argument: String) {
         guard argument.hasPrefix(ModelSource.scratchPrefix) else {
             self = UniversalModel(rawValue: argument).map(Self.shipped) ?? .file(argument)
@@ -82,8 +88,8 @@ enum OptimizerChoice: String, ExpressibleByArgument, CaseIterable {
 struct ModelOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "A model file, paper for the paper's reconstruction of pixels, or scratch:A, scratch:A+P or scratch:A+P+T to start from "
-                + "random parameters.",
+            "A model file, paper for the paper's reconstruction of pixels, or \(ModelSource.scratchNames) to start from random "
+                + "parameters.",
             valueName: "file"))
     var model = ModelSource.shipped(.universal)
 
