@@ -38,7 +38,10 @@ static mf_status refuse_name(const char *name, mf_error *error) {
     char names[100] = "";
     for (int i = 0, used = 0; i < SETS && used < (int)sizeof names; i++)
         used += snprintf(names + used, sizeof names - (size_t)used, "%s%s",
-                         i == 0 ? "" : i + 1 < SETS ? ", " : " or ", sets[i].name);
+                         i == 0         ? ""
+                         : i + 1 < SETS ? ", "
+                                        : " or ",
+                         sets[i].name);
     return mf_fail(error, MF_E_INVALID, "MF_FORCE_ISA is '%.20s': expected %s", name, names);
 }
 
