@@ -7,8 +7,8 @@ The default model is adapted to the sample product, exported by `metaformer expo
 those that this Python has. Every round is a fresh process of each side; outputs must agree to 1e-4 before a time counts. Minima stand
 beside medians: on a busy machine they say more. MF_FORCE_ISA=avx2 holds ours to AVX2. Needs numpy and safetensors besides.
 
-With --precision int8 both sides run in 8-bit integers: ours as it is adapted so, ONNX Runtime by static quantisation of the same
-network (QDQ, weights per channel), whose ranges are those of the sample product's good images. Needs onnx and Pillow then.
+With --precision int8 all run in 8-bit integers: ours as it is adapted so, the others what ONNX Runtime's static quantisation makes of
+the same network (QDQ, weights per channel), whose ranges are those of the sample product's good images. Needs onnx and Pillow then.
 """
 
 import importlib.util
@@ -53,8 +53,7 @@ def main():
     parser.add_argument("--calls", type=int, default=20)
     parser.add_argument("--precision", default="float", choices=["float", "int8"])
     args = parser.parse_args()
-    peers = ("onnxruntime", "openvino") if args.precision == "float" else ("onnxruntime",)
-    inference.PEERS = [p for p in peers if importlib.util.find_spec(p)]
+    inference.PEERS = [p for p in ("onnxruntime", "openvino") if importlib.util.find_spec(p)]
     if not inference.PEERS:
         sys.exit("this Python has neither onnxruntime nor openvino")
     print(f"{os.cpu_count()} cores; ms of {args.rounds} processes of {args.calls} calls")

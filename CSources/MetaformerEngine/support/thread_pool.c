@@ -2,6 +2,7 @@
 
 #include "support/abi.h"
 #include "support/error.h"
+#include "support/memory.h"
 #include "support/process.h"
 #include "support/rounding.h"
 
@@ -19,10 +20,19 @@ extern void kmp_set_blocktime(int milliseconds) __attribute__((weak));
    them for ever. The runtime is one to a process, and so is this. */
 static atomic_int threads_of;
 
-/* What all workers draw their tasks from. */
+enum { MOST_SHARES = 16 };
+
+/* Tasks that one worker draws first, one after the other; each share has a cache line of its own. */
+typedef struct share {
+    _Alignas(MF_CACHE_LINE) atomic_size_t next;
+    size_t end;
+} share;
+
+/* What the workers draw their tasks from: each from its own share, then from what others have left. Alike loops over one tensor
+   then find in a core's cache what that core wrote. */
 typedef struct deal {
-    atomic_size_t next;
-    size_t count;
+    share shares[MOST_SHARES];
+    size_t share_count;
     mf_task task;
     void *context;
 } deal;
@@ -58,11 +68,14 @@ mf_pool mf_pool_make(int32_t threads, const mf_thread_pool *host) {
 
 static void work(void *context, size_t worker) {
     deal *d = context;
-    size_t index;
     uint64_t rounding = mf_rounding_enter(); /* threads have their own */
-    /* A counter rather than a schedule: OpenMP's dynamic schedules need a newer runtime than Debian 12's. */
-    while ((index = atomic_fetch_add_explicit(&d->next, 1, memory_order_relaxed)) < d->count)
-        d->task(d->context, index, (int)worker);
+    /* Counters rather than a schedule: OpenMP's dynamic schedules need a newer runtime than Debian 12's. */
+    for (size_t i = 0; i < d->share_count; i++) {
+        share *from = &d->shares[(worker + i) % d->share_count];
+        size_t index;
+        while ((index = atomic_fetch_add_explicit(&from->next, 1, memory_order_relaxed)) < from->end)
+            d->task(d->context, index, (int)worker);
+    }
     mf_rounding_leave(rounding);
 }
 
@@ -80,10 +93,11 @@ static int chooses_waiting(void) {
 
 /* Always the whole pool, though some may find nothing to do: runtimes allocate when a pool changes its size. */
 static void work_by_openmp(int threads, deal *d) {
-    /* Threads that spin hold the processors that the others of them wait for, where a host has work of its own there. The
-       host's regions keep its own setting. */
+    /* Threads spin from one of our loops to the next, and no longer: they would hold the processors that a host has other work
+       for. The host's regions keep its own setting. */
+    enum { SPIN_MILLISECONDS = 1 };
     int chooses = chooses_waiting(), milliseconds = chooses ? kmp_get_blocktime() : 0;
-    if (chooses) kmp_set_blocktime(0);
+    if (chooses) kmp_set_blocktime(SPIN_MILLISECONDS);
 #pragma omp parallel num_threads(threads)
     work(d, (size_t)omp_get_thread_num());
     if (chooses) kmp_set_blocktime(milliseconds);
@@ -91,7 +105,13 @@ static void work_by_openmp(int threads, deal *d) {
 
 void mf_parallel_for(const mf_pool *pool, size_t count, mf_task task, void *context) {
     int threads = pool->threads;
-    deal d = {.count = count, .task = task, .context = context};
+    deal d;
+    d.task = task, d.context = context;
+    d.share_count = threads < MOST_SHARES ? (size_t)threads : MOST_SHARES;
+    for (size_t i = 0; i < d.share_count; i++) {
+        atomic_init(&d.shares[i].next, mf_share(count, d.share_count, i));
+        d.shares[i].end = mf_share(count, d.share_count, i + 1);
+    }
     if (threads > 1 && count > 1) {
         if (pool->host.run) {
             size_t workers = count < (size_t)threads ? count : (size_t)threads;

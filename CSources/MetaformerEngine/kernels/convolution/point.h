@@ -28,7 +28,7 @@ static point point_plan(const convolution_job *job) {
     if (g->kernel_h != 1 || g->kernel_w != 1 || g->stride_h != 1 || g->stride_w != 1 || g->groups != 1) return none;
     if (g->pad_top != 0 || g->pad_left != 0 || p->out_h != job->image_h || p->out_w != job->image_w) return none;
     if (n == 0 || n % MF_WIDTH != 0 || m < 4 || p->k == 0 || !finish_fits(job)) return none;
-    point q = {.job = job, .columns = up_to(n / POINT_TASKS, TILE_N)};
+    point q = {.job = job, .columns = n / POINT_TASKS / TILE_N * TILE_N};
     q.columns = q.columns < TILE_N ? TILE_N : q.columns > POINT_COLUMNS ? POINT_COLUMNS : q.columns;
     q.across = (n + q.columns - 1) / q.columns;
     q.down = (POINT_TASKS + q.across - 1) / q.across;
