@@ -105,8 +105,9 @@ struct ExportCommand: ParsableCommand {
 
         func run() throws {
             try requireFolder(of: output)
-            var file = try source.origin(optimizer: optimizer).checkedFile(channels: 3, seed: common.seed)
-            if recompile { file = try file.recompiled() }
+            var origin = try source.origin(optimizer: optimizer)
+            origin.isRecompiled = recompile
+            var file = try origin.checkedFile(channels: 3, seed: common.seed)
             if let precision { file = try file.withPrecision(precision) }
             try (half ? file.inHalfPrecision : file).write(path: output)
             let bytes = try Data(contentsOf: URL(fileURLWithPath: output)).count

@@ -145,8 +145,15 @@ import Testing
     @Test("the programs of the universal model are those that this version compiles") func recompile() throws {
         let outcomes = try [run("export model --output copy"), run("export model --recompile --output anew")]
         #expect(outcomes.allSatisfy { $0.exitCode == 0 })
-        let bytes = try ["copy", "anew"].map { try Data(contentsOf: URL(filePath: folder.path($0))) }
-        #expect(bytes[0] == bytes[1])
+        // A file from before there was one of its programs.
+        var older = try TensorFile(path: folder.path("copy"))
+        older.entries.removeAll { $0.name == "program/map" }
+        try older.write(path: folder.path("older"))
+        let refused = try run("export model --model older --output refused")
+        #expect(refused.exitCode == 1 && refused.errors.contains("program/map is missing"), "\(refused.errors)")
+        #expect(try run("export model --model older --recompile --output newer").exitCode == 0)
+        let bytes = try ["copy", "anew", "newer"].map { try Data(contentsOf: URL(filePath: folder.path($0))) }
+        #expect(bytes[0] == bytes[1] && bytes[0] == bytes[2])
     }
 
     @Test("evaluate measures each file in each configuration, and tells them apart") func evaluate() throws {

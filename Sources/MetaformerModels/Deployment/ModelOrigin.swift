@@ -17,6 +17,8 @@ public struct ModelOrigin: Sendable {
     public var prior: FrozenPrior?
     /// Another optimiser for adaptation; the model's own where nil.
     public var optimizer: Optimizer?
+    /// Whether the programs of a file are made anew, as this version compiles them.
+    public var isRecompiled = false
 
     public init(
         _ source: Source, mode: Metaformer.Mode? = nil, imageSize: Int? = nil, prior: FrozenPrior? = nil,
@@ -50,6 +52,7 @@ public struct ModelOrigin: Sendable {
         case .file(let path):
             file = try TensorFile(path: path)
             do {
+                if isRecompiled { file = try file.recompiled() }
                 if let mode { file = try file.reduced(to: mode) }
                 if let imageSize { file = try file.resized(to: imageSize) }
             } catch let error as ModelError { throw ModelError("\(path): \(error.description)") }
