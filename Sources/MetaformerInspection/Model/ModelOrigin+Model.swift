@@ -18,7 +18,9 @@ extension ModelOrigin {
 
     /// The path of a file that is taken as it is; nil where a model is made.
     private var unchangedPath: String? {
-        guard case .file(let path) = source, mode == nil, imageSize == nil, optimizer == nil, !isRecompiled else { return nil }
+        guard case .file(let path) = source, mode == nil, imageSize == nil, optimizer == nil, !isRecompiled else {
+            return nil
+        }
         return path
     }
 }
