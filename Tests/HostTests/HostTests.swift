@@ -226,6 +226,15 @@ import Testing
         #expect(lines.last?.wholeMatch(of: summary) != nil)
         let synthetic = try Command.run([host, path("model"), "9"], environment: installation.environment)
         #expect(synthetic.contains("frame 8 ") && synthetic.contains("9 frames, "))
+        let clock = ContinuousClock()
+        let elapsed = try clock.measure {
+            let paced = try Command.run([host, path("model"), "6", "10"], environment: installation.environment)
+            #expect(try #require(paced.split(separator: "\n").last).contains(/max [0-9.]+ ms, [0-5] late$/))
+        }
+        #expect(elapsed > .milliseconds(500))
+        #expect(throws: Command.Failure.self) {
+            try Command.run([host, path("model"), "6", "0"], environment: installation.environment)
+        }
         #expect(throws: Command.Failure.self) {
             try Command.run([host, path("model"), path("model")], environment: installation.environment)
         }

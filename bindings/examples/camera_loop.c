@@ -3,10 +3,11 @@
  * took.
  *
  *     cc -O2 camera_loop.c $(pkg-config --cflags --libs metaformer) -o camera_loop
- *     ./camera_loop MODEL FOLDER        frames are the folder's PGM files, in the order of their names
- *     ./camera_loop MODEL COUNT         so many synthetic frames
+ *     ./camera_loop MODEL FOLDER [RATE]   frames are the folder's PGM files, in the order of their names
+ *     ./camera_loop MODEL COUNT [RATE]    so many synthetic frames
  *
- * prints a line a frame (name, score, verdict), and last the cycle times. What a real system puts in the place of
+ * prints a line a frame (name, score, verdict), and last the cycle times. With a RATE, frames a second, each frame is taken when
+ * its time has come, and a verdict is late that comes when the next frame has. What a real system puts in the place of
  * next_frame is the camera's buffer: the library reads it where it lies.
  */
 #define _POSIX_C_SOURCE 200809L
@@ -121,6 +122,13 @@ static double now(void) {
     return (double)time.tv_sec * 1e3 + (double)time.tv_nsec * 1e-6;
 }
 
+/* Waits until a time of now(). */
+static void wait_until(double time) {
+    struct timespec then = {.tv_sec = (time_t)(time / 1e3)};
+    then.tv_nsec = (long)((time - (double)then.tv_sec * 1e3) * 1e6);
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &then, NULL) != 0) continue;
+}
+
 static int ascending(const void *a, const void *b) {
     double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
@@ -133,9 +141,10 @@ static double quantile(const double *sorted, int count, double share) {
     return sorted[rank > 0 ? rank - 1 : 0];
 }
 
-static int run(mf_context *context, line *l) {
-    double *cycles = malloc((size_t)l->count * sizeof *cycles);
-    int count = 0, rejected = 0, failed = 0;
+/* period: milliseconds from frame to frame; 0 for as fast as can be. */
+static int run(mf_context *context, line *l, double period) {
+    double *cycles = malloc((size_t)l->count * sizeof *cycles), due = now();
+    int count = 0, rejected = 0, late = 0, failed = 0;
     frame f;
     if (!cycles) return fail("cycle times", "no memory");
     while (next_frame(l, &f, &failed)) {
@@ -144,9 +153,13 @@ static int run(mf_context *context, line *l) {
         image.width = f.width, image.height = f.height;
         image.row_stride = (ptrdiff_t)f.width * f.depth, image.data = f.pixels;
         mf_result result = MF_INIT(mf_result);
+        if (period > 0) wait_until(due);
         double start = now();
         mf_status status = mf_inspect(context, &image, NULL, NULL, &result);
-        cycles[count] = now() - start;
+        double end = now();
+        cycles[count] = end - start;
+        due += period;
+        late += count > 0 && end > due; /* the first cycle brings memory and caches in */
         free(f.pixels);
         if (status) {
             failed = fail(f.name, mf_context_error(context));
@@ -157,12 +170,14 @@ static int run(mf_context *context, line *l) {
         printf("%s %.6g %s\n", f.name, (double)result.score, result.is_anomalous ? "defective" : "good");
     }
     if (!failed && count) {
-        /* The first cycle brings memory and caches in; a line that has just started is not what is measured. */
+        /* A line that has just started is not what is measured. */
         int skipped = count > 1;
         double *rest = cycles + skipped;
         qsort(rest, (size_t)(count - skipped), sizeof *rest, ascending);
-        printf("%d frames, %d defective; cycle time p50 %.2f ms, p99 %.2f ms, max %.2f ms\n", count, rejected,
+        printf("%d frames, %d defective; cycle time p50 %.2f ms, p99 %.2f ms, max %.2f ms", count, rejected,
                quantile(rest, count - skipped, 0.5), quantile(rest, count - skipped, 0.99), rest[count - skipped - 1]);
+        if (period > 0) printf(", %d late", late);
+        puts("");
     }
     free(cycles);
     return failed;
@@ -173,13 +188,15 @@ int main(int argument_count, char **arguments) {
     mf_model *model = NULL;
     mf_context *context = NULL;
     line l;
-    if (argument_count != 3) return fail("usage", "camera_loop MODEL FOLDER|COUNT");
+    double rate = argument_count == 4 ? strtod(arguments[3], NULL) : 0;
+    if (argument_count < 3 || argument_count > 4 || (argument_count == 4 && !(rate > 0 && rate <= 1e4)))
+        return fail("usage", "camera_loop MODEL FOLDER|COUNT [FRAMES A SECOND]");
     if (open_line(arguments[2], &l)) return 1;
     if (mf_model_open_file(arguments[1], NULL, &model, &error)) return fail("model", error.text);
     mf_status status = mf_context_create(model, NULL, &context, &error);
     mf_model_release(model); /* the context keeps what it needs */
     if (status) return fail("context", error.text);
-    int failed = run(context, &l);
+    int failed = run(context, &l, rate > 0 ? 1e3 / rate : 0);
     mf_context_release(context);
     free(l.entries);
     return failed;
