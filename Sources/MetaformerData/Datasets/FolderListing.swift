@@ -1,6 +1,6 @@
 import Foundation
 
-/// The names in a folder, sorted; hidden ones and folders of the system left out.
+/// The names in a folder, sorted; hidden ones, folders of the system, and links to the folder or one above it left out.
 struct FolderListing {
     let url: URL
     /// Names of the folders in it.
@@ -9,8 +9,12 @@ struct FolderListing {
     let images: [String]
     /// Names of the other files in it.
     let others: [String]
+    /// The folders on the way to it, itself the last, links followed.
+    private let way: [String]
 
-    init(_ url: URL) throws(DatasetError) {
+    init(_ url: URL) throws(DatasetError) { try self.init(url, on: []) }
+
+    private init(_ url: URL, on way: [String]) throws(DatasetError) {
         let path = url.relativePath
         var isDirectory: ObjCBool = false
         guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isDirectory) else {
@@ -23,13 +27,15 @@ struct FolderListing {
         } catch {
             throw .inaccessible(path: path, reason: "permission denied, or it is gone")
         }
+        self.way = way + [url.resolvingSymlinksInPath().path]
         var folders: [String] = []
         var images: [String] = []
         var others: [String] = []
         for name in names.sorted()
         where !name.hasPrefix(".") && !FolderListing.systemFolders.contains(name.lowercased()) {
-            if FolderListing.isFolder(url.appendingPathComponent(name)) {
-                folders.append(name)
+            let inner = url.appendingPathComponent(name)
+            if FolderListing.isFolder(inner) {
+                if !self.way.contains(inner.resolvingSymlinksInPath().path) { folders.append(name) }
             } else if ImageFormat.endings.contains(name.pathExtension) {
                 images.append(name)
             } else {
@@ -57,13 +63,13 @@ struct FolderListing {
         let lower = name.lowercased()
         guard let match = folders.first(where: { $0 == name }) ?? folders.first(where: { $0.lowercased() == lower })
         else { return nil }
-        return try? FolderListing(url.appendingPathComponent(match))
+        return try? FolderListing(url.appendingPathComponent(match), on: way)
     }
 
     /// The folders in it, with their names.
     var subfolders: [(name: String, folder: FolderListing)] {
         folders.compactMap { name in
-            (try? FolderListing(url.appendingPathComponent(name))).map { (name, $0) }
+            (try? FolderListing(url.appendingPathComponent(name), on: way)).map { (name, $0) }
         }
     }
 
