@@ -33,13 +33,14 @@ import Testing
             let folder = try TemporaryFolder()
             for line in String(decoding: input, as: UTF8.self).split(separator: "\n") {
                 let fields = line.split(separator: "\t", maxSplits: 1).map(String.init)
+                guard let name = fields.first else { continue }
                 let content = fields.dropFirst().first ?? ""
-                let place = folder.url.appending(path: fields[0])
+                let place = folder.url.appending(path: name)
                 if content.hasPrefix(">") {
                     try FileManager.default.createSymbolicLink(
                         at: place, withDestinationURL: folder.url.appending(path: content.dropFirst()))
                 } else {
-                    try folder.write(Array(content.replacing("\\n", with: "\n").utf8), to: fields[0])
+                    try folder.write(Array(content.replacing("\\n", with: "\n").utf8), to: name)
                 }
             }
             do {

@@ -9,33 +9,31 @@ struct FolderListing {
     let images: [String]
     /// Names of the other files in it.
     let others: [String]
-    /// The folders on the way to it, itself the last, links followed.
-    private let way: [String]
+    let identity: FileStatus.Identity
+    /// The folders on the way to it, and itself.
+    private let way: [FileStatus.Identity]
 
     init(_ url: URL) throws(DatasetError) { try self.init(url, on: []) }
 
-    private init(_ url: URL, on way: [String]) throws(DatasetError) {
+    private init(_ url: URL, on way: [FileStatus.Identity]) throws(DatasetError) {
         let path = url.relativePath
-        var isDirectory: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isDirectory) else {
-            throw .notFound(path: path)
-        }
-        guard isDirectory.boolValue else { throw .notAFolder(path: path) }
+        guard let status = FileStatus(url) else { throw .notFound(path: path) }
+        guard status.isFolder else { throw .notAFolder(path: path) }
         let names: [String]
         do {
             names = try FileManager.default.contentsOfDirectory(atPath: url.path)
         } catch {
             throw .inaccessible(path: path, reason: "permission denied, or it is gone")
         }
-        self.way = way + [url.resolvingSymlinksInPath().path]
+        identity = status.identity
+        self.way = way + [identity]
         var folders: [String] = []
         var images: [String] = []
         var others: [String] = []
         for name in names.sorted()
         where !name.hasPrefix(".") && !FolderListing.systemFolders.contains(name.lowercased()) {
-            let inner = url.appendingPathComponent(name)
-            if FolderListing.isFolder(inner) {
-                if !self.way.contains(inner.resolvingSymlinksInPath().path) { folders.append(name) }
+            if let inner = FileStatus(url.appendingPathComponent(name)), inner.isFolder {
+                if !self.way.contains(inner.identity) { folders.append(name) }
             } else if ImageFormat.endings.contains(name.pathExtension) {
                 images.append(name)
             } else {
@@ -52,11 +50,6 @@ struct FolderListing {
     private static let systemFolders: Set<String> = [
         "@eadir", "@tmp", "#recycle", "$recycle.bin", "recycler", "system volume information", "__macosx", "lost+found",
     ]
-
-    private static func isFolder(_ url: URL) -> Bool {
-        var isDirectory: ObjCBool = false
-        return FileManager.default.fileExists(atPath: url.path, isDirectory: &isDirectory) && isDirectory.boolValue
-    }
 
     /// The folder of a name, when it is there and can be read. Names are matched without regard to case.
     func folder(_ name: String) -> FolderListing? {

@@ -17,7 +17,7 @@ private func parts(_ path: Substring) -> [Substring] {
     mkdir(tree.path, 0o700)
     for line in text.split(separator: "\n").prefix(mostFiles) {
         let fields = line.split(separator: "\t", maxSplits: 1)
-        let path = parts(fields[0])
+        let path = parts(fields.first ?? "")
         guard !path.isEmpty else { continue }
         var place = tree.path
         for name in path.dropLast() {
