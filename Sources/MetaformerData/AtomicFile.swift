@@ -69,6 +69,11 @@ public enum AtomicFile {
         guard failure == 0 else { throw WriteError(errno: failure) }
     }
 
+    /// Makes what was appended outlive a power cut.
+    public static func synchronize(_ descriptor: Int32) throws(WriteError) {
+        guard sync(descriptor) == 0 else { throw WriteError(errno: errno) }
+    }
+
     private static func fill(_ descriptor: Int32, with data: Data, mode: mode_t) throws(WriteError) {
         var failure: WriteError?
         do throws(WriteError) {

@@ -109,8 +109,8 @@ final class MetricsLog {
     func append(step: Int, _ values: [String: Double]) throws {
         let fields = values.sorted { $0.key < $1.key }.filter { $0.value.isFinite }.map { "\"\($0.key)\":\($0.value)" }
         let line = "{" + (["\"step\":\(step)"] + fields).joined(separator: ",") + "}\n"
-        try handle.write(contentsOf: Data(line.utf8))
+        try AtomicFile.append(Data(line.utf8), to: handle.fileDescriptor)
     }
 
-    func synchronize() throws { try handle.synchronize() }
+    func synchronize() throws { try AtomicFile.synchronize(handle.fileDescriptor) }
 }
