@@ -17,14 +17,35 @@ public enum AtomicFile {
     /// Writes a file through a temporary one beside it, which is synced and then renamed: whatever happens on the way,
     /// what `url` names is either as it was or complete.
     public static func write(_ data: Data, to url: URL) throws(WriteError) {
+        try place(data, at: url, mode: 0o644) { rename($0, $1) }
+    }
+
+    /// Writes a file that must not be there yet, which nobody can read with other rights in between.
+    public static func create(_ data: Data, at url: URL, mode: mode_t) throws(WriteError) {
+        try place(data, at: url, mode: mode) { temporary, path in
+            guard link(temporary, path) == 0 else { return -1 }
+            unlink(temporary)
+            return 0
+        }
+    }
+
+    /// The bytes of a file, nil where there is none. Throws where there is one that cannot be read: who took that for none would
+    /// write over it.
+    public static func contents(of url: URL) throws -> Data? {
+        FileStatus(url) == nil ? nil : try Data(contentsOf: url)
+    }
+
+    private static func place(
+        _ data: Data, at url: URL, mode: mode_t, by move: (UnsafePointer<CChar>, String) -> Int32
+    ) throws(WriteError) {
         let folder = url.deletingLastPathComponent().path
         if swept.withLock({ $0.insert(folder).inserted }) { mf_temporary_sweep(url.path) }
         var template = [CChar](repeating: 0, count: Int(PATH_MAX))
         let descriptor = mf_temporary_make(url.path, &template, template.count)
         guard descriptor >= 0 else { throw WriteError(errno: errno) }
         do throws(WriteError) {
-            try fill(descriptor, with: data)
-            guard rename(template, url.path) == 0 else { throw WriteError(errno: errno) }
+            try fill(descriptor, with: data, mode: mode)
+            guard move(template, url.path) == 0 else { throw WriteError(errno: errno) }
         } catch {
             unlink(template)
             throw error
@@ -48,12 +69,17 @@ public enum AtomicFile {
         guard failure == 0 else { throw WriteError(errno: failure) }
     }
 
-    private static func fill(_ descriptor: Int32, with data: Data) throws(WriteError) {
+    /// Makes what was appended outlive a power cut.
+    public static func synchronize(_ descriptor: Int32) throws(WriteError) {
+        guard sync(descriptor) == 0 else { throw WriteError(errno: errno) }
+    }
+
+    private static func fill(_ descriptor: Int32, with data: Data, mode: mode_t) throws(WriteError) {
         var failure: WriteError?
         do throws(WriteError) {
             try append(data, to: descriptor)
-            // A temporary file is private; the finished one is as readable as any other.
-            guard fchmod(descriptor, 0o644) == 0, sync(descriptor) == 0 else { throw WriteError(errno: errno) }
+            // A temporary file is private until it is whole.
+            guard fchmod(descriptor, mode) == 0, sync(descriptor) == 0 else { throw WriteError(errno: errno) }
         } catch {
             failure = error
         }

@@ -10,6 +10,13 @@ public struct FileStatus: Sendable, Equatable {
     public let isFolder: Bool
     /// Whether it is a file of bytes: reading a pipe or a device may wait for ever.
     public let isRegular: Bool
+    /// What tells it from all others, by whatever path it is reached.
+    public let identity: Identity
+
+    public struct Identity: Sendable, Hashable {
+        let device: dev_t
+        let number: ino_t
+    }
 
     /// nil where there is nothing, or nothing that may be looked at.
     public init?(_ url: URL) {
@@ -19,6 +26,7 @@ public struct FileStatus: Sendable, Equatable {
         modified = Double(status.st_mtim.tv_sec) + Double(status.st_mtim.tv_nsec) * 1e-9
         isFolder = status.st_mode & S_IFMT == S_IFDIR
         isRegular = status.st_mode & S_IFMT == S_IFREG
+        identity = Identity(device: status.st_dev, number: status.st_ino)
     }
 }
 

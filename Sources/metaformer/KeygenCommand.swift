@@ -43,19 +43,11 @@ struct KeygenCommand: ParsableCommand {
         common.remark("\(key): the private key, to be kept\n\(publicPath): the public key, to be given away")
     }
 
-    /// Writes a file that was not there, which nobody could read with other rights in between.
     private func write(_ data: Data, to path: String, mode: mode_t) throws {
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
-        guard descriptor >= 0 else {
-            throw CommandError("\(path): cannot be written: \(String(cString: strerror(errno)))")
-        }
-        let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
         do {
-            try file.write(contentsOf: data)
-            try file.synchronize()
+            try AtomicFile.create(data, at: URL(fileURLWithPath: path), mode: mode)
         } catch {
-            unlink(path)
-            throw error
+            throw CommandError("\(path): cannot be written: \(error)")
         }
     }
 }

@@ -26,4 +26,29 @@ import Testing
         }
         #expect(readable > 0)
     }
+
+    @Test("folders of any layout are read, or refused with their path") func folders() throws {
+        var readable = 0
+        for input in try FuzzInputTests.inputs("folders") {
+            let folder = try TemporaryFolder()
+            for line in String(decoding: input, as: UTF8.self).split(separator: "\n") {
+                let fields = line.split(separator: "\t", maxSplits: 1).map(String.init)
+                guard let name = fields.first else { continue }
+                let content = fields.dropFirst().first ?? ""
+                let place = folder.url.appending(path: name)
+                if content.hasPrefix(">") {
+                    try FileManager.default.createSymbolicLink(
+                        at: place, withDestinationURL: folder.url.appending(path: content.dropFirst()))
+                } else {
+                    try folder.write(Array(content.replacing("\\n", with: "\n").utf8), to: name)
+                }
+            }
+            do {
+                readable += try Dataset(directory: folder.url).items.count
+            } catch {
+                #expect("\(error)".contains(folder.url.lastPathComponent), "\(error)")
+            }
+        }
+        #expect(readable > 0)
+    }
 }

@@ -38,6 +38,33 @@ import Testing
         #expect(dataset.strayMasks.map(dataset.relativePath) == ["\(truth)/009/000.png"])
     }
 
+    @Test("folders that say nothing: dates, numbers, and words for a series with a number or a letter")
+    func series() throws {
+        let silent = ["camera1", "camera-b", "cam 2", "lot_7", "20261101_0730", "week.44", "line b"]
+        let telling = ["campaign", "lineb", "camera", "lots", "7x"]
+        for name in silent + telling { try touch("good/0.png", "\(name)/1.png") }
+        let dataset = try Dataset(directory: folder.url)
+        let kinds = Set(dataset.items.map(\.label).filter(\.isDefect).map(\.name))
+        #expect(kinds == Set(telling))
+        #expect(dataset.items.count { $0.label == .unlabelled } == silent.count)
+    }
+
+    @Test("links to folders above lead nowhere, also where masks lie, and however many they are")
+    func loops() throws {
+        try touch("good/0.png", "bad/1.png", "ground_truth/bad/1.png")
+        for place in ["good", "bad", "ground_truth", "ground_truth/bad"] {
+            for name in ["again", "once more", "and again"] {
+                try FileManager.default.createSymbolicLink(
+                    at: folder.url.appendingPathComponent("\(place)/\(name)"),
+                    withDestinationURL: folder.url.appendingPathComponent(name == "again" ? "" : place))
+            }
+        }
+        let dataset = try Dataset(directory: folder.url)
+        #expect(
+            describe(dataset).map { $0.split(separator: ":")[0] + ($0.contains("<") ? " with a mask" : "") }
+                == ["bad/1.png with a mask", "good/0.png"])
+    }
+
     @Test("MVTec AD 2: a public test, and private ones without labels")
     func mvtec2() throws {
         try touch(

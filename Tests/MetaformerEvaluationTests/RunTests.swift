@@ -52,7 +52,7 @@ extension TemporaryFolder {
         #expect(throws: CancellationError.self) {
             try run.run { step in !(step.finished == 1 && step.stage == "testing" && step.done == 2) }
         }
-        let store = UnitStore(folder: output)
+        let store = try UnitStore(folder: output)
         #expect(store.results.map(\.unit.shots) == [.count(1)])
         // What a crash left behind is no result.
         let file = output.appendingPathComponent(UnitStore.fileName)
@@ -83,6 +83,10 @@ extension TemporaryFolder {
         #expect(first.pixels?.imageCount == 4 && first.pixels?.pixelCount == 4 * 48 * 40)
 
         try writesFiles(run, results)
+        // What cannot be read is not taken for nothing, and written over.
+        try FileManager.default.removeItem(at: file)
+        try FileManager.default.createDirectory(at: file, withIntermediateDirectories: true)
+        #expect(throws: (any Error).self) { try run.run() }
         try mapsGiveTheSame(run, results)
     }
 

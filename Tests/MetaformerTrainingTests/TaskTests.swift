@@ -75,6 +75,22 @@ import Testing
             groups[0].members[0].similarity == 1 && groups[0].members[1].similarity > groups[0].members[2].similarity)
     }
 
+    @Test("the golden inputs of fuzzing are read, or refused with their path") func fuzzInputs() throws {
+        let url = folder.url.appendingPathComponent("tasks.json")
+        for name in ["a.png", "b.png"] { try Data().write(to: folder.url.appendingPathComponent(name)) }
+        let inputs = Command.root.appending(path: "Tests/golden/fuzz/tasks")
+        var readable = 0
+        for name in try FileManager.default.contentsOfDirectory(atPath: inputs.path).sorted() {
+            try Data(contentsOf: inputs.appending(path: name)).write(to: url)
+            do {
+                readable += try TaskSet(contentsOf: url, directory: folder.url.path).imageCount
+            } catch {
+                #expect("\(error)".contains("tasks.json"), "\(error)")
+            }
+        }
+        #expect(readable > 0)
+    }
+
     @Test("a file of tasks is read back, and what does not fit is named") func files() throws {
         let url = folder.url.appendingPathComponent("tasks.json")
         for name in ["a.png", "b.png"] {

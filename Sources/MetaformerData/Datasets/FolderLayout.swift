@@ -74,7 +74,7 @@ private struct FolderPlacement {
     private let root: FolderListing
     private var index = MaskIndex()
     private var placed: [Placed] = []
-    private var visited: Set<String> = []
+    private var visited: Set<FileStatus.Identity> = []
     private var parts: [String] = []
     private var goodNames: [String] = []
 
@@ -128,8 +128,8 @@ private struct FolderPlacement {
     }
 
     private mutating func place(_ folder: FolderListing, _ context: Context) {
-        // A folder that links to one above it is not walked twice.
-        guard visited.insert(folder.url.resolvingSymlinksInPath().path).inserted, context.depth < 24 else { return }
+        // A folder that several links lead to is not walked twice.
+        guard visited.insert(folder.identity).inserted, context.depth < 24 else { return }
         let subfolders = folder.subfolders
         let meanings = subfolders.map { FolderName($0.name) }
         var context = context

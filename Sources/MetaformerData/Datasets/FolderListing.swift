@@ -1,6 +1,6 @@
 import Foundation
 
-/// The names in a folder, sorted; hidden ones and folders of the system left out.
+/// The names in a folder, sorted; hidden ones, folders of the system, and links to the folder or one above it left out.
 struct FolderListing {
     let url: URL
     /// Names of the folders in it.
@@ -9,27 +9,31 @@ struct FolderListing {
     let images: [String]
     /// Names of the other files in it.
     let others: [String]
+    let identity: FileStatus.Identity
+    /// The folders on the way to it, and itself.
+    private let way: [FileStatus.Identity]
 
-    init(_ url: URL) throws(DatasetError) {
+    init(_ url: URL) throws(DatasetError) { try self.init(url, on: []) }
+
+    private init(_ url: URL, on way: [FileStatus.Identity]) throws(DatasetError) {
         let path = url.relativePath
-        var isDirectory: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isDirectory) else {
-            throw .notFound(path: path)
-        }
-        guard isDirectory.boolValue else { throw .notAFolder(path: path) }
+        guard let status = FileStatus(url) else { throw .notFound(path: path) }
+        guard status.isFolder else { throw .notAFolder(path: path) }
         let names: [String]
         do {
             names = try FileManager.default.contentsOfDirectory(atPath: url.path)
         } catch {
             throw .inaccessible(path: path, reason: "permission denied, or it is gone")
         }
+        identity = status.identity
+        self.way = way + [identity]
         var folders: [String] = []
         var images: [String] = []
         var others: [String] = []
         for name in names.sorted()
         where !name.hasPrefix(".") && !FolderListing.systemFolders.contains(name.lowercased()) {
-            if FolderListing.isFolder(url.appendingPathComponent(name)) {
-                folders.append(name)
+            if let inner = FileStatus(url.appendingPathComponent(name)), inner.isFolder {
+                if !self.way.contains(inner.identity) { folders.append(name) }
             } else if ImageFormat.endings.contains(name.pathExtension) {
                 images.append(name)
             } else {
@@ -47,23 +51,18 @@ struct FolderListing {
         "@eadir", "@tmp", "#recycle", "$recycle.bin", "recycler", "system volume information", "__macosx", "lost+found",
     ]
 
-    private static func isFolder(_ url: URL) -> Bool {
-        var isDirectory: ObjCBool = false
-        return FileManager.default.fileExists(atPath: url.path, isDirectory: &isDirectory) && isDirectory.boolValue
-    }
-
     /// The folder of a name, when it is there and can be read. Names are matched without regard to case.
     func folder(_ name: String) -> FolderListing? {
         let lower = name.lowercased()
         guard let match = folders.first(where: { $0 == name }) ?? folders.first(where: { $0.lowercased() == lower })
         else { return nil }
-        return try? FolderListing(url.appendingPathComponent(match))
+        return try? FolderListing(url.appendingPathComponent(match), on: way)
     }
 
     /// The folders in it, with their names.
     var subfolders: [(name: String, folder: FolderListing)] {
         folders.compactMap { name in
-            (try? FolderListing(url.appendingPathComponent(name))).map { (name, $0) }
+            (try? FolderListing(url.appendingPathComponent(name), on: way)).map { (name, $0) }
         }
     }
 

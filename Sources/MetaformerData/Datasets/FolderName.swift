@@ -53,14 +53,28 @@ enum FolderName: Hashable {
         return Dictionary(uniqueKeysWithValues: pairs)
     }()
 
-    /// Dates, times and numbers (2026-11-01, 20261101_0730, 7), also after the word for a series (lot7, cam 2, week_44).
+    private static let seriesWords = [
+        "lot", "batch", "charge", "date", "day", "week", "month", "year", "shift", "run", "session", "series", "cam",
+        "camera", "line", "station", "tray", "kw",
+    ]
+
+    /// Dates, times and numbers (2026-11-01, 20261101_0730, 7), also after the word for a series (lot7, cam 2, week_44), and a
+    /// letter set off from it (line-b). Without regular expressions, which are compiled each time: a set may have many folders.
     private static func isSeries(_ name: String) -> Bool {
-        let words =
-            /(lot|batch|charge|date|day|week|month|year|shift|run|session|series|cam|camera|line|station|tray|kw)/
-        guard let word = name.prefixMatch(of: words) else {
-            return name.wholeMatch(of: /[0-9][0-9tz._: -]*/) != nil
+        if isNumber(name[...]) { return true }
+        return seriesWords.contains { word in
+            guard name.hasPrefix(word) else { return false }
+            let rest = name.dropFirst(word.count)
+            let last = rest.drop { "._ -".contains($0) }
+            return isNumber(last)
+                || last.count == 1 && last.count < rest.count && last.allSatisfy { ("a"..."z").contains($0) }
         }
-        return name[word.range.upperBound...].wholeMatch(of: /[._ -]*[0-9][0-9tz._: -]*|[._ -]+[a-z]/) != nil
+    }
+
+    /// A digit, and then digits and what stands between those of dates and times.
+    private static func isNumber(_ text: Substring) -> Bool {
+        guard let first = text.first, ("0"..."9").contains(first) else { return false }
+        return text.allSatisfy { "0123456789tz._: -".contains($0) }
     }
 }
 

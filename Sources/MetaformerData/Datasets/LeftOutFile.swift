@@ -27,9 +27,9 @@ public struct LeftOutFile: Sendable, Hashable {
     /// All files below a folder but hidden ones and those that have a place, sorted by path.
     static func all(below root: FolderListing, except placed: Set<String>) -> [LeftOutFile] {
         var files: [LeftOutFile] = []
-        var visited: Set<String> = []
+        var visited: Set<FileStatus.Identity> = []
         func visit(_ folder: FolderListing, _ inherited: String?) {
-            guard visited.insert(folder.url.resolvingSymlinksInPath().path).inserted else { return }
+            guard visited.insert(folder.identity).inserted else { return }
             for name in folder.images + folder.others {
                 let url = folder.imageURL(name)
                 guard !placed.contains(url.path) else { continue }

@@ -35,7 +35,7 @@ public struct EvaluationRun {
 
     /// Runs what is not finished yet; `progress` returns whether to go on. Returns the results of all units, in the plan's order.
     public func run(progress: (EvaluationProgress) -> Bool = { _ in true }) throws -> [UnitResult] {
-        var store = UnitStore(folder: folder)
+        var store = try UnitStore(folder: folder)
         var contents = FileChecksums(folder: folder)
         let units = plan.units
         var results: [UnitResult] = []

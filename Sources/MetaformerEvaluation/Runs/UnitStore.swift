@@ -11,9 +11,9 @@ struct UnitStore {
     private(set) var results: [UnitResult] = []
 
     /// Reads what an earlier run left. Lines that are no results are left out, as of a file that was cut short.
-    init(folder: URL) {
+    init(folder: URL) throws {
         url = folder.appendingPathComponent(UnitStore.fileName)
-        guard let data = try? Data(contentsOf: url) else { return }
+        guard let data = try AtomicFile.contents(of: url) else { return }
         for line in data.split(separator: UInt8(ascii: "\n")) {
             guard let result: UnitResult = try? JSONText.value(Data(line)) else { continue }
             lines.append(Data(line))

@@ -29,7 +29,7 @@ final class InspectionFolder: Sendable {
         self.path = path
         url = URL(fileURLWithPath: path)
         lock = try FolderLock.taking(path)
-        let earlier = Earlier(url)
+        let earlier = try Earlier(url)
         if let foreign = earlier.foreign.first {
             let what =
                 earlier.isEvaluation
@@ -108,13 +108,13 @@ private struct Earlier {
     private let root: URL
     private(set) var ours: [String] = []
 
-    init(_ root: URL) {
+    init(_ root: URL) throws {
         self.root = root
         var listed: Set<String> = [
             InspectionFolder.journalName, InspectionResults.jsonName, InspectionResults.csvName,
             InspectionResults.reportName, FolderLock.fileName,
         ]
-        if let lines = try? Data(contentsOf: root.appendingPathComponent(InspectionFolder.journalName)) {
+        if let lines = try AtomicFile.contents(of: root.appendingPathComponent(InspectionFolder.journalName)) {
             let records = lines.split(separator: UInt8(ascii: "\n")).map { Data($0) }
             header = records.first.flatMap { try? JSONText.value($0) }
             rows = records.dropFirst().compactMap { try? JSONText.value($0) }

@@ -37,7 +37,7 @@ public struct TrainingRun {
             return
         }
         let settings = folder.appendingPathComponent("configuration.json")
-        let known = try? String(contentsOf: settings, encoding: .utf8)
+        let known = try AtomicFile.contents(of: settings).map { String(decoding: $0, as: UTF8.self) }
         if known != nil && !resumes {
             throw TrainingError(
                 "\(folder.relativePath): holds a training run; go on with --resume, or name a new folder")
@@ -93,7 +93,7 @@ final class MetricsLog {
 
     /// Opens the file and drops the lines of steps from `count` on, which will be taken again.
     init(url: URL, keeping count: Int) throws {
-        let old = (try? Data(contentsOf: url)) ?? Data()
+        let old = try AtomicFile.contents(of: url) ?? Data()
         let kept = old.split(separator: UInt8(ascii: "\n")).filter { line in
             let object = try? JSONSerialization.jsonObject(with: Data(line)) as? [String: Any]
             return (object?["step"] as? Int).map { $0 < count } ?? false
@@ -109,8 +109,8 @@ final class MetricsLog {
     func append(step: Int, _ values: [String: Double]) throws {
         let fields = values.sorted { $0.key < $1.key }.filter { $0.value.isFinite }.map { "\"\($0.key)\":\($0.value)" }
         let line = "{" + (["\"step\":\(step)"] + fields).joined(separator: ",") + "}\n"
-        try handle.write(contentsOf: Data(line.utf8))
+        try AtomicFile.append(Data(line.utf8), to: handle.fileDescriptor)
     }
 
-    func synchronize() throws { try handle.synchronize() }
+    func synchronize() throws { try AtomicFile.synchronize(handle.fileDescriptor) }
 }

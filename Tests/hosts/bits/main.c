@@ -8,7 +8,7 @@
  * or rounds otherwise, whose control word is as it was after each call, and one that signals interrupt while it saves.
  */
 #define _GNU_SOURCE
-#include <metaformer.h>
+#include "../host.h"
 
 #include <fenv.h>
 #include <pthread.h>
@@ -30,24 +30,6 @@ static uint64_t expected[FRAMES];
 static mf_model *adapted;
 static size_t rounds;
 static atomic_int wrong;
-
-static void fail(const char *text) {
-    fprintf(stderr, "host: %s\n", text);
-    exit(1);
-}
-
-static int sum(void *opaque, const void *bytes, size_t count) {
-    uint64_t *hash = opaque;
-    for (size_t i = 0; i < count; i++) *hash = (*hash ^ ((const unsigned char *)bytes)[i]) * 1099511628211U;
-    return 0;
-}
-
-static uint64_t digest(const mf_model *model) {
-    uint64_t hash = 14695981039346656037U;
-    mf_writer writer = {sizeof writer, &hash, sum};
-    if (mf_model_write(model, &writer, NULL)) fail("a model cannot be written");
-    return hash;
-}
 
 /* The library's work by threads of the host's, as ThreadSanitizer knows them. */
 typedef struct task {
@@ -90,13 +72,13 @@ static mf_model *adapt(const mf_model *model, int threads) {
 
 /* Score and map in a number. */
 static uint64_t inspect(mf_context *context, int frame) {
-    uint64_t hash = 14695981039346656037U;
+    uint64_t hash = FNV_START;
     float *values = malloc(SIDE * SIDE * sizeof *values);
     mf_map map = {sizeof map, SIDE, SIDE, SIDE * sizeof *values, values};
     mf_result result = MF_INIT(mf_result);
     if (mf_inspect(context, &frames[frame], NULL, &map, &result)) fail(mf_context_error(context));
-    sum(&hash, &result.score, sizeof result.score);
-    sum(&hash, values, SIDE * SIDE * sizeof *values);
+    add_bytes(&hash, &result.score, sizeof result.score);
+    add_bytes(&hash, values, SIDE * SIDE * sizeof *values);
     free(values);
     return hash;
 }
@@ -138,7 +120,7 @@ static void check_control(const mf_model *model, unsigned cleared, unsigned bits
     unsigned after = _mm_getcsr() & ~0x3fu;
     mf_context_release(context);
     _mm_setcsr(own);
-    int same = digest(made) == digest(adapted) && found == expected[0];
+    int same = model_digest(made) == model_digest(adapted) && found == expected[0];
     mf_model_release(made);
     if (after != before || after_adapting != before) fail("the control word was changed");
     if (!same) fail("other bits by the host's control word");
@@ -157,7 +139,7 @@ static void check_signals(const char *folder) {
     char path[4096];
     struct sigaction action = {.sa_handler = note}; /* without SA_RESTART */
     struct itimerval often = {{0, 200}, {0, 200}}, never = {{0, 0}, {0, 0}};
-    uint64_t bits = digest(adapted);
+    uint64_t bits = model_digest(adapted);
     snprintf(path, sizeof path, "%s/saved", folder);
     sigaction(SIGALRM, &action, NULL);
     setitimer(ITIMER_REAL, &often, NULL);
@@ -165,7 +147,7 @@ static void check_signals(const char *folder) {
         mf_error error = MF_INIT(mf_error);
         mf_model *read = NULL;
         if (mf_model_save(adapted, path, &error) || mf_model_open_file(path, NULL, &read, &error)) fail(error.text);
-        if (digest(read) != bits) fail("a file that signals interrupted");
+        if (model_digest(read) != bits) fail("a file that signals interrupted");
         mf_model_release(read);
     }
     setitimer(ITIMER_REAL, &never, NULL);
@@ -179,10 +161,7 @@ int main(int count, char **arguments) {
     mf_model *model = NULL;
     if (count != 4) return 2;
     rounds = strtoull(arguments[3], NULL, 10);
-    for (int i = 0; i < FRAMES; i++) {
-        for (int k = 0; k < SIDE * SIDE; k++) pixels[i][k] = (unsigned char)(60 + k % 97 + (k * (i + 3)) % 7);
-        frames[i] = (mf_image){sizeof frames[i], MF_PIXEL_MONO8, SIDE, SIDE, SIDE, pixels[i]};
-    }
+    for (int i = 0; i < FRAMES; i++) frames[i] = textured_frame(i, SIDE, pixels[i]);
     if (mf_model_open_file(arguments[1], NULL, &model, &error)) fail(error.text);
     adapted = adapt(model, 1);
     mf_context *context = create(1);
@@ -192,7 +171,7 @@ int main(int count, char **arguments) {
     if (alone) pool = &host_pool;
     for (size_t i = 0; i < sizeof threads / sizeof *threads; i++) {
         mf_model *made = adapt(model, threads[i]);
-        if (digest(made) != digest(adapted)) fail("another model by other threads");
+        if (model_digest(made) != model_digest(adapted)) fail("another model by other threads");
         mf_model_release(made);
         inspect_all(threads[i], "another map by other threads");
     }

@@ -7,7 +7,7 @@
  * must be no alarm, and by one that loses a fifth of its light in 10,000, where the alarm must come before three times as many of the last 1,000
  * frames are above the threshold as in the first 1,000. The threshold is the score of which 2 % of the first 1,000 are above.
  */
-#include <metaformer.h>
+#include "../host.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,11 +30,6 @@ static void expose(unsigned char *pixels, double light) {
         double value = light * own * (110 + 60 * ((x / 9 + y / 13) % 2)) + noise(6);
         pixels[i] = (unsigned char)(value < 0 ? 0 : value > 255 ? 255 : value);
     }
-}
-
-static void fail(const char *text) {
-    fprintf(stderr, "host: %s\n", text);
-    exit(1);
 }
 
 static int descending(const void *a, const void *b) {

@@ -10,7 +10,7 @@
  * were: what they do next gives the same bits. A file that was there is there still. Prints how many faults there were.
  */
 #define _GNU_SOURCE
-#include <metaformer.h>
+#include "../host.h"
 
 #include <dirent.h>
 #include <dlfcn.h>
@@ -152,20 +152,6 @@ static mf_status calibrate(const mf_model *model, mf_model **out) {
     return mf_calibrate(model, frames, FRAMES, &options, out, NULL);
 }
 
-static int sum(void *opaque, const void *bytes, size_t count) {
-    uint64_t *hash = opaque;
-    for (size_t i = 0; i < count; i++) *hash = (*hash ^ ((const unsigned char *)bytes)[i]) * 1099511628211U;
-    return 0;
-}
-
-/* What a model is, in a number. */
-static uint64_t digest(const mf_model *model) {
-    uint64_t hash = 14695981039346656037U;
-    mf_writer writer = {sizeof writer, &hash, sum};
-    CHECK(mf_model_write(model, &writer, NULL) == MF_OK, "a model cannot be written");
-    return hash;
-}
-
 /* A score's bits; nothing is allocated for it. */
 static uint32_t inspect(mf_context *context) {
     mf_result result = MF_INIT(mf_result);
@@ -214,7 +200,7 @@ static mf_status run(stage s, const mf_model *universal, const mf_model *adapted
     }
     CHECK(status == MF_OK || (!model && !context), "an out-parameter is set by a failure");
     memory.refused = 0;
-    if (status == MF_OK) *out = model ? digest(model) : context ? inspect(context) : digest(adapted);
+    if (status == MF_OK) *out = model ? model_digest(model) : context ? inspect(context) : model_digest(adapted);
     mf_model_release(model);
     mf_context_release(context);
     return status;
@@ -223,7 +209,7 @@ static mf_status run(stage s, const mf_model *universal, const mf_model *adapted
 static void check_memory(size_t step) {
     mf_model *universal = NULL, *adapted = NULL;
     CHECK(open_model(&universal) == MF_OK && adapt(universal, &adapted) == MF_OK, "the model cannot be adapted");
-    uint64_t score = inspect_by(adapted), bits = digest(adapted);
+    uint64_t score = inspect_by(adapted), bits = model_digest(adapted);
     size_t live = memory.live;
     for (stage s = OPEN; s < STAGES; s++) {
         uint64_t expected, found;
@@ -245,7 +231,7 @@ static void check_memory(size_t step) {
             }
         arm(0, 0);
         CHECK(run(s, universal, adapted, &found) == MF_OK && found == expected, "%s: other bits afterwards", names[s]);
-        CHECK(inspect_by(adapted) == score && digest(adapted) == bits, "%s harms the model", names[s]);
+        CHECK(inspect_by(adapted) == score && model_digest(adapted) == bits, "%s harms the model", names[s]);
         printf("%s: %zu faults\n", names[s], faults);
     }
     mf_model_release(universal);
@@ -257,7 +243,7 @@ static void check_memory(size_t step) {
 static uint64_t file_digest(const char *folder) {
     mf_model *model = NULL;
     CHECK(mf_model_open_file(saved_path, NULL, &model, NULL) == MF_OK, "the file is not whole");
-    uint64_t bits = digest(model);
+    uint64_t bits = model_digest(model);
     mf_model_release(model);
     DIR *entries = opendir(folder);
     int count = 0;
@@ -273,7 +259,7 @@ static void check_files(const char *folder) {
     mf_model *old = NULL, *new = NULL, *model = NULL;
     size_t faults = 0, survived = 0;
     CHECK(open_model(&old) == MF_OK && adapt(old, &new) == MF_OK, "the model cannot be adapted");
-    uint64_t before = digest(old), after = digest(new);
+    uint64_t before = model_digest(old), after = model_digest(new);
     for (size_t c = 0; c < sizeof calls / sizeof *calls; c++)
         for (size_t e = 0; e < sizeof errors / sizeof *errors; e++)
             for (size_t n = 1;; n++) {
@@ -304,7 +290,7 @@ static void check_files(const char *folder) {
             int expected = errors[e] == 0 || errors[e] == EINTR || !fault.hit ? MF_OK : MF_E_IO;
             CHECK((int)status == expected, "pread %zu, %s: %s", n, strerror(errors[e]), mf_status_name(status));
             if (status == MF_OK) {
-                CHECK(digest(model) == before, "pread %zu: other bits", n);
+                CHECK(model_digest(model) == before, "pread %zu: other bits", n);
                 mf_model_release(model);
             }
             CHECK(memory.live == live, "pread %zu: memory is left", n);
@@ -320,10 +306,7 @@ int main(int count, char **arguments) {
     if (count < 4) return 2;
     model_path = arguments[2];
     snprintf(saved_path, sizeof saved_path, "%s/saved", arguments[3]);
-    for (int i = 0; i < FRAMES; i++) {
-        for (int k = 0; k < SIDE * SIDE; k++) pixels[i][k] = (unsigned char)(60 + k % 97 + (k * (i + 3)) % 7);
-        frames[i] = (mf_image){sizeof frames[i], MF_PIXEL_MONO8, SIDE, SIDE, SIDE, pixels[i]};
-    }
+    for (int i = 0; i < FRAMES; i++) frames[i] = textured_frame(i, SIDE, pixels[i]);
     mf_model *model = NULL;
     CHECK(open_model(&model) == MF_OK, "%s cannot be opened", model_path);
     gradient = mf_model_setting(model, "adapt.epochs") != NULL;

@@ -1,7 +1,7 @@
 /*
  * Target: the calls of a host, in any order and with any arguments that are not a lie about memory: sizes of structs and of
- * frames, formats, strides, masks, options, NULL. The first byte says which models are open, and whether an allocation fails; then each
- * byte says which call comes, the next ones are its arguments.
+ * frames, formats, strides, masks, options, NULL. The first byte says which models are there, and whether an allocation fails; then each
+ * byte says which call comes, the next ones are its arguments. Models that are there from the start are opened once for all inputs.
  */
 #include "fuzz.h"
 #include "memory.h"
@@ -23,6 +23,8 @@ static struct {
     size_t size;
 } files[MODELS];
 static uint8_t pixels[ROOM];
+static memory allocated = {.limit = (size_t)64 << 20};
+static mf_model *opened[MODELS];
 
 static int keep(void *opaque, const void *bytes, size_t count) {
     size_t file = *(size_t *)opaque;
@@ -57,6 +59,17 @@ static void read_files(void) {
         sign(files[i].bytes, files[i].size);
         adapt_file(i, i + 1);
     }
+}
+
+static void open_models(const mf_open_options *options) {
+    for (size_t i = 0; i < MODELS; i++)
+        if (mf_model_open_memory(files[i].bytes, files[i].size, options, &opened[i], NULL)) abort();
+}
+
+static void release(mf_model *model) {
+    for (size_t i = 0; i < MODELS; i++)
+        if (model == opened[i]) return;
+    mf_model_release(model);
 }
 
 static const uint32_t formats[] = {
@@ -145,7 +158,7 @@ static void adapt(input *in, const mf_model *model, mf_model **out) {
     mf_error error = MF_INIT(mf_error);
     mf_model *made = NULL;
     if (mf_adapt(model, frames, take(in) % 4, &o, &made, &error) != MF_OK) return;
-    mf_model_release(*out);
+    release(*out);
     *out = made;
 }
 
@@ -158,7 +171,7 @@ static void calibrate(input *in, const mf_model *model, mf_model **out) {
     mf_model *made = NULL;
     if (mf_calibrate(model, frames, take(in) % 3, &o, &made, NULL) != MF_OK) return;
     PLANT(made != NULL);
-    mf_model_release(*out);
+    release(*out);
     *out = made;
 }
 
@@ -177,7 +190,7 @@ static void call(input *in, host *h, const mf_open_options *open) {
     size_t size = 64;
     switch (which) {
     case 0:
-        mf_model_release(*model), *model = NULL;
+        release(*model), *model = NULL;
         break;
     case 1:
         mf_context_release(*context), *context = NULL;
@@ -223,8 +236,7 @@ static void call(input *in, host *h, const mf_open_options *open) {
         break;
     case 14: {
         mf_model *made = NULL;
-        if (mf_model_set_threshold(*model, (float)take(in), &made, &error) == MF_OK)
-            mf_model_release(*other), *other = made;
+        if (mf_model_set_threshold(*model, (float)take(in), &made, &error) == MF_OK) release(*other), *other = made;
         break;
     }
     case 15: {
@@ -237,20 +249,20 @@ static void call(input *in, host *h, const mf_open_options *open) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    if (!files[0].size) read_files();
-    input in = {data, data + size};
-    memory memory = {.limit = (size_t)64 << 20};
-    unsigned start = take(&in), opened = start >> 1;
-    memory.refused = start % 2 ? 0 : (size_t)take(&in) << 2 | take(&in);
-    mf_allocator allocator = {sizeof allocator, &memory, memory_take, memory_give_back};
+    mf_allocator allocator = {sizeof allocator, &allocated, memory_take, memory_give_back};
     mf_open_options open = MF_INIT(mf_open_options);
     open.allocator = &allocator;
+    if (!opened[0]) read_files(), open_models(&open);
+    input in = {data, data + size};
+    unsigned start = take(&in), there = start >> 1;
+    size_t before = allocated.live;
+    allocated.calls = 0, allocated.refused = start % 2 ? 0 : (size_t)take(&in) << 2 | take(&in);
     host h = {{NULL}, {NULL}};
     for (int i = 0; i < MODELS; i++)
-        if (opened & 1U << i) (void)!mf_model_open_memory(files[i].bytes, files[i].size, &open, &h.models[i], NULL);
+        if (there & 1U << i) h.models[i] = opened[i];
     for (int i = 0; i < MOST_CALLS && in.at < in.end; i++) call(&in, &h, &open);
-    for (int i = 0; i < MODELS; i++) mf_model_release(h.models[i]);
+    for (int i = 0; i < MODELS; i++) release(h.models[i]);
     for (int i = 0; i < CONTEXTS; i++) mf_context_release(h.contexts[i]);
-    if (memory.live) abort(); /* a leak */
+    if (allocated.live != before) abort(); /* a leak */
     return 0;
 }

@@ -1,19 +1,20 @@
 import Foundation
 
-/// What the targets in Swift share: a folder in memory, of this process alone.
+/// What the targets in Swift share: a folder in memory, of this process alone, which files are written to by calls of the system alone.
 enum Scratch {
     static let folder: URL = {
         let folder = URL(fileURLWithPath: "/dev/shm/metaformer-fuzz-\(getpid())")
-        try? FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        mkdir(folder.path, 0o700)
         atexit { try? FileManager.default.removeItem(at: Scratch.folder) }
-        for name in ["a.png", "b.png"] { write(Data(), name, in: folder) }
+        for name in ["a.png", "b.png"] { write(UnsafeRawBufferPointer(start: nil, count: 0), "\(folder.path)/\(name)") }
         return folder
     }()
 
-    static func write(_ data: Data, _ name: String) { write(data, name, in: folder) }
-
-    private static func write(_ data: Data, _ name: String, in folder: URL) {
-        try? data.write(to: folder.appendingPathComponent(name))
+    static func write(_ bytes: UnsafeRawBufferPointer, _ path: String) {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+        guard descriptor >= 0 else { return }
+        _ = Glibc.write(descriptor, bytes.baseAddress, bytes.count)
+        close(descriptor)
     }
 }
 

@@ -7,7 +7,7 @@
  * removed by the next save: one temporary file at most remains, and none after a save that is not killed.
  */
 #define _GNU_SOURCE
-#include <metaformer.h>
+#include "../host.h"
 
 #include <dirent.h>
 #include <signal.h>
@@ -16,11 +16,6 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-static void fail(const char *text) {
-    fprintf(stderr, "host: %s\n", text);
-    exit(1);
-}
 
 /* Files of the folder beside the model. */
 static int count_others(const char *path) {
@@ -42,10 +37,7 @@ int main(int count, char **arguments) {
     if (count != 4) return 2;
     int kills = atoi(arguments[3]), found[2] = {0, 0};
     snprintf(path, sizeof path, "%s/model", arguments[2]);
-    for (int i = 0; i < 2; i++) {
-        for (int k = 0; k < 64 * 64; k++) pixels[i][k] = (unsigned char)(60 + k % 97 + k * (i + 3) % 7);
-        frames[i] = (mf_image){sizeof frames[i], MF_PIXEL_MONO8, 64, 64, 64, pixels[i]};
-    }
+    for (int i = 0; i < 2; i++) frames[i] = textured_frame(i, 64, pixels[i]);
     mf_adapt_options options = MF_INIT(mf_adapt_options);
     options.threads = 1;
     if (mf_model_open_file(arguments[1], NULL, &base, &error)) fail(error.text);

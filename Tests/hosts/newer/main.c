@@ -5,7 +5,7 @@
  *
  *     host MODEL
  */
-#include <metaformer.h>
+#include "../host.h"
 #include <metaformer/engine.h>
 
 #include <stdio.h>
@@ -36,11 +36,6 @@ static void expect(int holds, const char *what, const char *text) {
     if (holds) return;
     fprintf(stderr, "host: %s: %s\n", what, text);
     failures++;
-}
-
-static void fail(const char *text) {
-    fprintf(stderr, "host: %s\n", text);
-    exit(1);
 }
 
 /* Runs a call with the added fields of a struct zero, and with the last of them set. */

@@ -5,7 +5,7 @@
  *
  * Prints the instruction set, and the bits of a model that is adapted here, of its threshold, of a score and of a map.
  */
-#include <metaformer.h>
+#include "../host.h"
 #include <metaformer/engine.h>
 
 #include <stdio.h>
@@ -13,18 +13,6 @@
 #include <string.h>
 
 enum { SIDE = 64, FRAMES = 3 };
-
-static void fail(const char *text) {
-    fprintf(stderr, "host: %s\n", text);
-    exit(1);
-}
-
-/* FNV-1a, of the bytes as they come. */
-static int add(void *opaque, const void *bytes, size_t count) {
-    uint64_t *sum = opaque;
-    for (size_t i = 0; i < count; i++) *sum = (*sum ^ ((const unsigned char *)bytes)[i]) * 0x100000001B3U;
-    return 0;
-}
 
 int main(int count, char **arguments) {
     static unsigned char pixels[FRAMES][SIDE * SIDE];
@@ -34,27 +22,23 @@ int main(int count, char **arguments) {
     mf_model *base = NULL, *model = NULL;
     mf_context *context = NULL;
     if (count != 2) return 2;
-    for (int i = 0; i < FRAMES; i++) {
-        for (int k = 0; k < SIDE * SIDE; k++) pixels[i][k] = (unsigned char)(60 + k % 97 + k * (i + 3) % 7);
-        frames[i] = (mf_image){sizeof frames[i], MF_PIXEL_MONO8, SIDE, SIDE, SIDE, pixels[i]};
-    }
+    for (int i = 0; i < FRAMES; i++) frames[i] = textured_frame(i, SIDE, pixels[i]);
     mf_adapt_options adaptation = MF_INIT(mf_adapt_options);
     mf_context_options options = MF_INIT(mf_context_options);
     adaptation.threads = options.threads = 1;
     if (mf_model_open_file(arguments[1], NULL, &base, &error)) fail(error.text);
     if (mf_model_setting(base, "adapt.epochs")) adaptation.epochs = 2;
     if (mf_adapt(base, frames, FRAMES, &adaptation, &model, &error)) fail(error.text);
-    uint64_t sum = 0xCBF29CE484222325U, map_sum = sum;
-    mf_writer writer = {sizeof writer, &sum, add};
-    if (mf_model_write(model, &writer, &error)) fail(error.text);
+    uint64_t map_sum = FNV_START;
     if (mf_context_create(model, &options, &context, &error)) fail(error.text);
     mf_map map = {sizeof map, SIDE, SIDE, SIDE * sizeof(float), values};
     mf_result result = MF_INIT(mf_result);
     for (int k = 0; k < 200; k++) pixels[0][20 * SIDE + k] = 255;
     if (mf_inspect(context, &frames[0], NULL, &map, &result)) fail(mf_context_error(context));
-    add(&map_sum, values, sizeof values);
+    add_bytes(&map_sum, values, sizeof values);
     printf("%s: model %016llx, threshold %.9g, score %.9g, map %016llx\n", mf_isa_name(mf_isa_best()),
-           (unsigned long long)sum, (double)result.threshold, (double)result.score, (unsigned long long)map_sum);
+           (unsigned long long)model_digest(model), (double)result.threshold, (double)result.score,
+           (unsigned long long)map_sum);
     mf_context_release(context);
     mf_model_release(model);
     mf_model_release(base);

@@ -6,7 +6,7 @@
  * The model is opened by its key, from a file, from memory and by a reader. Refused, before anything of it is looked at, is
  * every file of which a byte is not as it was signed, be it a model still or not; and everything by another key.
  */
-#include <metaformer.h>
+#include "../host.h"
 
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -14,11 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static void fail(const char *text) {
-    fprintf(stderr, "host: %s\n", text);
-    exit(1);
-}
 
 static unsigned char *read_file(const char *path, size_t *size) {
     FILE *file = fopen(path, "rb");

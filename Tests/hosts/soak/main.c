@@ -8,7 +8,7 @@
  * the same frame got another score.
  */
 #define _GNU_SOURCE
-#include <metaformer.h>
+#include "../host.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -21,11 +21,6 @@ enum { SIDE = 64, FRAMES = 3, LIMITED = 200 };
 
 static unsigned char pixels[FRAMES][SIDE * SIDE];
 static mf_image frames[FRAMES];
-
-static void fail(const char *text) {
-    fprintf(stderr, "host: %s\n", text);
-    exit(1);
-}
 
 static uint64_t now(void) {
     struct timespec t;
@@ -122,10 +117,7 @@ int main(int count, char **arguments) {
     if (count != 4) return 2;
     size_t inspections = strtoull(arguments[2], NULL, 10), adaptations = strtoull(arguments[3], NULL, 10);
     if (inspections < 100 || adaptations < 20) fail("100 inspections and 20 adaptations at least");
-    for (int i = 0; i < FRAMES; i++) {
-        for (int k = 0; k < SIDE * SIDE; k++) pixels[i][k] = (unsigned char)(60 + k % 97 + (k * (i + 3)) % 7);
-        frames[i] = (mf_image){sizeof frames[i], MF_PIXEL_MONO8, SIDE, SIDE, SIDE, pixels[i]};
-    }
+    for (int i = 0; i < FRAMES; i++) frames[i] = textured_frame(i, SIDE, pixels[i]);
     if (mf_model_open_file(arguments[1], NULL, &model, &error)) fail(error.text);
     mf_model *adapted = adapt(model, 0);
     inspect_many(adapted, inspections);

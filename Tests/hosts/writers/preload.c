@@ -56,14 +56,30 @@ static int fails_on(int descriptor, const char *call) {
     return 0;
 }
 
-ssize_t write(int descriptor, const void *bytes, size_t count) {
+/* Whether a call that moves so many bytes fails; where it does a part, *count is that part. */
+static int fails_or_does_part(int descriptor, const char *call, size_t *count) {
     int kept = errno, error = 0;
-    if (is_open_within(descriptor) && fails("write", &error)) {
-        if (error) return -1;
-        count = count > 1 ? count / 2 : count;
+    if (is_open_within(descriptor) && fails(call, &error)) {
+        if (error) return 1;
+        *count = *count > 1 ? *count / 2 : *count;
     }
     errno = kept;
+    return 0;
+}
+
+ssize_t write(int descriptor, const void *bytes, size_t count) {
+    if (fails_or_does_part(descriptor, "write", &count)) return -1;
     return REAL(ssize_t, write, int, const void *, size_t)(descriptor, bytes, count);
+}
+
+ssize_t read(int descriptor, void *bytes, size_t count) {
+    if (fails_or_does_part(descriptor, "read", &count)) return -1;
+    return REAL(ssize_t, read, int, void *, size_t)(descriptor, bytes, count);
+}
+
+ssize_t pread(int descriptor, void *bytes, size_t count, off_t from) {
+    if (fails_or_does_part(descriptor, "pread", &count)) return -1;
+    return REAL(ssize_t, pread, int, void *, size_t, off_t)(descriptor, bytes, count, from);
 }
 
 int fsync(int descriptor) {
@@ -84,6 +100,11 @@ int close(int descriptor) {
 int rename(const char *from, const char *to) {
     int error = 0;
     return is_within(to) && fails("rename", &error) ? -1 : REAL(int, rename, const char *, const char *)(from, to);
+}
+
+int link(const char *from, const char *to) {
+    int error = 0;
+    return is_within(to) && fails("link", &error) ? -1 : REAL(int, link, const char *, const char *)(from, to);
 }
 
 int mkstemp(char *name) {
