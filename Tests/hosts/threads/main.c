@@ -16,7 +16,7 @@
 #include <string.h>
 #include <xmmintrin.h>
 
-enum { WIDTH = 80, HEIGHT = 60, ORDER = 256, TEAM = 4, ROUNDS = 10 };
+enum { WIDTH = 80, HEIGHT = 60, ORDER = 256, HOST_THREADS = 4, ROUNDS = 10 };
 
 static unsigned char pixels[WIDTH * HEIGHT];
 static float a[ORDER * ORDER], b[ORDER * ORDER];
@@ -64,22 +64,23 @@ int main(int argument_count, char **arguments) {
     if (!expected) return fail("an inspection failed");
 
     /* Flushing of denormals and the count of threads are the host's to set. */
-    omp_set_num_threads(TEAM - 1);
+    omp_set_num_threads(HOST_THREADS - 1);
     _mm_setcsr(_mm_getcsr() | 0x8040);
     unsigned control = _mm_getcsr();
     if (!inspect(model, 4) || _mm_getcsr() != control) return fail("the floating-point control word was changed");
     _mm_setcsr(_mm_getcsr() & ~0x8040u);
-    if (omp_get_max_threads() != TEAM - 1 || omp_get_dynamic()) return fail("the host's OpenMP settings were changed");
+    if (omp_get_max_threads() != HOST_THREADS - 1 || omp_get_dynamic())
+        return fail("the host's OpenMP settings were changed");
 
     pthread_t blas;
     if (pthread_create(&blas, NULL, multiply, &wrong_products)) return fail("no thread");
     for (int round = 0; round < ROUNDS; round++) {
         double sum = 0;
-#pragma omp parallel for reduction(+ : sum) num_threads(TEAM)
+#pragma omp parallel for reduction(+ : sum) num_threads(HOST_THREADS)
         for (int i = 0; i < 100000; i++) sum += i;
         if (sum != 4999950000.0) return fail("the host's own threads compute something else");
         if (inspect(model, 1 + round % 4) != expected) wrong = 1;
-#pragma omp parallel num_threads(TEAM) reduction(| : wrong)
+#pragma omp parallel num_threads(HOST_THREADS) reduction(| : wrong)
         wrong |= inspect(model, 2) != expected;
     }
     pthread_join(blas, NULL);
