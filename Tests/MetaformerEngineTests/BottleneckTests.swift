@@ -10,6 +10,8 @@ private struct Chain: Sendable, CustomTestStringConvertible {
     var inner = 48
     var kernel = 3
     var stride = 1
+    /// nil: half the kernel.
+    var padding: Int?
     /// nil: the chain ends with the depthwise convolution.
     var out: Int? = 24
     var expands = true
@@ -29,7 +31,7 @@ private struct Chain: Sendable, CustomTestStringConvertible {
         }
         let depth = expands ? inner : channels
         x = network.convolution(
-            x, filters: depth, kernel: kernel, stride: stride, isDepthwise: true, limit: 6,
+            x, filters: depth, kernel: kernel, stride: stride, padding: padding, isDepthwise: true, limit: 6,
             to: out == nil ? .output("out") : nil)
         if let out {
             between.append(x)
@@ -50,6 +52,8 @@ private let chains: [Chain] = [
     Chain(images: 2, channels: 7, inner: 49, out: 5), Chain(height: 97, inner: 50, stride: 2), Chain(out: nil),
     Chain(channels: 44, out: 9, expands: false), Chain(height: 61, width: 64, inner: 211, kernel: 5, out: 13),
     Chain(height: 3, width: 1024, inner: 256, out: 4),
+    // Tasks whose rows all lie in the padding.
+    Chain(padding: 25), Chain(kernel: 5, padding: 34, out: nil),
 ]
 
 @Suite("Convolutions that are run as one")

@@ -10,7 +10,8 @@ struct Network {
 
     /// A convolution with a scale and a shift of each channel; `limit`: limits of 0 and that.
     mutating func convolution(
-        _ x: UInt32, filters: Int, kernel: Int = 1, stride: Int = 1, isDepthwise: Bool = false, limit: Float? = nil,
+        _ x: UInt32, filters: Int, kernel: Int = 1, stride: Int = 1, padding: Int? = nil, isDepthwise: Bool = false,
+        limit: Float? = nil,
         residual: UInt32? = nil, to place: WrittenProgram.Place? = nil
     ) -> UInt32 {
         let shape = program.shape(of: x)
@@ -18,7 +19,8 @@ struct Network {
         let w = program.buffer([filters, isDepthwise ? 1 : shape[1], kernel, kernel], .input("w" + name))
         let scale = program.buffer([1, filters, 1, 1], .input("scale" + name))
         let shift = program.buffer([1, filters, 1, 1], .input("shift" + name))
-        let out = [shape[0], filters] + shape[2...].map { ($0 - 1) / stride + 1 }
+        let padding = padding ?? kernel / 2
+        let out = [shape[0], filters] + shape[2...].map { ($0 + 2 * padding - kernel) / stride + 1 }
         let y = program.buffer(out, place ?? .arena(offset))
         if place == nil { offset = program.end(of: out, at: offset) }
         var next = UInt32(residual == nil ? 3 : 4)
@@ -34,7 +36,7 @@ struct Network {
                 limit.bitPattern, Step.minimum.word(next + 2, next + 3),
             ]
         }
-        let pad = UInt32(kernel / 2)
+        let pad = UInt32(padding)
         program.add(
             .convolution, [x, w, scale, shift] + (residual.map { [$0] } ?? []), to: y,
             attributes: [UInt32(stride), UInt32(stride), pad, pad, pad, pad, UInt32(isDepthwise ? filters : 1)],

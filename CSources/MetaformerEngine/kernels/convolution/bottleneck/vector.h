@@ -37,9 +37,9 @@ static bottleneck bottleneck_make(const mf_call *last) {
     if (g.group_channels != 1 || g.group_filters != 1) n.project = convolution_make(last), middle = last->before;
     n.depthwise = convolution_make(middle);
     if (middle->before) n.expand = convolution_make(middle->before);
-    if (n.project.call) phases_enter(&n.project, 0);
-    if (n.expand.call) phases_enter(&n.expand, 0);
-    phases_enter(&n.depthwise, 0);
+    convolution_job *jobs[] = {&n.expand, &n.depthwise, &n.project};
+    for (int i = 0; i < 3; i++)
+        if (jobs[i]->call) phases_enter(jobs[i], 0);
     if (!bottleneck_is_depthwise(&n.depthwise) || (n.project.call && !bottleneck_is_point(&n.project, 1)) ||
         (n.expand.call && !bottleneck_is_point(&n.expand, 0)))
         return n;
@@ -96,13 +96,12 @@ static void bottleneck_project(const bottleneck *n, uint64_t image, uint64_t pix
     for (uint64_t x = 0; x < pixels;) {
         finish at = f;
         if (f.a.residual >= 0) at.residual += x;
-        if (x + TILE_N <= pixels) {
+        int is_tile = x + TILE_N <= pixels;
+        if (is_tile)
             point_column(job->weights, filtered + x, n->filtered, plane, k, NULL, 1, 1, at, out + x, 0, m, VECTORS);
-            x += TILE_N;
-        } else {
+        else
             point_column(job->weights, filtered + x, n->filtered, plane, k, NULL, 1, 1, at, out + x, 0, m, 1);
-            x += MF_WIDTH;
-        }
+        x += is_tile ? TILE_N : MF_WIDTH;
     }
 }
 
@@ -115,7 +114,9 @@ static void bottleneck_task(void *context, size_t index, int worker) {
     uint64_t image = index / b->per_image, groups = (uint64_t)job->g.groups;
     int64_t y = (int64_t)(index % b->per_image) * b->rows, rows = p->out_h - y < b->rows ? p->out_h - y : b->rows;
     int64_t width = job->image_w, top = b->top + y * b->splits, end = top + (rows - 1) * b->splits + p->tap_h;
-    top = top < 0 ? 0 : top, end = end > job->image_h ? job->image_h : end;
+    /* Rows may lie in the padding alone: then none of the image is read. */
+    top = top < 0 ? 0 : top > job->image_h ? job->image_h : top;
+    end = end < top ? top : end > job->image_h ? job->image_h : end;
     uint64_t plane = (uint64_t)(job->image_h * width), pixels = (uint64_t)((end - top) * width),
              pixel = (uint64_t)(y * p->out_w), out_plane = (uint64_t)(p->out_h * p->out_w);
     float *panels = convolution_own(job, worker), *expanded = panels + n->panels, *lines = expanded + n->expanded,
