@@ -5,7 +5,7 @@ import Synchronization
 /// Work on many independent items, a few at a time.
 public enum Parallel {
     /// What 0 threads stand for: one for every core that this process may use.
-    static func threadCount(_ requested: Int) -> Int {
+    package static func threadCount(_ requested: Int) -> Int {
         requested > 0 ? requested : ProcessInfo.processInfo.activeProcessorCount
     }
 

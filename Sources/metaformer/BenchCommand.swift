@@ -16,8 +16,8 @@ struct BenchCommand: ParsableCommand {
 
             --profile shows them instruction by instruction beside the roofline: the least time that the arithmetic, or the bytes \
             read and written, would take at the best that this machine was measured to do. Over 100 % of it, operands were still in a \
-            cache. --scaling compiles the inspection for other sizes, batches and threads instead, and inspects frames of up to 20 \
-            megapixels in tiles.
+            cache. --scaling shows instead how inspection takes longer: by size, threads, precision or batch, and tiled frames of up \
+            to 20 megapixels.
             """
     )
 
@@ -55,7 +55,7 @@ struct BenchCommand: ParsableCommand {
     @Flag(help: "Show where the time goes, instruction by instruction, beside what this machine can do.")
     var profile = false
 
-    @Flag(help: "Show instead how inspection scales: image size, batch, threads, the prior's width, tiled frames.")
+    @Flag(help: "Show instead how the time of an inspection grows with size, threads and more.")
     var scaling = false
 
     @OptionGroup var common: CommonOptions
@@ -122,10 +122,7 @@ struct BenchCommand: ParsableCommand {
     private static var instructionSet: String { "\(InstructionSet.available.last ?? .reference)" }
 
     private func measureScaling(of contents: TensorFile) throws {
-        let bench = ScalingBench(
-            description: try ModelDescription(settings: contents.metadata), runs: runs, threads: threads,
-            seed: common.seed)
-        let rows = try bench.measure()
+        let rows = try ScalingBench(contents, runs: runs, threads: threads, seed: common.seed).measure()
         if common.json {
             let result = Scaling(instructionSet: BenchCommand.instructionSet, threads: threads, inspection: rows)
             try common.printJSON(result)

@@ -282,6 +282,20 @@ struct MainJobTests {
         #expect(programs.count == 2 && programs.allSatisfy { $0["milliseconds"] as? Double ?? 0 > 0 })
     }
 
+    @Test("how inspection scales: by size, threads and precision, and frames in tiles") func scaling() throws {
+        let outcome = try Program.run("bench", "--model", "universal", "--scaling", "--runs", "1", "--json")
+        #expect(outcome.exitCode == 0, "\(outcome.errors)")
+        let rows = try #require(object(outcome.output)["inspection"] as? [[String: Any]])
+        func milliseconds(_ axis: String) -> [Double] {
+            rows.filter { $0["axis"] as? String == axis }.compactMap { $0["milliseconds"] as? Double }
+        }
+        #expect(milliseconds("size").count == 4 && milliseconds("precision").count == 2)
+        #expect(milliseconds("threads").count >= 1 && milliseconds("batch").isEmpty)
+        // 16 times the pixels, where other work may lie in between.
+        let tiled = milliseconds("tiled frame")
+        #expect(tiled.count == 3 && tiled[2] > 4 * tiled[0] && tiled[2] < 64 * tiled[0])
+    }
+
     @Test("a profile has every instruction, and sums that agree with them") func profile() throws {
         let outcome = try Program.run(
             "bench", "--model", "scratch:A", "--part", "inspect", "--runs", "1", "--profile", "--json")

@@ -97,6 +97,7 @@ struct OperationCase: Sendable, CustomTestStringConvertible {
         .init(name: "concatenate, one tensor twice", shapes: [[2, 3]]) { try concatenate([$0[0], $0[0]], axis: -1) },
         .init(name: "pad", shapes: [[2, 3]]) { try $0[0].pad(before: [1, 0], after: [0, 2]) },
         .init(name: "reflect pad", shapes: [[1, 1, 4, 3]]) { try $0[0].reflectPad(2) },
+        .init(name: "reflect pad of a wide row", shapes: [[1, 2, 2, 7]]) { try $0[0].reflectPad(1) },
     ]
 
     static let normalization: [OperationCase] = [

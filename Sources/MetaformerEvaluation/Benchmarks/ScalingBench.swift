@@ -3,8 +3,9 @@ import MetaformerGraph
 import MetaformerInspection
 import MetaformerModels
 
-/// How the time of an inspection grows: with the image's size, the batch, the threads, the prior's width, and the pixels of a
-/// frame that is inspected in tiles. Parameters are drawn anew for each, and change nothing of the time.
+/// How the time of an inspection grows: with the image's size, the threads, the pixels of a frame that is inspected in tiles; of a
+/// model over pixels also with the batch and the prior's width, of one over features with the precision. Where a model of another
+/// shape is needed, its parameters are drawn anew, which changes nothing of the time.
 package struct ScalingBench {
     package struct Row: Encodable {
         let axis: String
@@ -15,50 +16,61 @@ package struct ScalingBench {
         var peakMegabytes: Double?
     }
 
-    let description: ModelDescription
-    let runs: Int
-    let threads: Int
-    let seed: UInt64
+    private let file: TensorFile
+    private let description: ModelDescription
+    private let runs: Int
+    private let threads: Int
+    private let seed: UInt64
 
-    package init(description: ModelDescription, runs: Int, threads: Int, seed: UInt64) {
-        (self.description, self.runs, self.threads, self.seed) = (description, runs, threads, seed)
+    /// Throws where the file is no model.
+    package init(_ file: TensorFile, runs: Int, threads: Int, seed: UInt64) throws {
+        (self.file, self.runs, self.threads, self.seed) = (file, runs, threads, seed)
+        description = try ModelDescription(settings: file.metadata)
     }
 
     package func measure() throws -> [Row] {
-        _ = try description.requirePixels()
-        var rows = try [128, 256, 384, 512].map { size in
-            var changed = description
-            changed.pixels?.autoencoder.imageSize = size
-            changed.pixels?.transformer.imageSize = size
-            return try row("size", "\(size) x \(size)", changed)
-        }
-        rows += try [1, 4, 16].map { try row("batch", "\($0)", description, batch: $0) }
         let counts = sequence(first: 1) { $0 * 2 < threads ? $0 * 2 : $0 < threads ? threads : nil }
-        rows += try counts.map { try row("threads", "\($0)", description, threads: $0) }
-        if description.mode != .autoencoder {
+        var rows = try [128, 256, 384, 512].map { try row("size", "\($0) x \($0)", file(size: $0)) }
+        rows += try counts.map { try row("threads", "\($0)", file, threads: $0) }
+        switch description.architecture {
+        case .features:
+            rows += try Precision.allCases.map { try row("precision", $0.rawValue, file, precision: $0) }
+        case .pixels:
+            rows += try [1, 4, 16].map { try row("batch", "\($0)", file, batch: $0) }
+            guard description.mode != .autoencoder else { break }
             rows += try [8, 16, 32, 64].map { width in
                 var changed = description
                 changed.pixels?.prior.width = width
-                return try row("prior's width", "\(width)", changed)
+                return try row("prior's width", "\(width)", changed.file(seed: seed))
             }
         }
         return try rows + tiled()
     }
 
+    /// The model for images of `size` x `size` pixels.
+    private func file(size: Int) throws -> TensorFile {
+        guard description.target == .pixels else { return try file.resized(to: size) }
+        var changed = description
+        changed.pixels?.autoencoder.imageSize = size
+        changed.pixels?.transformer.imageSize = size
+        return try changed.file(seed: seed)
+    }
+
     private func row(
-        _ axis: String, _ value: String, _ description: ModelDescription, batch: Int = 1, threads: Int? = nil
+        _ axis: String, _ value: String, _ file: TensorFile, batch: Int = 1, threads: Int? = nil,
+        precision: Precision? = nil
     )
         throws -> Row
     {
         let bench = try ModelBench(
-            description.file(seed: seed), parts: [.inspect], batch: batch, threads: threads ?? self.threads)
+            file, parts: [.inspect], batch: batch, threads: threads ?? self.threads, precision: precision)
         let milliseconds = try bench.measure(.inspect, runs: runs).milliseconds / Double(batch)
         return Row(axis: axis, value: value, milliseconds: milliseconds)
     }
 
     /// Frames of 1.25, 5 and 20 megapixels, each inspected once after a small one.
     private func tiled() throws -> [Row] {
-        var file = try description.file(seed: seed)
+        var file = file
         file.metadata["input.framing"] = "tile"
         let inspector = try Inspector(Model(file), threads: threads)
         try inspector.setThreshold(.infinity)

@@ -60,19 +60,16 @@ public struct FeatureTrainingConfiguration: Hashable, Sendable, Codable {
 
 /// Meta-training of T over features: it learns to weigh the gaps that A leaves after it was adapted in closed form, which is the
 /// exact solution of the inner problem (in place of Eq. 6's step), so that nothing is left to be derived through it.
-///
-/// The loss is the cross entropy of each place, good and defective ones weighing the same, and a ranking of images: those with
-/// faults are to score higher than those without.
 public final class FeatureMetaTraining: SteppedTraining {
     public let configuration: FeatureTrainingConfiguration
     private let file: TensorFile
     private let outer: OuterOptimizer
-    private let gradient: Runner
+    /// As many as there are threads: the tasks of a step are shared out among them.
+    private let workers: [FeatureTaskGradient]
     private let group: ProcessGroup
     private let sum: OrderedSum
     private let training: [FeatureEpisode]
     private let validation: [FeatureEpisode]
-    private let shape: Shape
 
     public let isFinished = false
 
@@ -102,102 +99,31 @@ public final class FeatureMetaTraining: SteppedTraining {
         let held = min(Int(configuration.validationShare * Double(episodes.count)), episodes.count - 1)
         validation = Array(episodes.prefix(held))
         training = Array(episodes.dropFirst(held))
-        shape = builder.shape
 
-        let features = try configuration.features(of: ModelDescription(settings: file.metadata))
-        let program = try FeatureMetaTraining.program(features, shape)
+        let program = try FeatureTaskGradient.program(
+            configuration.features(of: ModelDescription(settings: file.metadata)), builder.shape)
         let parameters = ParameterVector(ParameterLayout(program.parameters), seed: configuration.seed)
         outer = try OuterOptimizer(.adam(Adam()), of: parameters, threads: threads)
         sum = OrderedSum(outer.gradient, over: group)
-        gradient = try Runner(program: program.program.data, threads: threads)
-        for (index, parameter) in parameters.layout.parameters.enumerated() {
-            try gradient.bind(parameter.name, to: parameters.parts[index])
+        workers = try (0..<min(Parallel.threadCount(threads), configuration.tasksPerStep)).map { _ in
+            try FeatureTaskGradient(program.program, shape: builder.shape, of: parameters)
         }
-        try gradient.bindRemaining()
-    }
-
-    // MARK: Loss
-
-    private static func program(_ features: FeatureModel.Configuration, _ shape: Shape) throws -> (
-        program: Program, parameters: [ParameterSpecification]
-    ) {
-        let graph = Graph()
-        let scope = Scope(graph)
-        let (queries, places) = (FeatureEpisode.queryCount, [shape[1], shape[2]])
-        let gaps = try graph.input("gaps", Shape([queries] + shape.dims))
-        let label = try graph.input("label", Shape([queries, 1] + places))
-        let importance = try graph.input("weight", Shape([queries, 1] + places))
-        var reweighting = features.reweighting
-        reweighting.bound = 1
-        let parts = try (0..<shape[0]).map { try gaps.slice(axis: 1, $0..<$0 + 1) }
-        let response = features.usesPrior ? try graph.input("response", Shape([queries, 1] + places)) : nil
-        let weight = try FeatureReweighting(reweighting)(gaps: parts, response: response, in: scope["transformer"])
-        let level = try log(features.weightedMean(of: parts) * weight + 1e-6)
-
-        // softplus(z) − label · z, of z = slope · (level − bias).
-        let logistic = scope["logistic"]
-        let slope = try logistic.parameter("slope", .scalar, .ones)
-        let bias = try logistic.parameter("bias", .scalar, .ones)
-        let z = try slope * (level - bias)
-        let entropy = try (importance * (softplus(z) - label * z)).sum()
-
-        // A soft maximum stands for the mean of the highest hundredth.
-        let sharpness: Float = 4
-        let peaks = try log(exp(sharpness * level).mean(axes: [1, 2, 3])) * (1 / sharpness)
-        let good = try peaks.slice(axis: 0, 0..<FeatureEpisode.goodCount).reshape(to: [1, FeatureEpisode.goodCount])
-        let bad = try peaks.slice(axis: 0, FeatureEpisode.goodCount..<queries)
-            .reshape(to: [FeatureEpisode.defectiveCount, 1])
-        let ranking = try softplus(3 * (good - bad)).mean()
-        let loss = try entropy + ranking
-
-        let parameters = scope.parameters
-        let variables = try parameters.map { try graph.variable($0.name, $0.shape) }
-        let gradients = try MetaformerGraph.gradient(of: loss, withRespectTo: variables)
-        let outputs =
-            [(name: "loss", tensor: loss)]
-            + zip(parameters, gradients).map { (name: "gradient/\($0.name)", tensor: $1) }
-        return (try Program(graph: graph, outputs: outputs), parameters)
-    }
-
-    private static func softplus(_ x: Tensor) throws -> Tensor { try relu(x) + log(1 + exp(-abs(x))) }
-
-    /// A task seen from one of eight sides, and what its places are: those that are partly defective count for nothing.
-    private func load(_ episode: FeatureEpisode, side: Int) {
-        let (height, width) = (shape[1], shape[2])
-        let places = height * width
-        func seen(_ values: [Float]) -> [Float] {
-            values.indices.map { index in
-                let (start, y, x) = (index - index % places, index % places / width, index % width)
-                let (v, u) = (side & 1 == 0 ? y : height - 1 - y, side & 2 == 0 ? x : width - 1 - x)
-                return values[start + (side & 4 == 0 || height != width ? v * width + u : u * width + v)]
-            }
-        }
-        let masks = seen(episode.masks)
-        let label: [Float] = masks.map { $0 > 0.25 ? 1 : 0 }
-        let counts: [Float] = zip(masks, label).map { $0 > 0.02 && $1 == 0 ? 0 : 1 }
-        let positive = max(label.reduce(0, +), 1)
-        let negative = max(zip(counts, label).reduce(0) { $0 + $1.0 * (1 - $1.1) }, 1)
-        gradient.buffer("gaps")?.assign(seen(episode.gaps))
-        gradient.buffer("response")?.assign(seen(episode.responses))
-        gradient.buffer("label")?.assign(label)
-        gradient.buffer("weight")?.assign(zip(counts, label).map { $0 * ($1 == 1 ? 0.5 / positive : 0.5 / negative) })
     }
 
     // MARK: Steps
 
     public func step(_ number: Int) throws -> [String: Double] {
+        let own = group.share(of: configuration.tasksPerStep)
+        let results = try results(
+            of: own.map { place in
+                var generator = RandomGenerator(
+                    seed: configuration.seed, stream: 1 << 40 | UInt64(number) << 8 | UInt64(place))
+                return (generator.choice(training), Int(generator.next() % 8))
+            })
         let losses = try group.map(configuration.tasksPerStep, width: 1) { place in
-            var generator = RandomGenerator(
-                seed: configuration.seed, stream: 1 << 40 | UInt64(number) << 8 | UInt64(place))
-            load(generator.choice(training), side: Int(generator.next() % 8))
-            try gradient.run()
-            let target = sum.next
-            for (index, parameter) in outer.parameters.layout.parameters.enumerated() {
-                guard let part = gradient.buffer("gradient/\(parameter.name)") else { continue }
-                let to = target.parts[index]
-                for k in 0..<part.count { to[k] += part[k] / Float(configuration.tasksPerStep) }
-            }
-            return [Double(gradient.buffer("loss")?[0] ?? .nan)]
+            let (result, to) = (results[place - own.lowerBound], sum.next.elements)
+            for (k, value) in result.gradient.enumerated() { to[k] += value / Float(configuration.tasksPerStep) }
+            return [result.loss]
         }
         sum.complete()
         let share = Float(number) / Float(configuration.steps)
@@ -210,13 +136,20 @@ public final class FeatureMetaTraining: SteppedTraining {
         return metrics
     }
 
-    private func validate() throws -> Double {
-        let losses = try validation.map { episode in
-            load(episode, side: 0)
-            try gradient.run()
-            return Double(gradient.buffer("loss")?[0] ?? .nan)
+    /// Loss and gradient of each task; the workers take turns.
+    private func results(of tasks: [(episode: FeatureEpisode, side: Int)]) throws -> [FeatureTaskGradient.Result] {
+        let workers = workers
+        let shares = try Parallel.map(count: workers.count, threads: workers.count) { worker in
+            try stride(from: worker, to: tasks.count, by: workers.count).map {
+                try workers[worker].result(of: tasks[$0].episode, side: tasks[$0].side)
+            }
         }
-        return losses.reduce(0, +) / Double(losses.count)
+        return tasks.indices.map { shares[$0 % workers.count][$0 / workers.count] }
+    }
+
+    private func validate() throws -> Double {
+        let results = try results(of: validation.map { ($0, 0) })
+        return results.reduce(0) { $0 + $1.loss } / Double(results.count)
     }
 
     // MARK: State

@@ -190,27 +190,46 @@ static int mirrored(int64_t i, int64_t before, int64_t n, int64_t padded, int64_
     return count;
 }
 
-static float mirrored_sum(const move *m, const uint64_t *index, uint32_t axis, int64_t from) {
+/* Adds a row of the padded tensor to one of the output. */
+static void add_row(const move *m, const float *padded, float *to) {
+    uint32_t last = m->call->shape->rank - 1;
+    int64_t n = (int64_t)m->row, width = m->call->shapes[0]->dims[last];
+    int64_t before = m->call->instruction->attributes[last], after = width - before - n;
+    int64_t plain = before + 1, end = n - 1 - after; /* nothing but itself mirrors onto these */
+    for (int64_t i = plain; i < end; i++) to[i] += padded[before + i];
+    for (int64_t i = 0; i < n; i++) {
+        if (i == plain && plain < end) i = end;
+        int64_t from[3];
+        float sum = 0;
+        int count = mirrored(i, before, n, width, from);
+        for (int k = 0; k < count; k++) sum += padded[from[k]];
+        to[i] += sum;
+    }
+}
+
+/* Adds all rows that mirror onto one. */
+static void add_rows(const move *m, const uint64_t *index, uint32_t axis, int64_t from, float *to) {
     const mf_shape *out = m->call->shape;
-    if (axis == out->rank) return m->call->inputs[0][from];
+    if (axis + 1 >= out->rank) {
+        add_row(m, m->call->inputs[0] + from, to);
+        return;
+    }
     int64_t sources[3];
     int count = mirrored((int64_t)index[axis], m->call->instruction->attributes[axis], out->dims[axis],
                          m->call->shapes[0]->dims[axis], sources);
-    float sum = 0;
-    for (int i = 0; i < count; i++) sum += mirrored_sum(m, index, axis + 1, from + sources[i] * m->strides[axis]);
-    return sum;
+    for (int i = 0; i < count; i++) add_rows(m, index, axis + 1, from + sources[i] * m->strides[axis], to);
 }
 
 static void unpad_rows(void *context, size_t task, int worker) {
     (void)worker;
     const move *m = context;
-    uint32_t last = m->call->shape->rank ? m->call->shape->rank - 1 : 0;
     uint64_t end = mf_share(m->rows, m->tasks, task + 1);
     for (uint64_t row = mf_share(m->rows, m->tasks, task); row < end; row++) {
         uint64_t index[MF_MAX_RANK];
         row_index(m->call->shape, row, index);
-        for (index[last] = 0; index[last] < m->row; index[last]++)
-            m->call->output[row * m->row + index[last]] = mirrored_sum(m, index, 0, 0);
+        float *to = m->call->output + row * m->row;
+        memset(to, 0, m->row * sizeof(float));
+        add_rows(m, index, 0, 0, to);
     }
 }
 
@@ -218,7 +237,10 @@ static void run_reflect_pad_adjoint(const mf_call *call, const mf_pool *pool, vo
     (void)scratch;
     move m = make_move(call);
     strides_of(call->shapes[0], m.strides);
-    mf_parallel_for(pool, m.tasks, unpad_rows, &m);
+    if (call->shape->rank == 0)
+        *call->output = *call->inputs[0];
+    else
+        mf_parallel_for(pool, m.tasks, unpad_rows, &m);
 }
 
 const mf_kernel mf_reference_transpose = {.run = run_transpose};
