@@ -5,7 +5,7 @@
 
 The default model is adapted to the sample product, exported by `metaformer export onnx`, and run by ONNX Runtime and by OpenVINO,
 those that this Python has. Every round is a fresh process of each side; outputs must agree to 1e-4 before a time counts. Minima stand
-beside medians: on a busy machine they say more. MF_FORCE_ISA=avx2 holds ours to AVX2. Needs numpy and safetensors besides.
+beside medians: on a busy machine they say more. MF_FORCE_ISA=avx2 holds ours and OpenVINO to AVX2. Needs numpy and safetensors besides.
 
 With --precision int8 all run in 8-bit integers: ours as it is adapted so, the others what ONNX Runtime's static quantisation makes of
 the same network (QDQ, weights per channel), whose ranges are those of the sample product's good images. Needs onnx and Pillow then.
