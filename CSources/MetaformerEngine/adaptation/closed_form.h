@@ -9,7 +9,7 @@
 #include "adaptation/variables.h"
 
 /* Frames are dealt to at most so many folds, each scored by a model of the others; and at most so many are scored. */
-enum { MF_CLOSED_FORM_FOLDS = 16, MF_CLOSED_FORM_SCORES = 128 };
+enum { MF_CLOSED_FORM_FOLDS = 16, MF_CLOSED_FORM_SCORES = 1024 };
 
 /* Adds all frames to the model's sums, and scores frames that models of the others had held out: shifted copies of a single
    one, the first of its kind. held_out has room for MF_CLOSED_FORM_SCORES and MF_KEPT_SCORES; its scores, and those that were
