@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Writes small inputs for the targets to start from, and the models that the calls are tried with:  seeds.py FOLDER"""
 import json
+import math
 import os
 import struct
 import sys
@@ -52,6 +53,20 @@ def models():
     half = ("h", "F16", [4], bytes(8))
     yield model({"inspect": program([*ends, (4, [1], 0, NO_NAME)], names, [[1, 8, 2, 1, 0, 2, 1, ADD | 0 << 8 | 1 << 16]],
                                     constants=struct.pack("<f", 1.5))}, [half])
+    yield bottleneck()
+
+
+def bottleneck():
+    """An expansion, a depthwise convolution and a projection, which are run as one; and what makes a map of it."""
+    names, wide = b"image\0map\0e\0d\0p\0o\0", [1, 4, 32, 32]
+    shapes = {"e": [4, 1, 1, 1], "d": [4, 1, 3, 3], "p": [4, 4, 1, 1], "o": [1, 4, 1, 1]}
+    weights = [(k, "F32", v, struct.pack(f"<{math.prod(v)}f", *range(math.prod(v)))) for k, v in shapes.items()]
+    buffers = [(1, [1, 1, 32, 32], 0, 0), (2, [1, 1, 32, 32], 0, 6)]
+    buffers += [(3, shape, 0, 10 + 2 * i) for i, shape in enumerate(shapes.values())]
+    buffers += [(0, wide, 16384 * i, NO_NAME) for i in range(3)]
+    return model({"inspect": program(buffers, names, [
+        [2, 14, 2, 0, 0, 2, 6, 1, 1, 0, 0, 0, 0, 1], [2, 14, 2, 0, 6, 3, 7, 1, 1, 1, 1, 1, 1, 4],
+        [2, 14, 2, 0, 7, 4, 8, 1, 1, 0, 0, 0, 0, 1], [2, 15, 2, 1, 8, 5, 1, 1, 1, 0, 0, 0, 0, 1, ABSOLUTE]], 3 * 16384)}, weights)
 
 
 def adaptable():

@@ -3,8 +3,11 @@
 
 #include "program/room.h"
 
-/* Less than so many bytes between two convolutions stay in the caches of a core by themselves. */
-enum { FEWEST_BYTES = 3 << 20 };
+/* Less than so many bytes between two convolutions stay in the caches of a core by themselves. Fuzzing, which has small models,
+   sets it to 0. */
+#ifndef MF_BOTTLENECK_BYTES
+#define MF_BOTTLENECK_BYTES (3 << 20)
+#endif
 
 static int is_depthwise(const mf_call *call) {
     if (call->instruction->op != MF_OP_convolution) return 0;
@@ -57,7 +60,7 @@ static uint32_t reader_of(const mf_program *p, uint32_t writer) {
 static int link(const mf_program *p, mf_call *calls, const mf_variant *variant, uint32_t first, uint32_t middle,
                 uint32_t last) {
     uint64_t between = first != middle ? calls[first].shape->count : calls[middle].shape->count;
-    if (first == last || between * sizeof(float) < FEWEST_BYTES) return 0;
+    if (first == last || between * sizeof(float) < MF_BOTTLENECK_BYTES) return 0;
     if (!can_wait(p, first, last, 0) || !can_wait(p, middle, last, middle != first)) return 0;
     if (middle != first) calls[middle].before = &calls[first];
     if (middle != last) calls[last].before = &calls[middle];
