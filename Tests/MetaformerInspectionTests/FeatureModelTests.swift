@@ -94,6 +94,11 @@ struct FeatureModelTests {
         #expect(try scores(many) == 128)
     }
 
+    @Test("many frames are all held out and scored, and the threshold is one of their scores") func scoresAll() throws {
+        let adapted = try model().adapted(to: frames(0..<150))
+        #expect(adapted[setting: "threshold.scores"] == "150" && adapted[setting: "threshold.rule"] == "conformal")
+    }
+
     @Test("scores in a file that are none are refused when it goes on") func damagedScores() throws {
         try model().adapted(to: frames(0..<2)).save(path: folder.path("adapted"))
         var file = try TensorFile(path: folder.path("adapted"))
