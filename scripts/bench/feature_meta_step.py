@@ -10,7 +10,6 @@ ours ended with, must be the same to 1e-4. Needs torch and safetensors.
 """
 
 import json
-import os
 import pathlib
 import shutil
 import tempfile
@@ -110,32 +109,26 @@ def worker(job):
 
 
 def train(args, folder, name, steps):
-    """Our run, its seconds, and its last loss of the tasks held out."""
+    """Our run, its seconds, and its last loss of the tasks held out. The first run makes the tasks, the others take its."""
     run = f"{folder}/{name}"
     shutil.rmtree(run, ignore_errors=True)
-    if os.path.exists(f"{folder}/tasks"):
-        shutil.copytree(f"{folder}/tasks", f"{run}/tasks")
+    if name != "first":
+        shutil.copytree(f"{folder}/first/tasks", f"{run}/tasks")
     command = [args.program, "meta-train", "--target", "features", "--initial", args.model, "--quiet", "--json"]
     command += ["--images", f"{folder}/product/train/good", "--episodes", TASKS, "--steps", steps]
     output, _ = sides.run([str(part) for part in [*command, "--threads", args.threads, "--output", run]])
-    if not os.path.exists(f"{folder}/tasks"):
-        shutil.copytree(f"{run}/tasks", f"{folder}/tasks")
-        return train(args, folder, name, steps)
     result = json.loads(output)
     return run, result["seconds"], result["validation_after"]
 
 
 def main():
-    parser = sides.parser(__doc__, worker)
-    parser.add_argument("program")
-    parser.add_argument("model")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=4)
+    parser = sides.training_parser(__doc__, worker)
     parser.add_argument("--steps", type=int, default=200)
     args = parser.parse_args()
     own, theirs = [], []
     with tempfile.TemporaryDirectory() as folder:
         sides.run([args.program, "sample", f"{folder}/product", "--quiet"])
+        train(args, folder, "first", 1)
         for _ in range(args.rounds):
             _, first, _ = train(args, folder, "short", args.steps)
             run, second, validation = train(args, folder, "long", 2 * args.steps)

@@ -44,12 +44,8 @@ def worker(job):
 
 
 def main():
-    parser = sides.parser(__doc__, worker)
-    parser.add_argument("program")
-    parser.add_argument("model")
+    parser = sides.training_parser(__doc__, worker)
     parser.add_argument("--shots", type=int, default=8)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=4)
     args = parser.parse_args()
     what = f"second-order meta-step, 2 tasks of {args.shots} + {args.shots}"
     job = {"model": args.model, "shots": args.shots, "threads": args.threads}

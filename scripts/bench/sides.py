@@ -65,6 +65,16 @@ def parser(documentation, worker):
     return options
 
 
+def training_parser(documentation, worker):
+    """As parser, with what benchmarks of training have besides: the program, a model file, threads and rounds."""
+    options = parser(documentation, worker)
+    options.add_argument("program")
+    options.add_argument("model")
+    options.add_argument("--threads", type=int, default=2)
+    options.add_argument("--rounds", type=int, default=4)
+    return options
+
+
 def spread(values, unit, digits):
     """The median of all calls, and their range."""
     return f"{statistics.median(values):.{digits}f} {unit} ({min(values):.{digits}f} to {max(values):.{digits}f})"

@@ -32,12 +32,8 @@ def worker(job):
 
 
 def main():
-    parser = sides.parser(__doc__, worker)
-    parser.add_argument("program")
-    parser.add_argument("model")
+    parser = sides.training_parser(__doc__, worker)
     parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=4)
     args = parser.parse_args()
     what = f"training step A+T, batch {args.batch}"
     job = {"model": args.model, "batch": args.batch, "threads": args.threads}
