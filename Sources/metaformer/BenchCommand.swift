@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import MetaformerData
 import MetaformerEvaluation
 import MetaformerGraph
 import MetaformerInspection
@@ -80,9 +81,7 @@ struct BenchCommand: ParsableCommand {
         let inspection: [ScalingBench.Row]
     }
 
-    private var threads: Int {
-        common.threads > 0 ? common.threads : ProcessInfo.processInfo.activeProcessorCount
-    }
+    private var threads: Int { Parallel.threadCount(common.threads) }
 
     func validate() throws {
         guard (1...4096).contains(batch) else { throw ValidationError("--batch is \(batch); give 1 to 4096.") }

@@ -190,15 +190,9 @@ static int mirrored(int64_t i, int64_t before, int64_t n, int64_t padded, int64_
     return count;
 }
 
-/* Adds a row of the padded tensor to one of the output. */
-static void add_row(const move *m, const float *padded, float *to) {
-    uint32_t last = m->call->shape->rank - 1;
-    int64_t n = (int64_t)m->row, width = m->call->shapes[0]->dims[last];
-    int64_t before = m->call->instruction->attributes[last], after = width - before - n;
-    int64_t plain = before + 1, end = n - 1 - after; /* nothing but itself mirrors onto these */
-    for (int64_t i = plain; i < end; i++) to[i] += padded[before + i];
-    for (int64_t i = 0; i < n; i++) {
-        if (i == plain && plain < end) i = end;
+/* Adds to some elements of a row of the output, from i to end, all that mirror onto them in one of the padded tensor. */
+static void add_edge(const float *padded, int64_t i, int64_t end, int64_t before, int64_t n, int64_t width, float *to) {
+    for (; i < end; i++) {
         int64_t from[3];
         float sum = 0;
         int count = mirrored(i, before, n, width, from);
@@ -207,10 +201,22 @@ static void add_row(const move *m, const float *padded, float *to) {
     }
 }
 
+/* Adds a row of the padded tensor to one of the output. */
+static void add_row(const move *m, const float *padded, float *to) {
+    uint32_t last = m->call->shape->rank - 1;
+    int64_t n = (int64_t)m->row, width = m->call->shapes[0]->dims[last];
+    int64_t before = m->call->instruction->attributes[last], after = width - before - n;
+    /* Onto those between the edges nothing but themselves mirrors. */
+    int64_t left = before + 1 < n ? before + 1 : n, right = n - 1 - after > left ? n - 1 - after : left;
+    add_edge(padded, 0, left, before, n, width, to);
+    for (int64_t i = left; i < right; i++) to[i] += padded[before + i];
+    add_edge(padded, right, n, before, n, width, to);
+}
+
 /* Adds all rows that mirror onto one. */
 static void add_rows(const move *m, const uint64_t *index, uint32_t axis, int64_t from, float *to) {
     const mf_shape *out = m->call->shape;
-    if (axis + 1 >= out->rank) {
+    if (axis + 1 == out->rank) {
         add_row(m, m->call->inputs[0] + from, to);
         return;
     }
