@@ -44,6 +44,13 @@ import Testing
         #expect(output.split(separator: "\n").count { $0.contains("2 kills of processes") } == 1, "\(output)")
     }
 
+    @Test("a process that goes on for long does not grow, and keeps its times where processors are busy") func soak()
+        throws
+    {
+        let output = try run("soak", "2000", "40")
+        #expect(output.split(separator: "\n").count { $0.contains("on one processor") } == 2, "\(output)")
+    }
+
     @Test("library and program have the protections of compiler and linker") func hardening() throws {
         let output = try run("hardening")
         #expect(output.split(separator: "\n").count == 2, "\(output)")

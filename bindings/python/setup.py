@@ -24,7 +24,9 @@ def version():
 
 
 def build_library(folder):
-    subprocess.check_call(["cmake", "-S", root / "CSources", "-B", folder, "-DCMAKE_BUILD_TYPE=Release"])
+    # With the runtime of GCC, which is there wherever Python's packages for numbers are.
+    options = ["-DCMAKE_BUILD_TYPE=Release", "-DMETAFORMER_LLVM_OPENMP=OFF"]
+    subprocess.check_call(["cmake", "-S", root / "CSources", "-B", folder, *options])
     subprocess.check_call(["cmake", "--build", folder, "--parallel"])
     return folder / "libmetaformer.so"
 

@@ -191,15 +191,15 @@ void mf_runner_watch(mf_runner *runner, const mf_cancellation *cancellation) {
     runner->cancellation = cancellation;
 }
 
-mf_status mf_runner_run(mf_runner *runner, mf_error *error) {
-    if (!runner) return mf_fail(error, MF_E_INVALID, "mf_runner_run: NULL argument");
-    const mf_program *p = runner->program;
-    for (uint32_t i = 0; i < p->slot_count; i++)
-        if (!runner->bindings[i]) return mf_fail(error, MF_E_STATE, "'%.80s' is not bound", p->slots[i].name);
-    MF_TRY(mf_pool_check_fork(&runner->pool, error));
-    if (runner->stale) resolve(runner);
+typedef struct walk {
+    mf_runner *runner;
+    mf_error *error;
+    mf_status status;
+} walk;
+
+static mf_status run_instructions(mf_runner *runner, mf_error *error) {
     if (runner->packed && runner->unpacked) pack(runner);
-    for (uint32_t i = 0; i < p->instruction_count; i++) {
+    for (uint32_t i = 0; i < runner->program->instruction_count; i++) {
         if (runner->calls[i].is_run_later) continue;
         MF_TRY(mf_cancellation_check(runner->cancellation, error));
         uint64_t start = runner->timing ? mf_clock() : 0;
@@ -207,6 +207,23 @@ mf_status mf_runner_run(mf_runner *runner, mf_error *error) {
         if (runner->timing) runner->nanoseconds[i] = mf_clock() - start;
     }
     return MF_OK;
+}
+
+static void run_walk(void *context) {
+    walk *w = context;
+    w->status = run_instructions(w->runner, w->error);
+}
+
+mf_status mf_runner_run(mf_runner *runner, mf_error *error) {
+    if (!runner) return mf_fail(error, MF_E_INVALID, "mf_runner_run: NULL argument");
+    const mf_program *p = runner->program;
+    for (uint32_t i = 0; i < p->slot_count; i++)
+        if (!runner->bindings[i]) return mf_fail(error, MF_E_STATE, "'%.80s' is not bound", p->slots[i].name);
+    MF_TRY(mf_pool_check_fork(&runner->pool, error));
+    if (runner->stale) resolve(runner);
+    walk whole = {runner, error, MF_OK};
+    mf_pool_gather(&runner->pool, run_walk, &whole);
+    return whole.status;
 }
 
 mf_isa mf_runner_isa(const mf_runner *runner) {

@@ -1,11 +1,14 @@
 #include "support/thread_pool.h"
 
 #include "support/abi.h"
+#include "support/cancellation.h"
 #include "support/error.h"
 #include "support/memory.h"
 #include "support/process.h"
 #include "support/rounding.h"
 
+#include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -79,6 +82,115 @@ static void work(void *context, size_t worker) {
     mf_rounding_leave(rounding);
 }
 
+/* A condition, of the kind below, that threads sleep for. */
+typedef struct event {
+    _Alignas(MF_CACHE_LINE) atomic_int sleepers;
+    pthread_cond_t signal;
+} event;
+
+/* Threads that stand by from one loop to the next. */
+struct mf_team {
+    deal loop;
+    /* The loop's number << 32 | LOOP_OPEN while there may be tasks left | how many of the others are in it. */
+    _Alignas(MF_CACHE_LINE) atomic_uint_least64_t state;
+    atomic_int ended;
+    event posted, left; /* a loop was opened, or all is over; the last of the others left a closed loop */
+    pthread_mutex_t mutex;
+    uint64_t spin_nanoseconds;
+};
+
+#define LOOP_OPEN (UINT64_C(1) << 31)
+#define LOOP_WORKERS (LOOP_OPEN - 1)
+
+static uint64_t loop_number(uint64_t state) {
+    return state >> 32;
+}
+
+typedef int (*condition)(mf_team *team, uint64_t number);
+
+static int is_called(mf_team *team, uint64_t last) {
+    uint64_t state = atomic_load(&team->state);
+    return (state & LOOP_OPEN && loop_number(state) != last) || atomic_load(&team->ended);
+}
+
+static int is_left(mf_team *team, uint64_t number) {
+    (void)number;
+    return !(atomic_load(&team->state) & LOOP_WORKERS);
+}
+
+static void relax(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+/* Spins first, since the next loop mostly comes soon, then sleeps: soon where others want this processor, who may be the ones that
+   it waits for. */
+static void wait_for(mf_team *team, event *e, condition holds, uint64_t number) {
+    enum { PAUSES = 64, ALONE_NANOSECONDS = 50000, ABSENT_NANOSECONDS = 200000 };
+    for (uint64_t start = 0, last = 0;;) {
+        for (int i = 0; i < PAUSES; i++) {
+            if (holds(team, number)) return;
+            relax();
+        }
+        uint64_t now = mf_clock();
+        if (!start) start = last = now;
+        if (now - start >= team->spin_nanoseconds || now - last > ABSENT_NANOSECONDS) break;
+        last = now;
+        if (now - start > ALONE_NANOSECONDS) sched_yield();
+    }
+    pthread_mutex_lock(&team->mutex);
+    atomic_fetch_add(&e->sleepers, 1); /* before the condition is looked at again: who makes it true looks here next */
+    while (!holds(team, number)) pthread_cond_wait(&e->signal, &team->mutex);
+    atomic_fetch_sub(&e->sleepers, 1);
+    pthread_mutex_unlock(&team->mutex);
+}
+
+static void announce(mf_team *team, event *e) {
+    if (!atomic_load(&e->sleepers)) return;
+    pthread_mutex_lock(&team->mutex);
+    pthread_cond_broadcast(&e->signal);
+    pthread_mutex_unlock(&team->mutex);
+}
+
+static void stand_by(mf_team *team, size_t worker) {
+    uint64_t number = 0;
+    while (1) {
+        wait_for(team, &team->posted, is_called, number);
+        uint64_t state = atomic_load(&team->state);
+        if (!(state & LOOP_OPEN)) {
+            if (atomic_load(&team->ended)) return;
+            continue; /* it was closed in the meantime */
+        }
+        if (!atomic_compare_exchange_strong(&team->state, &state, state + 1)) continue;
+        number = loop_number(state);
+        work(&team->loop, worker);
+        if ((atomic_fetch_sub(&team->state, 1) & (LOOP_OPEN | LOOP_WORKERS)) == 1) announce(team, &team->left);
+    }
+}
+
+static void deal_out(deal *d, size_t shares, size_t count, mf_task task, void *context) {
+    d->task = task, d->context = context;
+    d->share_count = shares < MOST_SHARES ? shares : MOST_SHARES;
+    for (size_t i = 0; i < d->share_count; i++) {
+        atomic_store_explicit(&d->shares[i].next, mf_share(count, d->share_count, i), memory_order_relaxed);
+        d->shares[i].end = mf_share(count, d->share_count, i + 1);
+    }
+}
+
+static void work_by_team(const mf_pool *pool, size_t count, mf_task task, void *context) {
+    mf_team *team = pool->team;
+    deal_out(&team->loop, (size_t)pool->threads, count, task, context);
+    uint64_t number = loop_number(atomic_load(&team->state)) + 1;
+    atomic_store(&team->state, number << 32 | LOOP_OPEN);
+    announce(team, &team->posted);
+    work(&team->loop, 0);
+    atomic_fetch_and(&team->state, ~LOOP_OPEN);
+    wait_for(team, &team->left, is_left, number);
+}
+
 /* Whether how OpenMP's threads wait is left to us: the runtime can tell, and the host has not said. */
 static int chooses_waiting(void) {
     static atomic_int known; /* 0: not yet; 1: it is; 2: it is not */
@@ -91,38 +203,64 @@ static int chooses_waiting(void) {
     return answer == 1;
 }
 
-/* Always the whole pool, though some may find nothing to do: runtimes allocate when a pool changes its size. */
-static void work_by_openmp(int threads, deal *d) {
-    /* Threads spin from one of our loops to the next, and no longer: they would hold the processors that a host has other work
-       for. The host's regions keep its own setting. */
+void mf_pool_gather(mf_pool *pool, void (*function)(void *context), void *context) {
+    if (pool->threads == 1 || pool->host.run || pool->team) {
+        function(context);
+        return;
+    }
+    /* While they stand by they wait as the team does. Then they are to sleep at once, and not to hold processors that a host has
+       other work for. The host's own regions keep its setting. */
     enum { SPIN_MILLISECONDS = 1 };
-    int chooses = chooses_waiting(), milliseconds = chooses ? kmp_get_blocktime() : 0;
-    if (chooses) kmp_set_blocktime(SPIN_MILLISECONDS);
-#pragma omp parallel num_threads(threads)
-    work(d, (size_t)omp_get_thread_num());
+    int chooses = chooses_waiting(), milliseconds = kmp_get_blocktime ? kmp_get_blocktime() : SPIN_MILLISECONDS;
+    if (chooses) kmp_set_blocktime(0);
+    mf_team team = {.posted.signal = PTHREAD_COND_INITIALIZER,
+                    .left.signal = PTHREAD_COND_INITIALIZER,
+                    .mutex = PTHREAD_MUTEX_INITIALIZER,
+                    .spin_nanoseconds = UINT64_C(1000000) * (uint64_t)(chooses ? SPIN_MILLISECONDS : milliseconds)};
+    int none = 0;
+    if (!atomic_load_explicit(&threads_of, memory_order_relaxed))
+        atomic_compare_exchange_strong_explicit(&threads_of, &none, mf_process(), memory_order_relaxed,
+                                                memory_order_relaxed);
+    pool->team = &team;
+    /* Always the whole pool, though some may find nothing to do: runtimes allocate when a pool changes its size. */
+#pragma omp parallel num_threads(pool->threads)
+    if (omp_get_thread_num() > 0) {
+        stand_by(&team, (size_t)omp_get_thread_num());
+    } else {
+        function(context);
+        atomic_store(&team.ended, 1);
+        announce(&team, &team.posted);
+    }
+    pool->team = NULL;
     if (chooses) kmp_set_blocktime(milliseconds);
+    pthread_cond_destroy(&team.posted.signal);
+    pthread_cond_destroy(&team.left.signal);
+    pthread_mutex_destroy(&team.mutex);
+}
+
+typedef struct loop {
+    mf_pool pool;
+    size_t count;
+    mf_task task;
+    void *context;
+} loop;
+
+static void run_loop(void *context) {
+    const loop *l = context;
+    work_by_team(&l->pool, l->count, l->task, l->context);
 }
 
 void mf_parallel_for(const mf_pool *pool, size_t count, mf_task task, void *context) {
-    int threads = pool->threads;
-    deal d;
-    d.task = task, d.context = context;
-    d.share_count = threads < MOST_SHARES ? (size_t)threads : MOST_SHARES;
-    for (size_t i = 0; i < d.share_count; i++) {
-        atomic_init(&d.shares[i].next, mf_share(count, d.share_count, i));
-        d.shares[i].end = mf_share(count, d.share_count, i + 1);
+    if (count > 1 && pool->team) {
+        work_by_team(pool, count, task, context);
+    } else if (count > 1 && pool->threads > 1 && !pool->host.run) {
+        loop alone = {*pool, count, task, context};
+        mf_pool_gather(&alone.pool, run_loop, &alone);
+    } else {
+        size_t threads = (size_t)pool->threads;
+        deal d;
+        deal_out(&d, threads, count, task, context);
+        if (threads > 1 && count > 1) pool->host.run(pool->host.opaque, count < threads ? count : threads, work, &d);
+        work(&d, 0); /* everything of a pool of one, and what a host left */
     }
-    if (threads > 1 && count > 1) {
-        if (pool->host.run) {
-            size_t workers = count < (size_t)threads ? count : (size_t)threads;
-            pool->host.run(pool->host.opaque, workers, work, &d);
-        } else {
-            int none = 0;
-            if (!atomic_load_explicit(&threads_of, memory_order_relaxed))
-                atomic_compare_exchange_strong_explicit(&threads_of, &none, mf_process(), memory_order_relaxed,
-                                                        memory_order_relaxed);
-            work_by_openmp(threads, &d);
-        }
-    }
-    work(&d, 0); /* everything of a pool of one, and what a host left */
 }

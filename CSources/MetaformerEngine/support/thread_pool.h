@@ -7,9 +7,12 @@
 
 #define MF_MAX_THREADS 256
 
+typedef struct mf_team mf_team;
+
 typedef struct mf_pool {
     int threads;
     mf_thread_pool host; /* the host's; run is NULL where OpenMP's threads work */
+    mf_team *team;       /* OpenMP's threads that stand by; NULL outside of mf_pool_gather */
 } mf_pool;
 
 /* worker is below the pool's threads: the index of a scratch area that only this task uses while it runs. */
@@ -26,6 +29,11 @@ mf_status mf_pool_check(int32_t threads, const mf_thread_pool *host, mf_error *e
 
 /* Runs tasks 0 … count - 1 and returns when all are done. */
 void mf_parallel_for(const mf_pool *pool, size_t count, mf_task task, void *context);
+
+/* Runs function(context) on this thread while the pool's OpenMP threads stand by for the loops in it. A loop then waits for the
+   tasks that others have begun, and not for threads that a busy machine has yet to run: that is waited for once, at the end.
+   The function calls nothing of the host's, whose own parallel regions would have one thread. */
+void mf_pool_gather(mf_pool *pool, void (*function)(void *context), void *context);
 
 /* The first of count items that part takes when they are dealt to parts; part + 1 gives its end. */
 static inline size_t mf_share(size_t count, size_t parts, size_t part) {

@@ -4,13 +4,14 @@
  *     host MODEL INSPECTIONS ADAPTATIONS
  *
  * Prints the quantiles of the inspections' times, how late a time limit ended one, and by how much memory, descriptors and
- * threads grew after the first twentieth. Fails where memory grew by more than 1 MiB, where descriptors or threads did, or where
- * the same frame got another score.
+ * threads grew after the first twentieth. Fails where memory grew by more than 1 MiB, where descriptors or threads did, where
+ * the same frame got another score, or where two threads that share a processor are far slower than one.
  */
 #define _GNU_SOURCE
 #include "../host.h"
 
 #include <dirent.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,6 +103,46 @@ static void inspect_many(const mf_model *model, size_t count) {
     free(times);
 }
 
+static void confine(const cpu_set_t *processors) {
+    DIR *folder = opendir("/proc/self/task");
+    if (!folder) fail("no /proc");
+    for (const struct dirent *entry; (entry = readdir(folder)) != NULL;)
+        if (entry->d_name[0] != '.' && sched_setaffinity(atoi(entry->d_name), sizeof *processors, processors))
+            fail("a thread cannot be confined to a processor");
+    closedir(folder);
+}
+
+/* Two threads on one processor, as where others hold the rest: a loop must not wait for a thread that is not running. */
+static void share_a_processor(const mf_model *model) {
+    enum { RUNS = 101 };
+    uint64_t times[2][RUNS];
+    cpu_set_t all, one;
+    if (sched_getaffinity(0, sizeof all, &all)) fail("no affinity");
+    CPU_ZERO(&one);
+    CPU_SET(sched_getcpu(), &one);
+    for (int32_t threads = 1; threads <= 2; threads++) {
+        mf_context_options options = MF_INIT(mf_context_options);
+        mf_context *context = NULL;
+        options.threads = threads;
+        if (mf_context_create(model, &options, &context, NULL)) fail("no context");
+        for (int i = -1; i < RUNS; i++) {
+            mf_result result = MF_INIT(mf_result);
+            if (mf_inspect(context, &frames[0], NULL, NULL, &result)) fail(mf_context_error(context));
+            if (i < 0)
+                confine(&one); /* now that all threads are there */
+            else
+                times[threads - 1][i] = result.elapsed_ns;
+        }
+        confine(&all);
+        mf_context_release(context);
+        qsort(times[threads - 1], RUNS, sizeof **times, ascending);
+    }
+    uint64_t alone = times[0][RUNS / 2], shared = times[1][RUNS / 2];
+    printf("on one processor: %.3f ms by one thread, %.3f ms by two (p50)\n", (double)alone / 1e6,
+           (double)shared / 1e6);
+    if (shared > 4 * alone) fail("threads wait for each other's turns");
+}
+
 static mf_model *adapt(const mf_model *model, int32_t seed) {
     mf_adapt_options options = MF_INIT(mf_adapt_options);
     mf_error error = MF_INIT(mf_error);
@@ -121,6 +162,7 @@ int main(int count, char **arguments) {
     if (mf_model_open_file(arguments[1], NULL, &model, &error)) fail(error.text);
     mf_model *adapted = adapt(model, 0);
     inspect_many(adapted, inspections);
+    share_a_processor(adapted);
     usage start = measure();
     for (size_t i = 0; i < adaptations; i++) {
         if (i == adaptations / 4) start = measure();

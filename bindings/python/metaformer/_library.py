@@ -200,10 +200,18 @@ def is_forked() -> bool:
 
 def _load() -> ctypes.CDLL:
     path = pathlib.Path(__file__).with_name("libmetaformer.so")
+    # GCC's runtime reads how its threads wait when it is loaded, and never again. Where nobody has said, they sleep between calls, and
+    # hold no processor that others have work for.
+    is_said = "OMP_WAIT_POLICY" in os.environ or "GOMP_SPINCOUNT" in os.environ
+    if not is_said:
+        os.environ["OMP_WAIT_POLICY"] = "passive"
     try:
         return ctypes.CDLL(str(path))
     except OSError as error:
         raise ImportError(f"metaformer: the library cannot be loaded: {error}; libgomp must be installed") from error
+    finally:
+        if not is_said:
+            del os.environ["OMP_WAIT_POLICY"]
 
 
 def _declare(name: str, result: Any, *arguments: Any) -> Callable[..., Any]:

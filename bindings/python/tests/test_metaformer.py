@@ -6,6 +6,8 @@ import ctypes
 import os
 import pathlib
 import signal
+import subprocess
+import sys
 import tempfile
 import threading
 import unittest
@@ -466,6 +468,14 @@ class InspectionTests(unittest.TestCase):
             thread.join()
         self.assertLessEqual(set(outcomes), {expected, (metaformer.Status.STATE, True)})
         self.assertEqual(context.inspect(ramp()).score, expected)
+
+    def test_the_environment_stays_as_it_was(self):
+        program = "import os; before = dict(os.environ); import metaformer; assert os.environ == before"
+        for policy in (None, "active"):
+            environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+            if policy:
+                environment["OMP_WAIT_POLICY"] = policy
+            subprocess.check_call([sys.executable, "-c", program], env=environment)
 
     def test_a_child_of_fork_works_on_one_thread(self):
         model = metaformer.Model.open(os.environ["ADAPTED"])
