@@ -19,9 +19,11 @@ public struct FileStatus: Sendable, Equatable {
     }
 
     /// nil where there is nothing, or nothing that may be looked at.
-    public init?(_ url: URL) {
+    public init?(_ url: URL) { self.init(path: url.path) }
+
+    init?(path: String) {
         var status = stat()
-        guard stat(url.path, &status) == 0 else { return nil }
+        guard stat(path, &status) == 0 else { return nil }
         size = Int(status.st_size)
         modified = Double(status.st_mtim.tv_sec) + Double(status.st_mtim.tv_nsec) * 1e-9
         isFolder = status.st_mode & S_IFMT == S_IFDIR

@@ -16,14 +16,14 @@ struct FolderListing {
     init(_ url: URL) throws(DatasetError) { try self.init(url, on: []) }
 
     private init(_ url: URL, on way: [FileStatus.Identity]) throws(DatasetError) {
-        let path = url.relativePath
-        guard let status = FileStatus(url) else { throw .notFound(path: path) }
-        guard status.isFolder else { throw .notAFolder(path: path) }
+        let (path, shown) = (url.path, url.relativePath)
+        guard let status = FileStatus(path: path) else { throw .notFound(path: shown) }
+        guard status.isFolder else { throw .notAFolder(path: shown) }
         let names: [String]
         do {
-            names = try FileManager.default.contentsOfDirectory(atPath: url.path)
+            names = try FileManager.default.contentsOfDirectory(atPath: path)
         } catch {
-            throw .inaccessible(path: path, reason: "permission denied, or it is gone")
+            throw .inaccessible(path: shown, reason: "permission denied, or it is gone")
         }
         identity = status.identity
         self.way = way + [identity]
@@ -32,7 +32,7 @@ struct FolderListing {
         var others: [String] = []
         for name in names.sorted()
         where !name.hasPrefix(".") && !FolderListing.systemFolders.contains(name.lowercased()) {
-            if let inner = FileStatus(url.appendingPathComponent(name)), inner.isFolder {
+            if let inner = FileStatus(path: "\(path)/\(name)"), inner.isFolder {
                 if !self.way.contains(inner.identity) { folders.append(name) }
             } else if ImageFormat.endings.contains(name.pathExtension) {
                 images.append(name)
@@ -56,17 +56,19 @@ struct FolderListing {
         let lower = name.lowercased()
         guard let match = folders.first(where: { $0 == name }) ?? folders.first(where: { $0.lowercased() == lower })
         else { return nil }
-        return try? FolderListing(url.appendingPathComponent(match), on: way)
+        return try? FolderListing(folderURL(match), on: way)
     }
 
     /// The folders in it, with their names.
     var subfolders: [(name: String, folder: FolderListing)] {
         folders.compactMap { name in
-            (try? FolderListing(url.appendingPathComponent(name), on: way)).map { (name, $0) }
+            (try? FolderListing(folderURL(name), on: way)).map { (name, $0) }
         }
     }
 
-    func imageURL(_ name: String) -> URL { url.appendingPathComponent(name) }
+    /// Of a name whose kind is known: Foundation would ask the system for it, once more for each file.
+    func imageURL(_ name: String) -> URL { url.appendingPathComponent(name, isDirectory: false) }
+    private func folderURL(_ name: String) -> URL { url.appendingPathComponent(name, isDirectory: true) }
 
     /// What is here, for a message.
     var summary: String {
