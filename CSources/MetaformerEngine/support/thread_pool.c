@@ -89,7 +89,7 @@ typedef struct event {
 } event;
 
 /* Threads that stand by from one loop to the next. */
-struct mf_team {
+struct mf_workers {
     deal loop;
     /* The loop's number << 32 | LOOP_OPEN while there may be tasks left | how many of the others are in it. */
     _Alignas(MF_CACHE_LINE) atomic_uint_least64_t state;
@@ -106,16 +106,16 @@ static uint64_t loop_number(uint64_t state) {
     return state >> 32;
 }
 
-typedef int (*condition)(mf_team *team, uint64_t number);
+typedef int (*condition)(mf_workers *workers, uint64_t number);
 
-static int is_called(mf_team *team, uint64_t last) {
-    uint64_t state = atomic_load(&team->state);
-    return (state & LOOP_OPEN && loop_number(state) != last) || atomic_load(&team->ended);
+static int is_called(mf_workers *workers, uint64_t last) {
+    uint64_t state = atomic_load(&workers->state);
+    return (state & LOOP_OPEN && loop_number(state) != last) || atomic_load(&workers->ended);
 }
 
-static int is_left(mf_team *team, uint64_t number) {
+static int is_left(mf_workers *workers, uint64_t number) {
     (void)number;
-    return !(atomic_load(&team->state) & LOOP_WORKERS);
+    return !(atomic_load(&workers->state) & LOOP_WORKERS);
 }
 
 static void relax(void) {
@@ -128,46 +128,46 @@ static void relax(void) {
 
 /* Spins first, since the next loop mostly comes soon, then sleeps: soon where others want this processor, who may be the ones that
    it waits for. */
-static void wait_for(mf_team *team, event *e, condition holds, uint64_t number) {
+static void wait_for(mf_workers *workers, event *e, condition holds, uint64_t number) {
     enum { PAUSES = 64, ALONE_NANOSECONDS = 50000, ABSENT_NANOSECONDS = 200000 };
     for (uint64_t start = 0, last = 0;;) {
         for (int i = 0; i < PAUSES; i++) {
-            if (holds(team, number)) return;
+            if (holds(workers, number)) return;
             relax();
         }
         uint64_t now = mf_clock();
         if (!start) start = last = now;
-        if (now - start >= team->spin_nanoseconds || now - last > ABSENT_NANOSECONDS) break;
+        if (now - start >= workers->spin_nanoseconds || now - last > ABSENT_NANOSECONDS) break;
         last = now;
         if (now - start > ALONE_NANOSECONDS) sched_yield();
     }
-    pthread_mutex_lock(&team->mutex);
+    pthread_mutex_lock(&workers->mutex);
     atomic_fetch_add(&e->sleepers, 1); /* before the condition is looked at again: who makes it true looks here next */
-    while (!holds(team, number)) pthread_cond_wait(&e->signal, &team->mutex);
+    while (!holds(workers, number)) pthread_cond_wait(&e->signal, &workers->mutex);
     atomic_fetch_sub(&e->sleepers, 1);
-    pthread_mutex_unlock(&team->mutex);
+    pthread_mutex_unlock(&workers->mutex);
 }
 
-static void announce(mf_team *team, event *e) {
+static void announce(mf_workers *workers, event *e) {
     if (!atomic_load(&e->sleepers)) return;
-    pthread_mutex_lock(&team->mutex);
+    pthread_mutex_lock(&workers->mutex);
     pthread_cond_broadcast(&e->signal);
-    pthread_mutex_unlock(&team->mutex);
+    pthread_mutex_unlock(&workers->mutex);
 }
 
-static void stand_by(mf_team *team, size_t worker) {
+static void stand_by(mf_workers *workers, size_t worker) {
     uint64_t number = 0;
     while (1) {
-        wait_for(team, &team->posted, is_called, number);
-        uint64_t state = atomic_load(&team->state);
+        wait_for(workers, &workers->posted, is_called, number);
+        uint64_t state = atomic_load(&workers->state);
         if (!(state & LOOP_OPEN)) {
-            if (atomic_load(&team->ended)) return;
+            if (atomic_load(&workers->ended)) return;
             continue; /* it was closed in the meantime */
         }
-        if (!atomic_compare_exchange_strong(&team->state, &state, state + 1)) continue;
+        if (!atomic_compare_exchange_strong(&workers->state, &state, state + 1)) continue;
         number = loop_number(state);
-        work(&team->loop, worker);
-        if ((atomic_fetch_sub(&team->state, 1) & (LOOP_OPEN | LOOP_WORKERS)) == 1) announce(team, &team->left);
+        work(&workers->loop, worker);
+        if ((atomic_fetch_sub(&workers->state, 1) & (LOOP_OPEN | LOOP_WORKERS)) == 1) announce(workers, &workers->left);
     }
 }
 
@@ -180,15 +180,15 @@ static void deal_out(deal *d, size_t shares, size_t count, mf_task task, void *c
     }
 }
 
-static void work_by_team(const mf_pool *pool, size_t count, mf_task task, void *context) {
-    mf_team *team = pool->team;
-    deal_out(&team->loop, (size_t)pool->threads, count, task, context);
-    uint64_t number = loop_number(atomic_load(&team->state)) + 1;
-    atomic_store(&team->state, number << 32 | LOOP_OPEN);
-    announce(team, &team->posted);
-    work(&team->loop, 0);
-    atomic_fetch_and(&team->state, ~LOOP_OPEN);
-    wait_for(team, &team->left, is_left, number);
+static void work_by_all(const mf_pool *pool, size_t count, mf_task task, void *context) {
+    mf_workers *workers = pool->workers;
+    deal_out(&workers->loop, (size_t)pool->threads, count, task, context);
+    uint64_t number = loop_number(atomic_load(&workers->state)) + 1;
+    atomic_store(&workers->state, number << 32 | LOOP_OPEN);
+    announce(workers, &workers->posted);
+    work(&workers->loop, 0);
+    atomic_fetch_and(&workers->state, ~LOOP_OPEN);
+    wait_for(workers, &workers->left, is_left, number);
 }
 
 /* Whether how OpenMP's threads wait is left to us: the runtime can tell, and the host has not said. */
@@ -204,38 +204,39 @@ static int chooses_waiting(void) {
 }
 
 void mf_pool_gather(mf_pool *pool, void (*function)(void *context), void *context) {
-    if (pool->threads == 1 || pool->host.run || pool->team) {
+    if (pool->threads == 1 || pool->host.run || pool->workers) {
         function(context);
         return;
     }
-    /* While they stand by they wait as the team does. Then they are to sleep at once, and not to hold processors that a host has
+    /* While they stand by they wait by the rule above. Then they are to sleep at once, and not to hold processors that a host has
        other work for. The host's own regions keep its setting. */
     enum { SPIN_MILLISECONDS = 1 };
     int chooses = chooses_waiting(), milliseconds = kmp_get_blocktime ? kmp_get_blocktime() : SPIN_MILLISECONDS;
     if (chooses) kmp_set_blocktime(0);
-    mf_team team = {.posted.signal = PTHREAD_COND_INITIALIZER,
-                    .left.signal = PTHREAD_COND_INITIALIZER,
-                    .mutex = PTHREAD_MUTEX_INITIALIZER,
-                    .spin_nanoseconds = UINT64_C(1000000) * (uint64_t)(chooses ? SPIN_MILLISECONDS : milliseconds)};
+    mf_workers workers = {.posted.signal = PTHREAD_COND_INITIALIZER,
+                          .left.signal = PTHREAD_COND_INITIALIZER,
+                          .mutex = PTHREAD_MUTEX_INITIALIZER,
+                          .spin_nanoseconds =
+                              UINT64_C(1000000) * (uint64_t)(chooses ? SPIN_MILLISECONDS : milliseconds)};
     int none = 0;
     if (!atomic_load_explicit(&threads_of, memory_order_relaxed))
         atomic_compare_exchange_strong_explicit(&threads_of, &none, mf_process(), memory_order_relaxed,
                                                 memory_order_relaxed);
-    pool->team = &team;
+    pool->workers = &workers;
     /* Always the whole pool, though some may find nothing to do: runtimes allocate when a pool changes its size. */
 #pragma omp parallel num_threads(pool->threads)
     if (omp_get_thread_num() > 0) {
-        stand_by(&team, (size_t)omp_get_thread_num());
+        stand_by(&workers, (size_t)omp_get_thread_num());
     } else {
         function(context);
-        atomic_store(&team.ended, 1);
-        announce(&team, &team.posted);
+        atomic_store(&workers.ended, 1);
+        announce(&workers, &workers.posted);
     }
-    pool->team = NULL;
+    pool->workers = NULL;
     if (chooses) kmp_set_blocktime(milliseconds);
-    pthread_cond_destroy(&team.posted.signal);
-    pthread_cond_destroy(&team.left.signal);
-    pthread_mutex_destroy(&team.mutex);
+    pthread_cond_destroy(&workers.posted.signal);
+    pthread_cond_destroy(&workers.left.signal);
+    pthread_mutex_destroy(&workers.mutex);
 }
 
 typedef struct loop {
@@ -247,12 +248,12 @@ typedef struct loop {
 
 static void run_loop(void *context) {
     const loop *l = context;
-    work_by_team(&l->pool, l->count, l->task, l->context);
+    work_by_all(&l->pool, l->count, l->task, l->context);
 }
 
 void mf_parallel_for(const mf_pool *pool, size_t count, mf_task task, void *context) {
-    if (count > 1 && pool->team) {
-        work_by_team(pool, count, task, context);
+    if (count > 1 && pool->workers) {
+        work_by_all(pool, count, task, context);
     } else if (count > 1 && pool->threads > 1 && !pool->host.run) {
         loop alone = {*pool, count, task, context};
         mf_pool_gather(&alone.pool, run_loop, &alone);

@@ -7,12 +7,12 @@
 
 #define MF_MAX_THREADS 256
 
-typedef struct mf_team mf_team;
+typedef struct mf_workers mf_workers;
 
 typedef struct mf_pool {
     int threads;
     mf_thread_pool host; /* the host's; run is NULL where OpenMP's threads work */
-    mf_team *team;       /* OpenMP's threads that stand by; NULL outside of mf_pool_gather */
+    mf_workers *workers; /* OpenMP's threads that stand by; NULL outside of mf_pool_gather */
 } mf_pool;
 
 /* worker is below the pool's threads: the index of a scratch area that only this task uses while it runs. */
