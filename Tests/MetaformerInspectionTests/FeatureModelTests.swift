@@ -268,7 +268,7 @@ struct FeatureModelTests {
         for size in [100, 32, 1056] {
             #expect(
                 "\(try #require(#expect(throws: ModelError.self) { try file.resized(to: size) }))".contains(
-                    "\(size) is no size"))
+                    "from 64 to 1024, not \(size)"))
         }
         let pixels = try ModelDescription(mode: .autoencoder, channels: 3, origin: "").file(seed: 1)
         let error = #expect(throws: ModelError.self) { try pixels.resized(to: 128) }

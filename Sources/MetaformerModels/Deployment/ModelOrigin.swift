@@ -93,7 +93,8 @@ extension TensorFile {
         let sizes = FeatureModel.imageSizes
         guard sizes.contains(size), size % 32 == 0 else {
             throw ModelError(
-                "\(size) is no size; give a multiple of 32 from \(sizes.lowerBound) to \(sizes.upperBound)")
+                "takes images whose side is a multiple of 32 from \(sizes.lowerBound) to \(sizes.upperBound), "
+                    + "not \(size)")
         }
         guard own != size else { return self }
         description.features?.imageSize = size
