@@ -26,7 +26,7 @@
  * - A struct that may grow starts with struct_size; MF_INIT sets it. See "Growth" below.
  * - Release functions take NULL.
  * - The library keeps no global mutable state but the process that started OpenMP's threads, never exits or aborts, and writes nothing to the standard streams. The
- *   one environment variable that it reads is MF_FORCE_ISA (reference, generic, avx2, avx512 or avx512vnni), for testing.
+ *   one environment variable that it reads is MF_FORCE_ISA (reference, generic, avx2, avx2vnni, avx512 or avx512vnni), for testing.
  * - Results are the same, bit for bit, for any number of threads.
  * - After fork the threads of the parent are not there in the child. Where OpenMP's have worked in the parent, calls that
  *   would wait for them in the child return MF_E_STATE: there, use contexts and options of one thread, which may have

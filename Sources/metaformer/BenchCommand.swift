@@ -118,7 +118,11 @@ struct BenchCommand: ParsableCommand {
         if common.json { try common.printJSON(result) } else { StandardOutput.print(describe(result)) }
     }
 
-    private static var instructionSet: String { "\(InstructionSet.available.last ?? .reference)" }
+    /// The one that the engine takes.
+    private static var instructionSet: String {
+        let forced = ProcessInfo.processInfo.environment["MF_FORCE_ISA"] ?? ""
+        return forced.isEmpty ? "\(InstructionSet.available.last ?? .reference)" : forced
+    }
 
     private func measureScaling(of contents: TensorFile) throws {
         let rows = try ScalingBench(contents, runs: runs, threads: threads, seed: common.seed).measure()

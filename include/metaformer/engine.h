@@ -73,11 +73,14 @@ typedef enum mf_isa {
     MF_ISA_AVX2 = 2,
     MF_ISA_AVX512 = 3,
     MF_ISA_GENERIC = 4,
-    MF_ISA_AVX512_VNNI = 5 /**< as AVX512, with its instructions for 8-bit integers */
+    MF_ISA_AVX512_VNNI = 5, /**< as AVX512, with its instructions for 8-bit integers */
+    MF_ISA_AVX2_VNNI = 6    /**< as AVX2, with those that AVX-VNNI adds for 8-bit integers */
 } mf_isa;
 
 /** The best set that this processor runs. */
 MF_API mf_isa mf_isa_best(void);
+/** Whether this processor runs a set; 0 for what is none, and for automatic. */
+MF_API int mf_isa_is_available(mf_isa isa);
 MF_API const char *mf_isa_name(mf_isa isa);
 
 /** A program with an arena of its own. Not shared between threads. */

@@ -19,8 +19,9 @@ RUNS = 5
 def run(command, threads=None):
     """What a command printed, and the most memory that it took, MB. Ends this program where the command fails."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("OPENBLAS")}
-    if environment.get("MF_FORCE_ISA") == "avx2":
-        environment["ONEDNN_MAX_CPU_ISA"] = "AVX2"  # which holds OpenVINO and PyTorch to it as well
+    limit = {"avx2": "AVX2", "avx2vnni": "AVX2_VNNI"}.get(environment.get("MF_FORCE_ISA"))
+    if limit:
+        environment["ONEDNN_MAX_CPU_ISA"] = limit  # which holds OpenVINO and PyTorch to it as well
     if threads:
         environment["OMP_NUM_THREADS"] = str(threads)
     with tempfile.TemporaryFile("w+") as errors:

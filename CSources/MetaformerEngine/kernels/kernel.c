@@ -9,7 +9,7 @@ static const mf_kernel *const reference[MF_OP_COUNT] = {
 const mf_variant *mf_variant_find(mf_isa isa) {
     if (isa == MF_ISA_GENERIC) return &mf_generic;
 #if defined(__x86_64__)
-    if (isa == MF_ISA_AVX2) return &mf_avx2;
+    if (isa == MF_ISA_AVX2 || isa == MF_ISA_AVX2_VNNI) return &mf_avx2;
     if (isa == MF_ISA_AVX512 || isa == MF_ISA_AVX512_VNNI) return &mf_avx512;
 #endif
     return NULL;
@@ -22,6 +22,7 @@ const mf_kernel *mf_kernel_find(mf_isa isa, enum mf_op op) {
 
 const mf_kernel *mf_kernel_int8(mf_isa isa) {
 #if defined(__x86_64__)
+    if (isa == MF_ISA_AVX2_VNNI) return mf_int8_avx2vnni;
     if (isa == MF_ISA_AVX512_VNNI) return mf_int8_avx512vnni;
 #endif
     const mf_variant *variant = mf_variant_find(isa);

@@ -50,8 +50,8 @@ typedef struct mf_variant {
 
 extern const mf_variant mf_generic, mf_avx2, mf_avx512;
 
-/* Convolutions in 8-bit integers: the reference, and the form for the one set that has instructions of its own for them. */
-extern const mf_kernel mf_int8_reference, *const mf_int8_avx512vnni;
+/* Convolutions in 8-bit integers: the reference, and the forms for the sets that have instructions of their own for them. */
+extern const mf_kernel mf_int8_reference, *const mf_int8_avx2vnni, *const mf_int8_avx512vnni;
 
 /* NULL for the reference. */
 const mf_variant *mf_variant_find(mf_isa isa);

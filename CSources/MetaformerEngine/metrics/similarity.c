@@ -18,7 +18,7 @@
 
 const mf_similarity *mf_similarity_find(mf_isa isa) {
 #if defined(__x86_64__)
-    if (isa == MF_ISA_AVX2) return &avx2_rows;
+    if (isa == MF_ISA_AVX2 || isa == MF_ISA_AVX2_VNNI) return &avx2_rows;
     if (isa == MF_ISA_AVX512 || isa == MF_ISA_AVX512_VNNI) return &avx512_rows;
 #endif
     (void)isa;

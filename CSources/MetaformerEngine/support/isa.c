@@ -6,13 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Each better than the one before it. */
+/* Each better than those before it. */
 static const struct {
     mf_isa isa;
     const char *name;
 } sets[] = {
-    {MF_ISA_REFERENCE, "reference"}, {MF_ISA_GENERIC, "generic"},        {MF_ISA_AVX2, "avx2"},
-    {MF_ISA_AVX512, "avx512"},       {MF_ISA_AVX512_VNNI, "avx512vnni"},
+    {MF_ISA_REFERENCE, "reference"}, {MF_ISA_GENERIC, "generic"}, {MF_ISA_AVX2, "avx2"},
+    {MF_ISA_AVX2_VNNI, "avx2vnni"},  {MF_ISA_AVX512, "avx512"},   {MF_ISA_AVX512_VNNI, "avx512vnni"},
 };
 enum { SETS = sizeof sets / sizeof sets[0] };
 
@@ -23,15 +23,25 @@ const char *mf_isa_name(mf_isa isa) {
     return "unknown";
 }
 
-mf_isa mf_isa_best(void) {
+int mf_isa_is_available(mf_isa isa) {
+    if (isa == MF_ISA_REFERENCE || isa == MF_ISA_GENERIC) return 1;
 #if defined(__x86_64__)
     __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512vl"))
-        return __builtin_cpu_supports("avx512vnni") ? MF_ISA_AVX512_VNNI : MF_ISA_AVX512;
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return MF_ISA_AVX2;
+    int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    int avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+                 __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+    if (isa == MF_ISA_AVX2) return avx2;
+    if (isa == MF_ISA_AVX2_VNNI) return avx2 && __builtin_cpu_supports("avxvnni");
+    if (isa == MF_ISA_AVX512) return avx512;
+    if (isa == MF_ISA_AVX512_VNNI) return avx512 && __builtin_cpu_supports("avx512vnni");
 #endif
-    return MF_ISA_GENERIC;
+    return 0;
+}
+
+mf_isa mf_isa_best(void) {
+    int best = SETS - 1;
+    while (!mf_isa_is_available(sets[best].isa)) best--;
+    return sets[best].isa;
 }
 
 static mf_status refuse_name(const char *name, mf_error *error) {
@@ -57,16 +67,13 @@ mf_status mf_isa_resolve(mf_isa wanted, mf_isa *out_isa, mf_error *error) {
             if (wanted == MF_ISA_AUTOMATIC) return refuse_name(forced, error);
         }
     }
-    int has_best = 0;
     for (int i = 0; i < SETS; i++) {
-        if (sets[i].isa == wanted) {
-            if (has_best)
-                return mf_fail(error, MF_E_UNSUPPORTED, "this processor has no %s; its best set is %s", sets[i].name,
-                               mf_isa_name(best));
-            *out_isa = wanted;
-            return MF_OK;
-        }
-        has_best |= sets[i].isa == best;
+        if (sets[i].isa != wanted) continue;
+        if (!mf_isa_is_available(wanted))
+            return mf_fail(error, MF_E_UNSUPPORTED, "this processor has no %s; its best set is %s", sets[i].name,
+                           mf_isa_name(best));
+        *out_isa = wanted;
+        return MF_OK;
     }
     return mf_fail(error, MF_E_INVALID, "instruction set %d does not exist", (int)wanted);
 }

@@ -2,23 +2,21 @@ import MetaformerEngine
 
 /// The sets of kernels that the engine has, each better than the one before it.
 public enum InstructionSet: Sendable, CaseIterable {
-    case reference, generic, avx2, avx512, avx512vnni
+    case reference, generic, avx2, avx2vnni, avx512, avx512vnni
 
     var code: mf_isa {
         switch self {
         case .reference: MF_ISA_REFERENCE
         case .generic: MF_ISA_GENERIC
         case .avx2: MF_ISA_AVX2
+        case .avx2vnni: MF_ISA_AVX2_VNNI
         case .avx512: MF_ISA_AVX512
         case .avx512vnni: MF_ISA_AVX512_VNNI
         }
     }
 
     /// Those that this processor runs, the reference first.
-    public static var available: [InstructionSet] {
-        let best = mf_isa_best()
-        return Array(allCases.prefix { $0.code != best }) + allCases.filter { $0.code == best }
-    }
+    public static var available: [InstructionSet] { allCases.filter { mf_isa_is_available($0.code) != 0 } }
 }
 
 /// How a network that allows it is run.

@@ -12,17 +12,10 @@
 #pragma GCC target("avx512f,avx512dq,avx512bw,avx512vl,avx512vnni,avx2,fma")
 #endif
 
+#define MF_VARIANT_INT8 mf_int8_avx512vnni
 #define MF_WIDTH 16
 #define MF_REGISTERS 32
-#define MF_VNNI
-#include "kernels/convolution/int8/int8.h"
-#include "support/memory.h"
-#include "support/vector.h"
-
-#include "kernels/convolution/int8/bytes.h"
-#include "kernels/convolution/int8/vector.h"
-
-const mf_kernel *const mf_int8_avx512vnni = &vector_int8;
+#include "kernels/variants/int8_kernels.h"
 
 #if defined(__clang__)
 #pragma clang attribute pop

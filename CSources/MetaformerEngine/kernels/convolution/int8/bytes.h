@@ -47,11 +47,17 @@ static inline void bytes_store_first(uint8_t *to, vf x, uint64_t n) {
 #elif MF_WIDTH == 8
     __m128i words =
         _mm_packs_epi32(_mm256_castsi256_si128((__m256i)whole), _mm256_extracti128_si256((__m256i)whole, 1));
-    int64_t bytes = _mm_cvtsi128_si64(_mm_packus_epi16(words, words));
-    if (n == MF_WIDTH)
-        memcpy(to, &bytes, MF_WIDTH);
-    else
-        memcpy(to, &bytes, n);
+    __m128i bytes = _mm_packus_epi16(words, words);
+    if (n == MF_WIDTH) {
+        _mm_storel_epi64((__m128i *)(void *)to, bytes);
+        return;
+    }
+    if (n & 4) {
+        _mm_storeu_si32(to, bytes);
+        to += 4, bytes = _mm_srli_epi64(bytes, 32);
+    }
+    uint32_t left = (uint32_t)_mm_cvtsi128_si32(bytes);
+    for (uint64_t i = 0; i < n % 4; i++, left >>= 8) to[i] = (uint8_t)left;
 #else
     for (uint64_t i = 0; i < n; i++) to[i] = (uint8_t)whole[i];
 #endif
@@ -211,7 +217,11 @@ static inline quads quads_of(vi x) {
     return (quads){x};
 }
 static inline vi quads_dot(vi sum, quads x, const int32_t *w) {
+#if MF_WIDTH == 16
     return (vi)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)x.all, _mm512_set1_epi32(*w));
+#else
+    return (vi)_mm256_dpbusd_avx_epi32((__m256i)sum, (__m256i)x.all, _mm256_set1_epi32(*w));
+#endif
 }
 #else
 enum { QUAD_WORDS = 2 };
@@ -251,10 +261,14 @@ static inline void quads_weights(const int8_t *w, int32_t *to) {
 
 /* Two pixels and two weights of 16 bits in a lane; w has the two. */
 static inline vi pairs_dot(vi sum, vi x, int32_t w) {
-#ifdef MF_VNNI
+#if defined(MF_VNNI) && MF_WIDTH == 16
     /* Written out, as LLVM makes two instructions of this one. */
     __m512i to = (__m512i)sum;
     __asm__("vpdpwssd %2, %1, %0" : "+v"(to) : "v"((__m512i)x), "v"(_mm512_set1_epi32(w)));
+    return (vi)to;
+#elif defined(MF_VNNI)
+    __m256i to = (__m256i)sum;
+    __asm__("%{vex%} vpdpwssd %2, %1, %0" : "+x"(to) : "x"((__m256i)x), "x"(_mm256_set1_epi32(w)));
     return (vi)to;
 #elif MF_WIDTH == 16
     return sum + (vi)_mm512_madd_epi16((__m512i)x, _mm512_set1_epi32(w));

@@ -41,7 +41,23 @@ static void depthwise_int8_pack(void *context, size_t filter, int worker) {
     }
 }
 
-/* A row of n pixels, after so many zeros and before others: the line is pitch bytes, what follows it may be written to. */
+/* Copies n bytes in pieces of one size, the last of which may overlap the one before it: calls of memcpy would take longer. */
+static inline void depthwise_int8_copy(uint8_t *to, const uint8_t *from, int64_t n) {
+#define MF_PIECES(size)                                                                                                \
+    if (n >= (size)) {                                                                                                 \
+        for (int64_t i = 0; i + (size) < n; i += (size)) memcpy(to + i, from + i, size);                               \
+        memcpy(to + n - (size), from + n - (size), size);                                                              \
+        return;                                                                                                        \
+    }
+    MF_PIECES(VECTOR_BYTES)
+    MF_PIECES(16)
+    MF_PIECES(8)
+#undef MF_PIECES
+    for (int64_t i = 0; i < n; i++) to[i] = from[i];
+}
+
+/* A row of n pixels, after so many zeros, fewer than a kernel is wide, and before others: the line is pitch bytes, what follows
+   it may be written to. */
 static inline void depthwise_int8_line(const uint8_t *from, int64_t before, int64_t n, int64_t pitch, uint8_t *to) {
 #if MF_WIDTH == 16
     bytes_keep(to, (vi){0});
@@ -50,9 +66,9 @@ static inline void depthwise_int8_line(const uint8_t *from, int64_t before, int6
         _mm512_storeu_si512(to + before + i, _mm512_maskz_loadu_epi8(mask, from + i));
     }
 #else
-    memset(to, 0, (size_t)before);
-    memcpy(to + before, from, (size_t)n);
-    memset(to + before + n, 0, (size_t)(pitch - before - n));
+    memset(to, 0, 8);
+    depthwise_int8_copy(to + before, from, n);
+    for (int64_t i = before + n; i < pitch; i += 16) memset(to + i, 0, 16);
 #endif
 }
 

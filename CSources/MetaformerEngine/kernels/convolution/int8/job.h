@@ -1,13 +1,13 @@
 /* What a convolution in integers works on, and how its lines and ranges come about. */
 
 enum {
-    POINT_INT8_TILE = MF_REGISTERS == 32 ? 6 : 3, /* output channels of a tile, whose sums stay in registers, */
+/* Output channels of a tile, whose sums stay in registers, and vectors of a chunk that are summed at once. */
 #if defined(MF_VNNI)
-    POINT_INT8_VECTORS = 4, /* and vectors of a chunk that are summed at once */
-#elif MF_REGISTERS == 32
-    POINT_INT8_VECTORS = 2,
+    POINT_INT8_TILE = 6,
+    POINT_INT8_VECTORS = MF_REGISTERS == 32 ? 4 : 2,
 #else
-    POINT_INT8_VECTORS = 1,
+    POINT_INT8_TILE = MF_REGISTERS == 32 ? 6 : 3,
+    POINT_INT8_VECTORS = 2,
 #endif
     POINT_INT8_PANELS = 24576 /* bytes of panels that stay in the nearest cache */
 };
