@@ -5,6 +5,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+
+/* CPUID itself: __builtin_cpu_supports of Clang 14 does not know it. */
+static int has_avx_vnni(void) {
+    unsigned eax, ebx, ecx, edx;
+    return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && eax >> 4 & 1;
+}
+#endif
 
 /* Each better than those before it. */
 static const struct {
@@ -31,7 +40,7 @@ int mf_isa_is_available(mf_isa isa) {
     int avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
                  __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
     if (isa == MF_ISA_AVX2) return avx2;
-    if (isa == MF_ISA_AVX2_VNNI) return avx2 && __builtin_cpu_supports("avxvnni");
+    if (isa == MF_ISA_AVX2_VNNI) return avx2 && has_avx_vnni();
     if (isa == MF_ISA_AVX512) return avx512;
     if (isa == MF_ISA_AVX512_VNNI) return avx512 && __builtin_cpu_supports("avx512vnni");
 #endif
