@@ -7,12 +7,6 @@
 #include <string.h>
 #if defined(__x86_64__)
 #include <cpuid.h>
-
-/* CPUID itself: __builtin_cpu_supports of Clang 14 does not know it. */
-static int has_avx_vnni(void) {
-    unsigned eax, ebx, ecx, edx;
-    return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && eax >> 4 & 1;
-}
 #endif
 
 /* Each better than those before it. */
@@ -31,6 +25,14 @@ const char *mf_isa_name(mf_isa isa) {
         if (sets[i].isa == isa) return sets[i].name;
     return "unknown";
 }
+
+#if defined(__x86_64__)
+/* CPUID itself: __builtin_cpu_supports of Clang 14 does not know it. */
+static int has_avx_vnni(void) {
+    unsigned eax, ebx, ecx, edx;
+    return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && eax >> 4 & 1;
+}
+#endif
 
 int mf_isa_is_available(mf_isa isa) {
     if (isa == MF_ISA_REFERENCE || isa == MF_ISA_GENERIC) return 1;
