@@ -22,14 +22,15 @@ static int fail(const char *what) {
     return 1;
 }
 
-/* Memory that the process has written to, KiB: clean pages of the library are its own or not as other processes come and go. */
+/* Memory that the process has written to, KiB. Pages of the library's file are left out: they are its own or not as other processes
+   come and go, and dirty or not as the file was just installed. */
 static long own_memory(void) {
     char line[256];
     long total = 0, value;
     FILE *file = fopen("/proc/self/smaps_rollup", "r");
     if (!file) return -1;
     while (fgets(line, sizeof line, file))
-        if (sscanf(line, "Private_Dirty: %ld", &value) == 1) total += value;
+        if (sscanf(line, "Anonymous: %ld", &value) == 1) total += value;
     fclose(file);
     return total;
 }
