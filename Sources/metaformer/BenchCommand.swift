@@ -110,7 +110,7 @@ struct BenchCommand: ParsableCommand {
                     "meta-step, 2 tasks", seconds: try meta.seconds(runs: runs), arenaBytes: meta.workingBytes))
         }
         let result = Result(
-            instructionSet: BenchCommand.instructionSet, threads: threads, batch: batch,
+            instructionSet: try BenchCommand.instructionSet, threads: threads, batch: batch,
             parameterMegabytes: bench.variableMegabytes,
             peak: machine.map {
                 Peak(gigaflopsPerSecond: $0.flopsPerSecond * 1e-9, gigabytesPerSecond: $0.bytesPerSecond * 1e-9)
@@ -118,19 +118,15 @@ struct BenchCommand: ParsableCommand {
         if common.json { try common.printJSON(result) } else { StandardOutput.print(describe(result)) }
     }
 
-    /// The one that the engine takes.
-    private static var instructionSet: String {
-        let forced = ProcessInfo.processInfo.environment["MF_FORCE_ISA"] ?? ""
-        return forced.isEmpty ? "\(InstructionSet.available.last ?? .reference)" : forced
-    }
+    private static var instructionSet: String { get throws { "\(try InstructionSet.automatic)" } }
 
     private func measureScaling(of contents: TensorFile) throws {
         let rows = try ScalingBench(contents, runs: runs, threads: threads, seed: common.seed).measure()
         if common.json {
-            let result = Scaling(instructionSet: BenchCommand.instructionSet, threads: threads, inspection: rows)
+            let result = Scaling(instructionSet: try BenchCommand.instructionSet, threads: threads, inspection: rows)
             try common.printJSON(result)
         } else {
-            StandardOutput.print("\(BenchCommand.instructionSet), \(threads) threads\n" + ScalingBench.text(rows))
+            StandardOutput.print("\(try BenchCommand.instructionSet), \(threads) threads\n" + ScalingBench.text(rows))
         }
     }
 

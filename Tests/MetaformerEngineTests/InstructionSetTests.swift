@@ -20,7 +20,10 @@ import Testing
     @Test("the best is the last of those that the processor has") func best() throws {
         let best = try #require(InstructionSet.available.last)
         #expect(best.code == mf_isa_best() && "\(best)" == String(cString: mf_isa_name(best.code)))
-        #expect(mf_isa_is_available(MF_ISA_AUTOMATIC) == 0 && mf_isa_is_available(mf_isa(rawValue: 99)) == 0)
+        #expect(try InstructionSet.automatic == best)
+        var isa = MF_ISA_AUTOMATIC
+        #expect(mf_isa_resolve(mf_isa(rawValue: 99), &isa, nil) == MF_E_INVALID && isa == MF_ISA_AUTOMATIC)
+        #expect(mf_isa_resolve(best.code, nil, nil) == MF_E_INVALID)
         #expect(InstructionSet.available.starts(with: [.reference, .generic]))
     }
 }

@@ -79,8 +79,9 @@ typedef enum mf_isa {
 
 /** The best set that this processor runs. */
 MF_API mf_isa mf_isa_best(void);
-/** Whether this processor runs a set; 0 for what is none, and for automatic. */
-MF_API int mf_isa_is_available(mf_isa isa);
+/** The set that a runner takes where it is asked for isa: itself, or for automatic the best, or the one that MF_FORCE_ISA names.
+ *  MF_E_UNSUPPORTED where this processor has no such set, MF_E_INVALID where there is none, or MF_FORCE_ISA names none. */
+MF_API MF_MUST_USE mf_status mf_isa_resolve(mf_isa isa, mf_isa *out_isa, mf_error *error);
 MF_API const char *mf_isa_name(mf_isa isa);
 
 /** A program with an arena of its own. Not shared between threads. */

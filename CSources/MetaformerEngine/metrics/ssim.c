@@ -1,8 +1,9 @@
 #include "metrics/metric.h"
 #include "metrics/similarity.h"
 #include "support/error.h"
-#include "support/isa.h"
 #include "support/memory.h"
+
+#include <metaformer/engine.h>
 
 #include <math.h>
 

@@ -1,6 +1,6 @@
-#include "support/isa.h"
-
 #include "support/error.h"
+
+#include <metaformer/engine.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,7 +34,7 @@ static int has_avx_vnni(void) {
 }
 #endif
 
-int mf_isa_is_available(mf_isa isa) {
+static int is_available(mf_isa isa) {
     if (isa == MF_ISA_REFERENCE || isa == MF_ISA_GENERIC) return 1;
 #if defined(__x86_64__)
     __builtin_cpu_init();
@@ -51,7 +51,7 @@ int mf_isa_is_available(mf_isa isa) {
 
 mf_isa mf_isa_best(void) {
     int best = SETS - 1;
-    while (!mf_isa_is_available(sets[best].isa)) best--;
+    while (!is_available(sets[best].isa)) best--;
     return sets[best].isa;
 }
 
@@ -67,6 +67,7 @@ static mf_status refuse_name(const char *name, mf_error *error) {
 }
 
 mf_status mf_isa_resolve(mf_isa wanted, mf_isa *out_isa, mf_error *error) {
+    if (!out_isa) return mf_fail(error, MF_E_INVALID, "mf_isa_resolve: NULL argument");
     mf_isa best = mf_isa_best();
     if (wanted == MF_ISA_AUTOMATIC) {
         const char *forced = getenv("MF_FORCE_ISA");
@@ -80,7 +81,7 @@ mf_status mf_isa_resolve(mf_isa wanted, mf_isa *out_isa, mf_error *error) {
     }
     for (int i = 0; i < SETS; i++) {
         if (sets[i].isa != wanted) continue;
-        if (!mf_isa_is_available(wanted))
+        if (!is_available(wanted))
             return mf_fail(error, MF_E_UNSUPPORTED, "this processor has no %s; its best set is %s", sets[i].name,
                            mf_isa_name(best));
         *out_isa = wanted;

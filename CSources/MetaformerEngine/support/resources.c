@@ -2,7 +2,6 @@
 
 #include "support/abi.h"
 #include "support/error.h"
-#include "support/isa.h"
 #include "support/memory.h"
 
 mf_status mf_resources_resolve(const mf_runner_options *given, const mf_allocator *fallback,

@@ -16,7 +16,23 @@ public enum InstructionSet: Sendable, CaseIterable {
     }
 
     /// Those that this processor runs, the reference first.
-    public static var available: [InstructionSet] { allCases.filter { mf_isa_is_available($0.code) != 0 } }
+    public static var available: [InstructionSet] { allCases.filter { (try? resolved($0.code)) != nil } }
+
+    /// What a runner takes where none is asked for: the best, or the one that MF_FORCE_ISA names.
+    ///
+    /// Throws where the processor does not have that one, or there is none of its name.
+    public static var automatic: InstructionSet {
+        get throws {
+            let code = try resolved(MF_ISA_AUTOMATIC)
+            return allCases.first { $0.code == code } ?? .reference
+        }
+    }
+
+    private static func resolved(_ code: mf_isa) throws -> mf_isa {
+        var isa = MF_ISA_AUTOMATIC
+        try EngineError.check { error in mf_isa_resolve(code, &isa, error) }
+        return isa
+    }
 }
 
 /// How a network that allows it is run.
