@@ -29,7 +29,7 @@ demo: all
 	@echo "The model:     $(demo)/flange.safetensors"
 	@echo "The verdicts:  $(demo)/results/results.csv, and an overlay beside each map in $(demo)/results/test"
 
-# As many tests at once as there are processors: each has threads of its own, and more of them take twice as long. A thread pool that
+# As many tests at once as there are processors: each has threads of its own, which otherwise wait for each other. A thread pool that
 # waits must not hold the cores. A testing library that does not know the width runs all at once.
 test: setup
 	swift build --build-tests
